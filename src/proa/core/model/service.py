@@ -1,0 +1,75 @@
+"""What a service is in the mesh, whichever source told of it."""
+
+from typing import Literal
+
+import msgspec
+from immutables import Map
+
+from proa.core.model.names import ObjectRef
+
+Protocol = Literal["HTTP", "HTTP2", "GRPC", "TCP", "TLS", "AUTO"]
+"""What a port speaks. AUTO is told apart on the first bytes of each connection. HTTPS, MONGO and the like of
+Istio's list are folded by `normal_protocol`."""
+
+Resolution = Literal["STATIC", "DNS", "NONE"]
+
+_SPELLINGS: dict[str, Protocol] = {
+    "": "AUTO",
+    "AUTO": "AUTO",
+    "HTTP": "HTTP",
+    "HTTP2": "HTTP2",
+    "GRPC": "GRPC",
+    "GRPC-WEB": "HTTP",
+    "HTTPS": "TLS",
+    "TLS": "TLS",
+    "TCP": "TCP",
+    "MONGO": "TCP",
+    "MYSQL": "TCP",
+    "REDIS": "TCP",
+}
+
+
+def normal_protocol(spelling: str) -> Protocol:
+    """Istio's protocol names (any case) folded to what makes a difference in a sidecar. Raises KeyError."""
+    return _SPELLINGS[spelling.upper()]
+
+
+class ServicePort(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    number: int
+    name: str
+    protocol: Protocol
+
+    @property
+    def is_http(self) -> bool:
+        """Whether requests on this port can be routed one by one."""
+        return self.protocol in ("HTTP", "HTTP2", "GRPC", "AUTO")
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """One host name. `namespace` owns it; `accounts` are the SPIFFE ids its servers may have (empty: no secure
+    naming is possible, mTLS is then not offered to it). `exported` is whether other namespaces see it."""
+
+    hostname: str
+    namespace: str
+    ports: tuple[ServicePort, ...]
+    resolution: Resolution = "STATIC"
+    mesh_external: bool = False
+    addresses: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    exported: bool = True
+    sources: tuple[ObjectRef, ...] = ()
+
+    def port(self, number: int) -> ServicePort | None:
+        return next((port for port in self.ports if port.number == number), None)
+
+
+class Selector(msgspec.Struct, frozen=True, kw_only=True):
+    """Which instances of a namespace stand behind a service: all `labels` must be theirs."""
+
+    namespace: str
+    labels: Map[str, str]
+
+    def matches(self, namespace: str, labels: Map[str, str]) -> bool:
+        return namespace == self.namespace and all(
+            labels.get(key) == value for key, value in self.labels.items()
+        )

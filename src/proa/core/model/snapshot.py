@@ -1,0 +1,270 @@
+"""The world as one value, and the only way to a new one.
+
+`fold` takes a change and gives the next snapshot with the set of what it touched, and visits nothing else: its
+cost depends on the change, not on the size of the mesh. Only `control_plane/world.py` calls it; only
+`core/pilot/scope` reads a whole snapshot.
+
+Sources (a ServiceEntry, a WorkloadEntry, a registered workload) come in as Contributions. What several of them
+say of one host is merged here, in the order of their names, so that the order of arrival never matters.
+"""
+
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
+
+import msgspec
+from immutables import Map, MapMutation
+
+from proa.core.model.endpoint import Endpoint, EndpointSet, build_endpoint_set
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.service import Selector, Service, ServicePort
+from proa.core.model.settings import MeshSettings
+from proa.core.model.workload import Workload
+
+V = TypeVar("V")
+M = TypeVar("M")
+
+
+class ConfigValue(Protocol):
+    """What the model needs of a configuration object; the language defines the rest."""
+
+    @property
+    def ref(self) -> ObjectRef: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def spec(self) -> object: ...
+
+
+class SelectedPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A port of a service with a selector: on each instance it is the port named so, else `target`."""
+
+    port: ServicePort
+    target: int
+
+
+class ServiceClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """What one source says of one host. With a `selector` the instances it picks are endpoints as well."""
+
+    service: Service
+    endpoints: tuple[Endpoint, ...] = ()
+    selector: Selector | None = None
+    selected_ports: tuple[SelectedPort, ...] = ()
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """An address that selectors may pick. `ports` maps names (and service ports as text) to numbers there;
+    `template` carries the remaining facts of the endpoints made from it."""
+
+    namespace: str
+    labels: Map[str, str]
+    ports: Map[str, int]
+    template: Endpoint
+
+
+class Contribution(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one source adds to the model."""
+
+    source: ObjectRef
+    claims: tuple[ServiceClaim, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    workload: Workload | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts that are new, changed or gone. A configuration object may also be a source: its contribution then
+    comes in the same change."""
+
+    configs: tuple[ConfigValue, ...] = ()
+    removed_configs: tuple[ObjectRef, ...] = ()
+    contributions: tuple[Contribution, ...] = ()
+    removed_sources: tuple[ObjectRef, ...] = ()
+    settings: MeshSettings | None = None
+
+
+class Touched(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fold really changed: hosts whose service or endpoints differ, workloads, configuration objects."""
+
+    services: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
+    workloads: frozenset[WorkloadId] = frozenset()
+    configs: frozenset[ObjectRef] = frozenset()
+    settings: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.services or self.endpoints or self.workloads or self.configs or self.settings)
+
+
+class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """`claimants` and `selecting` are the reverse indexes that keep a fold's cost at what it touches."""
+
+    settings: MeshSettings = MeshSettings()
+    configs: Map[ObjectRef, ConfigValue] = msgspec.field(default_factory=Map)
+    contributions: Map[ObjectRef, Contribution] = msgspec.field(default_factory=Map)
+    services: Map[str, Service] = msgspec.field(default_factory=Map)
+    endpoints: Map[str, EndpointSet] = msgspec.field(default_factory=Map)
+    workloads: Map[WorkloadId, Workload] = msgspec.field(default_factory=Map)
+    claimants: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    selecting: Map[str, frozenset[str]] = msgspec.field(default_factory=Map)
+    instances: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+
+
+def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]:
+    """The next snapshot and what differs in it. Folding a change that says nothing new touches nothing."""
+    configs, touched_configs = _fold_configs(snapshot.configs, change)
+    folded, hosts, touched_workloads = _fold_sources(snapshot, change)
+    services, endpoints = folded.services.mutate(), folded.endpoints.mutate()
+    touched_services: set[str] = set()
+    touched_endpoints: set[str] = set()
+    for host in hosts:
+        service, endpoint_set = _merge(folded, host)
+        if service != services.get(host):
+            touched_services.add(host)
+            _put(services, host, service)
+        if (endpoint_set.digest if endpoint_set else "") != _digest(endpoints.get(host)):
+            touched_endpoints.add(host)
+            _put(endpoints, host, endpoint_set)
+    settings = change.settings or snapshot.settings
+    following = msgspec.structs.replace(
+        folded, settings=settings, configs=configs, services=services.finish(), endpoints=endpoints.finish()
+    )
+    return following, Touched(
+        services=frozenset(touched_services),
+        endpoints=frozenset(touched_endpoints),
+        workloads=frozenset(touched_workloads),
+        configs=frozenset(touched_configs),
+        settings=settings != snapshot.settings,
+    )
+
+
+def _digest(endpoint_set: EndpointSet | None) -> str:
+    return endpoint_set.digest if endpoint_set else ""
+
+
+def _put(mutation: MapMutation[M, V], key: M, value: V | None) -> None:
+    if value is None:
+        mutation.pop(key, None)
+    else:
+        mutation[key] = value
+
+
+def _fold_configs(
+    configs: Map[ObjectRef, ConfigValue], change: Change
+) -> tuple[Map[ObjectRef, ConfigValue], set[ObjectRef]]:
+    touched: set[ObjectRef] = set()
+    mutation = configs.mutate()
+    for config in change.configs:
+        known = mutation.get(config.ref)
+        if known is None or known.digest != config.digest:
+            mutation[config.ref] = config
+            touched.add(config.ref)
+    for ref in change.removed_configs:
+        if mutation.pop(ref, None) is not None:
+            touched.add(ref)
+    return mutation.finish(), touched
+
+
+def _fold_sources(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, set[str], set[WorkloadId]]:
+    """Swap contributions, keep the reverse indexes, and name the hosts to merge anew."""
+    contributions = snapshot.contributions.mutate()
+    workloads = snapshot.workloads.mutate()
+    claimants = snapshot.claimants.mutate()
+    selecting = snapshot.selecting.mutate()
+    instances = snapshot.instances.mutate()
+    hosts: set[str] = set()
+    touched: set[WorkloadId] = set()
+    updates: list[tuple[ObjectRef, Contribution | None]] = [(new.source, new) for new in change.contributions]
+    updates += [(source, None) for source in change.removed_sources]
+    for source, new in updates:
+        old = contributions.get(source)
+        if old == new:
+            continue
+        _put(contributions, source, new)
+        for contribution, joins in ((old, False), (new, True)):
+            if contribution is None:
+                continue
+            for claim in contribution.claims:
+                host = claim.service.hostname
+                hosts.add(host)
+                _index(claimants, host, source, joins)
+                if claim.selector is not None:
+                    _index(selecting, claim.selector.namespace, host, joins)
+            for instance in contribution.instances:
+                _index(instances, instance.namespace, source, joins)
+                hosts |= selecting.get(instance.namespace, frozenset())
+        before, after = old.workload if old else None, new.workload if new else None
+        if before != after:
+            for workload in (before, after):
+                if workload is not None:
+                    touched.add(workload.id)
+            if after is not None:
+                workloads[after.id] = after
+            elif before is not None:
+                workloads.pop(before.id, None)
+    folded = msgspec.structs.replace(
+        snapshot,
+        contributions=contributions.finish(),
+        workloads=workloads.finish(),
+        claimants=claimants.finish(),
+        selecting=selecting.finish(),
+        instances=instances.finish(),
+    )
+    return folded, hosts, touched
+
+
+def _index(mutation: MapMutation[str, frozenset[M]], key: str, member: M, joins: bool) -> None:
+    members = mutation.get(key, frozenset())
+    changed = members | {member} if joins else members - {member}
+    _put(mutation, key, changed or None)
+
+
+def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointSet | None]:
+    """One service of all that is claimed of a host. Where claims disagree on a fact that can have one value only
+    (namespace, resolution, a port's protocol) the first source in order of name wins."""
+    claims = [
+        (source, claim)
+        for source in sorted(snapshot.claimants.get(host, frozenset()))
+        for claim in snapshot.contributions[source].claims
+        if claim.service.hostname == host
+    ]
+    if not claims:
+        return None, None
+    first = claims[0][1].service
+    ports: dict[int, ServicePort] = {}
+    for _, claim in claims:
+        for port in claim.service.ports:
+            known = ports.get(port.number)
+            if known is None or (known.protocol == "AUTO" and port.protocol != "AUTO"):
+                ports[port.number] = port
+    service = Service(
+        hostname=host,
+        namespace=first.namespace,
+        ports=tuple(sorted(ports.values())),
+        resolution=first.resolution,
+        mesh_external=first.mesh_external,
+        addresses=tuple(sorted({address for _, claim in claims for address in claim.service.addresses})),
+        accounts=tuple(sorted({account for _, claim in claims for account in claim.service.accounts})),
+        exported=all(claim.service.exported for _, claim in claims),
+        sources=tuple(source for source, _ in claims),
+    )
+    endpoints: dict[tuple[int, str, int, str], Endpoint] = {}
+    for _, claim in claims:
+        for endpoint in (*claim.endpoints, *_selected(snapshot, claim)):
+            endpoints.setdefault(endpoint.sort_key, endpoint)
+    return service, build_endpoint_set(tuple(endpoints.values()))
+
+
+def _selected(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[Endpoint]:
+    selector = claim.selector
+    if selector is None:
+        return
+    for source in sorted(snapshot.instances.get(selector.namespace, frozenset())):
+        for instance in snapshot.contributions[source].instances:
+            if not selector.matches(instance.namespace, instance.labels):
+                continue
+            for selected in claim.selected_ports:
+                number = instance.ports.get(
+                    selected.port.name, instance.ports.get(str(selected.port.number), selected.target)
+                )
+                yield msgspec.structs.replace(
+                    instance.template, port=number, service_port=selected.port.number, labels=instance.labels
+                )
