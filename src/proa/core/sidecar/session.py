@@ -1,0 +1,203 @@
+"""What a node agent and the control plane say to each other: the messages, and their spelling as JSON.
+
+Both ends import this module; nothing else spells the protocol. It decides shapes only: whether a registration
+is allowed is `core.auth.grants`' business, how bytes travel is the servers'.
+
+The session is level-triggered. Each `NodeState` is everything the node has, each `SessionState` answers one
+of them completely, so a message that was lost or overtaken needs no repair: the next one says it all.
+
+Compatibility: fields are only ever added, always with a default; a field the reader does not know is ignored.
+"""
+
+from typing import Final, Literal, TypeVar
+
+import msgspec
+from immutables import Map
+
+from proa.core.model.names import WorkloadId
+
+PROTOCOL_VERSION: Final = 1
+
+Health = Literal["HEALTHY", "UNHEALTHY", "DRAINING", "STARTING"]
+"""STARTING is served to nobody; DRAINING keeps open connections and gets no new ones."""
+
+WorkloadKind = Literal["sidecar", "gateway", "proxyless"]
+Capture = Literal["explicit", "none"]
+
+
+class MessageError(ValueError):
+    """Bytes from the peer that are no message of this protocol. The text says what is wrong and where."""
+
+
+class RegisteredPort(msgspec.Struct, frozen=True, kw_only=True):
+    """One port of one service that the workload serves.
+
+    `service` is a bare name in the workload's own namespace. `service_port` is what clients call,
+    `sidecar_port` where the node's Envoy takes that traffic (for proxyless workloads the app itself),
+    `app_port` where the app listens on loopback. `health` is of this port.
+    """
+
+    service: str
+    service_port: int
+    name: str
+    protocol: str
+    app_port: int
+    sidecar_port: int
+    health: Health = "STARTING"
+
+
+class Upstream(msgspec.Struct, frozen=True, kw_only=True):
+    """A TCP destination asked for with --upstream: calls to loopback:`local_port` go to `host:port`."""
+
+    host: str
+    port: int
+    local_port: int
+
+
+class GatewayPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A Gateway server's port and the one really bound (another when it is taken or below 1024)."""
+
+    server_port: int
+    bound_port: int
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """One workload as its node describes it.
+
+    `address` is where other nodes reach the sidecar's ports. `locality` is `region/zone/subzone`, shorter or
+    empty. `outbound_port` is the explicit capture listener's, None without capture. `weight` is the share of
+    this workload among the endpoints of a service.
+    """
+
+    id: WorkloadId
+    node: str
+    account: str
+    kind: WorkloadKind = "sidecar"
+    labels: Map[str, str] = Map()
+    address: str
+    network: str = ""
+    locality: str = ""
+    cluster: str = ""
+    weight: int = 1
+    ports: tuple[RegisteredPort, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    outbound_port: int | None = None
+    capture: Capture = "none"
+    gateway_ports: tuple[GatewayPort, ...] = ()
+    metadata: Map[str, str] = Map()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The names of the services this workload serves, each once, sorted."""
+        return tuple(sorted({port.service for port in self.ports}))
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Whatever travels on its own; `type` in its JSON says which it is."""
+
+
+class NodeState(Message, frozen=True, kw_only=True, tag="node_state"):
+    """Agent to control plane: everything this node runs. `version` grows with each state of one session."""
+
+    version: int
+    workloads: tuple[Registration, ...] = ()
+    protocol: int = PROTOCOL_VERSION
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a workload was not taken, in words for the user who started it."""
+
+    id: WorkloadId
+    reason: str
+
+
+class WantedPorts(msgspec.Struct, frozen=True, kw_only=True):
+    """The server ports that Gateway objects ask of one gateway workload; the agent binds them (or others) and
+    answers with `gateway_ports` in its next registration."""
+
+    id: WorkloadId
+    ports: tuple[int, ...]
+
+
+class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
+    """Control plane to agent: the answer to NodeState number `version`, complete: each of its workloads is
+    either accepted or refused. Sent again with the same version when the answer changes (grant, Gateway)."""
+
+    version: int
+    accepted: tuple[WorkloadId, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    gateway_ports: tuple[WantedPorts, ...] = ()
+    protocol: int = PROTOCOL_VERSION
+
+    def refusal_of(self, workload: WorkloadId) -> str | None:
+        """The reason a workload was refused, None when it was not."""
+        return next((each.reason for each in self.refused if each.id == workload), None)
+
+    def ports_wanted_of(self, workload: WorkloadId) -> tuple[int, ...]:
+        """The server ports a gateway should have."""
+        return next((each.ports for each in self.gateway_ports if each.id == workload), ())
+
+
+class SignRequest(Message, frozen=True, kw_only=True, tag="sign_request"):
+    """Asks a certificate for a workload registered by this node, or for the node itself (`workload` None)."""
+
+    workload: WorkloadId | None = None
+    csr_pem: str
+
+
+class SignReply(Message, frozen=True, kw_only=True, tag="sign_reply"):
+    """`chain_pem` is the leaf and what leads to the root, without the root. `root_bundles` maps a trust
+    domain to the PEM of its roots. `not_after` is the leaf's end, unix seconds."""
+
+    chain_pem: str
+    root_bundles: Map[str, str]
+    not_after: int
+
+
+class JoinRequest(Message, frozen=True, kw_only=True, tag="join_request"):
+    """A new node's first words: the join token as the operator gave it, and a CSR for the node's own key."""
+
+    token: str
+    csr_pem: str
+    protocol: int = PROTOCOL_VERSION
+
+
+class JoinReply(Message, frozen=True, kw_only=True, tag="join_reply"):
+    """The node's name and certificate, the bundles as in SignReply, and where the control plane's servers are
+    (`host:port` of xDS and signing)."""
+
+    chain_pem: str
+    bundles: Map[str, str]
+    node: str
+    servers: tuple[str, ...]
+    protocol: int = PROTOCOL_VERSION
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Map):
+        return dict(sorted(value.items()))
+    raise NotImplementedError(f"{type(value).__name__} does not travel")
+
+
+def _typed(kind: type, value: object) -> object:
+    """The only foreign type in these messages is Map[str, str]; its JSON is an object of strings."""
+    return Map(msgspec.convert(value, dict[str, str]))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+
+
+def encode(message: Message) -> bytes:
+    """One JSON object. Equal messages have equal bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode(body: bytes, kind: type[M]) -> M:
+    """The message of that kind in `body`. Raises MessageError for anything else."""
+    try:
+        return msgspec.json.decode(body, type=kind, dec_hook=_typed)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise MessageError(f"not a {kind.__name__}: {error}") from None
