@@ -1,0 +1,1 @@
+"""DestinationRule: its schema and the rules of its meaning."""

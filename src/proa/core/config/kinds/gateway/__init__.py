@@ -1,0 +1,1 @@
+"""Gateway: its schema and the rules of its meaning."""

@@ -1,0 +1,1 @@
+"""PeerAuthentication: its schema and the rules of its meaning."""

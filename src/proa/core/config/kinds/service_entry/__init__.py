@@ -1,0 +1,1 @@
+"""ServiceEntry: its schema and the rules of its meaning."""

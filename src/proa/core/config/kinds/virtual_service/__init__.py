@@ -1,0 +1,1 @@
+"""VirtualService: its schema and the rules of its meaning."""

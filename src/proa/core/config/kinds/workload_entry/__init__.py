@@ -1,0 +1,1 @@
+"""WorkloadEntry: its schema and the rules of its meaning."""

@@ -1,0 +1,48 @@
+"""The words a kind's schema is written in: the base struct and the marks on its fields.
+
+Every schema module uses them; `fields` reads them. What a struct lists is what users may write; a field that Istio
+knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error.
+"""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Base of every struct that users write. A field without a default is required; names are Istio's camelCase."""
+
+    NOT_YET: ClassVar[tuple[str, ...]] = ()
+
+
+class Within(msgspec.Struct, frozen=True):
+    """Mark of a number: both bounds are allowed."""
+
+    lowest: int
+    highest: int
+
+
+class Milliseconds(msgspec.Struct, frozen=True):
+    """Mark of a whole number that users write as a duration (`1m30s`). Istio refuses less than a millisecond."""
+
+    lowest: int = 1
+
+
+class LaterWords(msgspec.Struct, frozen=True):
+    """Mark of a Literal: words that Istio has and Proa does not serve yet."""
+
+    words: tuple[str, ...]
+
+
+class NotEmpty(msgspec.Struct, frozen=True):
+    """Mark of a list or map that must hold something when it is written at all."""
+
+
+# A port that something listens on: 0 names none.
+Port = Annotated[int, Within(1, 65535)]
+Duration = Annotated[int, Milliseconds()]
+# Protobuf's integers as Istio declares them; a negative int32 is refused where it means nothing.
+Count = Annotated[int, Within(0, 2**31 - 1)]
+Count32 = Annotated[int, Within(0, 2**32 - 1)]
+PercentInt = Annotated[int, Within(0, 100)]
+PercentFloat = Annotated[float, Within(0, 100)]
