@@ -1,0 +1,29 @@
+"""How one control plane was told to run. The command line builds it, `control_plane.run` obeys it.
+
+Flags and environment are read in `proa.cli` alone; nothing below this value looks at either.
+"""
+
+from pathlib import Path
+
+import msgspec
+
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN
+from proa.core.model.settings import OutboundPolicy
+
+
+class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`home` is the mesh's directory. `listen` is the address all TCP servers take, `advertise` the one written
+    into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
+    A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds.
+    """
+
+    home: Path
+    listen: str = "127.0.0.1"
+    advertise: str | None = None
+    xds_port: int = 15012
+    join_port: int = 15013
+    metrics_port: int = 15014
+    trust_domain: str = DEFAULT_TRUST_DOMAIN
+    outbound_policy: OutboundPolicy = "ALLOW_ANY"
+    config_dir: Path | None = None
+    leaf_ttl: int = 24 * 3600

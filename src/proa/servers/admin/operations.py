@@ -1,0 +1,286 @@
+"""What an operator may ask of the control plane: the words of the admin API, and the Protocol that answers them.
+
+The control plane implements `AdminOperations`; `servers.admin.app` translates HTTP to it and back; `proa.cli`
+reads the same Structs on the other side. Shapes only: no HTTP here, and no decision.
+
+A method that cannot do what was asked raises `NotFound` (404), `Refused` (409) or a `ports.failures` exception
+(503 temporary, 500 permanent); each message says what the operator can do about it. Bad documents are no
+exceptions but `Problems`. Times are unix seconds. Fields are only ever added, always with a default.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+import msgspec
+from immutables import Map
+
+from proa.core.auth.grants import Placement
+from proa.core.config.problem import Problem
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.notes import Note
+from proa.core.model.service import Service
+from proa.core.model.workload import GatewayPort
+from proa.ports.config_store import ObjectResult, StoredObject
+
+
+class OperationFailed(Exception):
+    """The message is shown to the operator as it is: what is wrong, and what to do next."""
+
+
+class NotFound(OperationFailed):
+    """What was asked for does not exist."""
+
+
+class Refused(OperationFailed):
+    """It exists, or could, but not like this or not now."""
+
+
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of YAML documents; `name` is what problems call it."""
+
+    name: str
+    text: str
+
+
+class Problems(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was done, because of these: all of them, errors and warnings."""
+
+    problems: tuple[Problem, ...]
+
+
+class ApplyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Put every object of the files in one transaction. `namespace` is for objects that name none. With
+    `dry_run` everything is checked and compared, and nothing changes."""
+
+    files: tuple[SourceFile, ...]
+    author: str = ""
+    namespace: str = "default"
+    dry_run: bool = False
+
+
+class ApplyOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The state's version afterwards (to be given to `wait`), what became of each object, and what the author
+    should know: `warnings` about the documents, `notes` about their place in the mesh."""
+
+    version: int
+    results: tuple[ObjectResult, ...]
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+
+
+class DeleteRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """All in one transaction; an absent object is answered `absent` and is no error."""
+
+    refs: tuple[ObjectRef, ...]
+    author: str = ""
+
+
+class DiffRequest(msgspec.Struct, frozen=True, kw_only=True):
+    files: tuple[SourceFile, ...]
+    namespace: str = "default"
+
+
+class ObjectDiff(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of the files: its manifest (JSON text, as stored) now and after an apply; `before` is empty
+    for a new object. Equal texts: unchanged."""
+
+    ref: ObjectRef
+    before: str = ""
+    after: str = ""
+
+
+class DiffOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    objects: tuple[ObjectDiff, ...]
+
+
+class ObjectQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What is None does not narrow. `kind` is the full name (`VirtualService`)."""
+
+    kind: str | None = None
+    namespace: str | None = None
+    name: str | None = None
+
+
+class Objects(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects in force at `version`, sorted by ref. `problems` are those of watched sources: documents that
+    are bad and whose last good version is served."""
+
+    version: int
+    objects: tuple[StoredObject, ...]
+    problems: tuple[Problem, ...] = ()
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A resource that one Envoy did not take. `objects` are the configuration it was made from (none: made from
+    the services alone), `resource` its name, `type` as in TypeStatus, `error` Envoy's words."""
+
+    objects: tuple[ObjectRef, ...] = ()
+    resource: str
+    type: str = ""
+    error: str
+
+
+class ProxyProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one connected proxy is with a version."""
+
+    id: WorkloadId
+    state: Literal["live", "pending", "rejected"]
+    problems: tuple[Rejection, ...] = ()
+
+
+class WaitStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`done`: no connected proxy is pending. Without any proxy a version is live at once."""
+
+    version: int
+    done: bool
+    proxies: tuple[ProxyProgress, ...] = ()
+
+
+class TypeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """Resources of one xDS type that a proxy has asked for. `type` is a ResourceType's name (`CLUSTER`)."""
+
+    type: str
+    synced: int = 0
+    pending: int = 0
+    rejected: int = 0
+
+
+class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One workload's proxy. `version` is the newest configuration version it has in full; `connected` when its
+    stream is open, `since` when that began (or ended)."""
+
+    id: WorkloadId
+    kind: str
+    node: str
+    connected: bool
+    since: float = 0.0
+    version: int = 0
+    types: tuple[TypeStatus, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    gateway_ports: tuple[GatewayPort, ...] = ()
+
+
+class Proxies(msgspec.Struct, frozen=True, kw_only=True):
+    proxies: tuple[ProxyStatus, ...]
+
+
+class OfferedResource(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource as the control plane offers it; `body` is its protobuf JSON with `@type`."""
+
+    type: str
+    name: str
+    version: str
+    state: Literal["synced", "pending", "rejected"] = "pending"
+    objects: tuple[ObjectRef, ...] = ()
+    error: str = ""
+    body: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class ProxyConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What one proxy is offered, in make-before-break order, then by name."""
+
+    id: WorkloadId
+    resources: tuple[OfferedResource, ...]
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
+    service: Service
+    endpoints: tuple[Endpoint, ...] = ()
+
+
+class Services(msgspec.Struct, frozen=True, kw_only=True):
+    services: tuple[ServiceStatus, ...]
+
+
+class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest certificate of one identity holder. `workload` is None for a node's own."""
+
+    workload: WorkloadId | None = None
+    node: str = ""
+    identity: str
+    dns_names: tuple[str, ...] = ()
+    serial: str
+    issuer: str = ""
+    not_before: int
+    not_after: int
+
+
+class Certificates(msgspec.Struct, frozen=True, kw_only=True):
+    certificates: tuple[CertificateStatus, ...]
+
+
+class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A join token for one node, usable once within `ttl_s` seconds."""
+
+    node: str
+    ttl_s: int = 3600
+    placements: tuple[Placement, ...] = ()
+
+
+class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` holds a secret and exists nowhere else."""
+
+    token: str
+    node: str
+    expires: float
+    placements: tuple[Placement, ...] = ()
+
+
+class MeshStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`version` is the program's, `config_version` the store's. `addresses` are `host:port` by the names
+    `xds`, `join`, `metrics`."""
+
+    version: str
+    pid: int
+    started: float
+    ready: bool
+    trust_domain: str
+    config_version: int = 0
+    addresses: Map[str, str] = Map()
+    objects: int = 0
+    services: int = 0
+    nodes: int = 0
+    proxies: int = 0
+    proxies_connected: int = 0
+    outbound_policy: str = "ALLOW_ANY"
+
+
+class AdminOperations(Protocol):
+    """Implemented by the control plane. Every method may be called concurrently."""
+
+    async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
+        """All objects or none."""
+
+    async def delete(self, request: DeleteRequest) -> ApplyOutcome:
+        """Actions are `deleted` and `absent`."""
+
+    async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
+        """Changes nothing."""
+
+    async def objects(self, query: ObjectQuery) -> Objects:
+        """An empty answer is no error."""
+
+    def wait(self, version: int) -> AsyncIterator[WaitStatus]:
+        """The status at once and after each change of it, until one that is `done`, which is the last.
+
+        The caller sets the time limit by closing the iterator.
+        """
+
+    async def proxies(self) -> Proxies:
+        """Connected ones and those that were, by id."""
+
+    async def proxy_config(self, workload: WorkloadId) -> ProxyConfig:
+        """Raises NotFound for a workload that is not registered."""
+
+    async def services(self) -> Services:
+        """By hostname."""
+
+    async def certificates(self) -> Certificates:
+        """The current one of each workload and node, by identity."""
+
+    async def mint_token(self, request: TokenRequest) -> MintedToken:
+        """Raises Refused for a node name or time that cannot be."""
+
+    async def status(self) -> MeshStatus:
+        """Of the control plane as a whole."""
