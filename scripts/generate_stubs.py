@@ -2,8 +2,8 @@
 
 The Envoy messages come as Python modules without stubs. Each module carries the descriptor of its .proto
 file, and descriptors are all that a protoc plugin reads: so the plugin `mypy_protobuf` is fed from the loaded
-modules, and neither protoc nor .proto files are needed. Called by `scripts/setup dev` and `scripts/check`; run
-it by hand after writing a new `..._pb2` import. It does nothing while imports and parts stay the same.
+modules, and neither protoc nor .proto files are needed. Called by `scripts/setup dev` and `scripts/check`;
+run it by hand after writing a new `..._pb2` import. It does nothing while imports and parts stay the same.
 """
 
 import ast
