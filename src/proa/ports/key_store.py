@@ -4,22 +4,33 @@ A key and its chain are one entry and change together: a pair that does not matc
 authority keeps its root and intermediate here; an agent may keep its node's and workloads' keys the same way.
 """
 
-from typing import Protocol
+import re
+from typing import Final, Protocol
 
 import msgspec
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
+
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """`key_pem` is an unencrypted PKCS#8 private key; `chain_pem` its certificate first, then the issuers."""
+    """`key_pem` is an unencrypted PKCS#8 private key with its newline; `chain_pem` its certificate first,
+    then the issuers."""
 
     key_pem: str
     chain_pem: str
 
 
+def checked_name(name: str) -> str:
+    """The name itself, for adapters to call first. Raises ValueError for what is no name (`..` among it)."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a key")
+    return name
+
+
 class KeyStore(Protocol):
-    """Names are slash-separated segments of letters, digits, dots, dashes and underscores, none starting with a
-    dot; another name raises ValueError. Every method may raise StoreTemporary or StorePermanent and has then
-    changed nothing; StorePermanent too when others than the owner can read a key.
+    """Names are slash-separated segments of letters, digits, dots, dashes and underscores, none starting
+    with a dot; another name raises ValueError. Every method may raise StoreTemporary or StorePermanent and
+    has then changed nothing; StorePermanent too when others than the owner can read a key.
     """
 
     async def load(self, name: str) -> KeyEntry | None:

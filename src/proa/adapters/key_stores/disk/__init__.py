@@ -1,0 +1,5 @@
+"""Keys as files of one directory, readable by their owner alone."""
+
+from proa.adapters.key_stores.disk.store import DiskKeyStore
+
+__all__ = ["DiskKeyStore"]

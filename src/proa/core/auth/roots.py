@@ -1,0 +1,32 @@
+"""Root certificates by their digest: how a host that joins knows the right control plane.
+
+A join token carries `root_sha256` of the mesh's root. The host fetches the roots over a connection it does not
+trust yet, keeps the one with that digest, and sends nothing secret before.
+"""
+
+import hashlib
+import hmac
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+
+def root_sha256(pem: str) -> str:
+    """Hex SHA-256 of the first certificate's DER. Raises ValueError when there is none."""
+    return _sha256(x509.load_pem_x509_certificate(pem.encode()))
+
+
+def root_with_digest(bundle_pem: str, digest: str) -> str | None:
+    """The PEM of the certificate in the bundle that has the digest, None when none has or it is no PEM."""
+    try:
+        certificates = x509.load_pem_x509_certificates(bundle_pem.encode())
+    except ValueError:
+        return None
+    for certificate in certificates:
+        if hmac.compare_digest(_sha256(certificate).encode(), digest.lower().encode()):
+            return certificate.public_bytes(Encoding.PEM).decode()
+    return None
+
+
+def _sha256(certificate: x509.Certificate) -> str:
+    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
