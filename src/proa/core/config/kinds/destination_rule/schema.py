@@ -7,7 +7,9 @@ from immutables import Map
 
 from proa.core.config.record import Count, Count32, Duration, LaterWords, PercentInt, Record
 
-SimpleLoadBalancer = Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"]
+SimpleLoadBalancer = Literal[
+    "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
+]
 TlsMode = Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
 
 
@@ -36,7 +38,13 @@ class TcpPool(Record, frozen=True, kw_only=True):
 class HttpPool(Record, frozen=True, kw_only=True):
     """Zero is not set, as in Istio."""
 
-    NOT_YET = ("idleTimeout", "h2UpgradePolicy", "useClientProtocol", "maxConcurrentStreams", "http2KeepAlive")
+    NOT_YET = (
+        "idleTimeout",
+        "h2UpgradePolicy",
+        "useClientProtocol",
+        "maxConcurrentStreams",
+        "http2KeepAlive",
+    )
 
     http1_max_pending_requests: Count = 0
     http2_max_requests: Count = 0

@@ -1,0 +1,348 @@
+"""Schemas to readers and writers: raw trees to typed structs, telling everything that is wrong on the way.
+
+`shape_of(struct type)` compiles a schema once. `read` always answers a value of the right type: where the input is
+wrong it reports a Finding and goes on with a blank, so one pass finds every mistake and the validators still see the
+rest. Whoever reads must drop the value when a Finding of severity error was reported. `write` is the inverse.
+Callers: `kinds.kind`, `render`. This module knows no kind and no meaning beyond types, words and ranges.
+
+As in Kubernetes, a null field is an absent field and no text is taken for a number.
+"""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Protocol, Union, cast, get_args, get_origin, get_type_hints
+
+import msgspec
+from immutables import Map
+
+from proa.core.config.durations import duration_text, parse_duration
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding
+from proa.core.config.record import LaterWords, Milliseconds, NotEmpty, Record, Within
+from proa.core.config.tree import Json, shorten, type_name
+
+
+class Shape(Protocol):
+    """How one type is read and written. `blank` stands in for a value that could not be read."""
+
+    @property
+    def blank(self) -> object: ...
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object: ...
+
+    def write(self, value: object) -> Json: ...
+
+
+class Text(msgspec.Struct, frozen=True):
+    blank: str = ""
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is str:
+            return value
+        wrong = "" if value is None or isinstance(value, list | dict) else "; put it in quotes"
+        found.append(_wrong_type(at, "text", value, wrong))
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return cast(str, value)
+
+
+class Flag(msgspec.Struct, frozen=True):
+    blank: bool = False
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is bool:
+            return value
+        found.append(_wrong_type(at, "true or false", value))
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return cast(bool, value)
+
+
+class Integer(msgspec.Struct, frozen=True):
+    lowest: int
+    highest: int
+
+    @property
+    def blank(self) -> int:
+        return self.lowest
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is not int:
+            hint = "; remove the quotes" if isinstance(value, str) and value.strip().isdecimal() else ""
+            found.append(_wrong_type(at, "a whole number", value, hint))
+        elif not self.lowest <= value <= self.highest:
+            found.append(_out_of_range(at, value, self.lowest, self.highest))
+        else:
+            return value
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return cast(int, value)
+
+
+class Number(msgspec.Struct, frozen=True):
+    lowest: int
+    highest: int
+
+    @property
+    def blank(self) -> float:
+        return float(self.lowest)
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            found.append(_wrong_type(at, "a number", value))
+        elif not self.lowest <= value <= self.highest:
+            found.append(_out_of_range(at, value, self.lowest, self.highest))
+        else:
+            return float(value)
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        number = cast(float, value)
+        return int(number) if number.is_integer() else number
+
+
+class Timespan(msgspec.Struct, frozen=True):
+    """A duration, kept as whole milliseconds."""
+
+    lowest: int
+
+    @property
+    def blank(self) -> int:
+        return self.lowest
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is not str:
+            hint = "; write the unit, like 5s" if isinstance(value, int | float) else ""
+            found.append(_wrong_type(at, "a duration", value, hint))
+            return self.blank
+        try:
+            milliseconds = parse_duration(value)
+        except ValueError as error:
+            found.append(Finding(at, "bad-value", f'"{shorten(value)}": {error}'))
+            return self.blank
+        if milliseconds >= self.lowest:
+            return milliseconds
+        message = f'"{value}" is too short; the shortest duration here is {duration_text(self.lowest)}'
+        found.append(Finding(at, "out-of-range", message))
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return duration_text(cast(int, value))
+
+
+class Word(msgspec.Struct, frozen=True):
+    """One of a few words; `later` are those of Istio that are not served yet."""
+
+    words: tuple[str, ...]
+    later: tuple[str, ...] = ()
+
+    @property
+    def blank(self) -> str:
+        return self.words[0]
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is str and value in self.words:
+            return value
+        choices = ", ".join(self.words)
+        if type(value) is not str:
+            found.append(_wrong_type(at, f"one of {choices}", value))
+        elif value in self.later:
+            found.append(
+                Finding(at, "not-supported-yet", f"{value} is not supported yet; choose one of {choices}")
+            )
+        else:
+            near = suggestion(value, self.words)
+            found.append(Finding(at, "bad-value", f'"{shorten(value)}" is none of {choices}{near}'))
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return cast(str, value)
+
+
+class Items(msgspec.Struct, frozen=True):
+    item: Shape
+    blank: tuple[object, ...] = ()
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is not list:
+            found.append(_wrong_type(at, "a list", value, "; begin each item with a dash"))
+            return self.blank
+        read = self.item.read
+        return tuple([read(item, (*at, index), found) for index, item in enumerate(value)])
+
+    def write(self, value: object) -> Json:
+        return [self.item.write(item) for item in cast(tuple[object, ...], value)]
+
+
+class Pairs(msgspec.Struct, frozen=True):
+    """A map. Keys are text, or numbers when `key` says so; a null value is no value and refused."""
+
+    key: Integer | None
+    value: Shape
+    may_be_empty: bool = True
+    blank: Map[str | int, object] = Map()
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is not dict:
+            found.append(_wrong_type(at, "an object of names and values", value))
+            return self.blank
+        if not value and not self.may_be_empty:
+            found.append(Finding(at, "required", "must hold at least one entry; add one or remove the field"))
+        pairs: dict[str | int, object] = {}
+        for name, content in value.items():
+            place = (*at, name)
+            key = name if self.key is None else self._number(name, place, found)
+            pairs[key] = self.value.read(content, place, found)
+        return Map(pairs)
+
+    def _number(self, name: str, at: Path, found: list[Finding]) -> int:
+        number = int(name) if name.isascii() and name.isdecimal() and len(name) <= 20 else name
+        return cast(int, cast(Integer, self.key).read(number, at, found))
+
+    def write(self, value: object) -> Json:
+        pairs = cast(Mapping[str | int, object], value)
+        return {str(name): self.value.write(pairs[name]) for name in sorted(pairs, key=str)}
+
+
+class Field(msgspec.Struct, frozen=True):
+    """One field of a struct: its attribute, its name in documents, and its default unless it is required."""
+
+    attribute: str
+    name: str
+    shape: Shape
+    required: bool
+    default: object
+
+
+class Fields(msgspec.Struct, frozen=True):
+    """A struct."""
+
+    type: type[Record]
+    fields: dict[str, Field]
+    required: tuple[Field, ...]
+
+    @property
+    def blank(self) -> object:
+        return self.type(**{field.attribute: field.shape.blank for field in self.required})
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is not dict:
+            found.append(_wrong_type(at, "an object", value))
+            return self.blank
+        given: dict[str, object] = {}
+        for name, content in value.items():
+            field = self.fields.get(name)
+            if field is None:
+                self._unknown(name, content, at, found)
+            elif content is not None:
+                given[field.attribute] = field.shape.read(content, (*at, name), found)
+        for field in self.required:
+            if field.attribute not in given:
+                found.append(
+                    Finding((*at, field.name), "required", f'the field "{field.name}" is required; add it')
+                )
+                given[field.attribute] = field.shape.blank
+        return self.type(**given)
+
+    def _unknown(self, name: str, content: Json, at: Path, found: list[Finding]) -> None:
+        if name not in self.type.NOT_YET:
+            found.append(unknown_field((*at, name), name, self.fields))
+        elif content is not None:
+            message = f'Istio\'s field "{name}" is not supported yet; remove it'
+            found.append(Finding((*at, name), "not-supported-yet", message))
+
+    def write(self, value: object) -> Json:
+        written: dict[str, Json] = {}
+        for field in self.fields.values():
+            content = getattr(value, field.attribute)
+            if field.required or content != field.default:
+                written[field.name] = field.shape.write(content)
+        return written
+
+
+@cache
+def shape_of(struct: type[Record]) -> Fields:
+    """The compiled schema. Raises TypeError when the schema uses a type this module does not know."""
+    hints: dict[str, object] = get_type_hints(struct, include_extras=True)
+    fields = {
+        info.encode_name: Field(
+            info.name,
+            info.encode_name,
+            _shape(hints[info.name]),
+            info.required,
+            None if info.required else info.default,
+        )
+        for info in msgspec.structs.fields(struct)
+    }
+    return Fields(struct, fields, tuple(field for field in fields.values() if field.required))
+
+
+def _shape(hint: object, marks: tuple[object, ...] = ()) -> Shape:
+    """A type with the marks written on it."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _shape(arguments[0], (*arguments[1:], *marks))
+    if origin in (Union, UnionType):
+        (only,) = (argument for argument in arguments if argument is not NoneType)
+        return _shape(only, marks)
+    if origin is Literal:
+        later = [mark.words for mark in marks if isinstance(mark, LaterWords)]
+        return Word(arguments, *later)
+    if origin is tuple:
+        return Items(_shape(arguments[0]))
+    if origin is Map:
+        key = _shape(arguments[0])
+        may_be_empty = not any(isinstance(mark, NotEmpty) for mark in marks)
+        return Pairs(key if isinstance(key, Integer) else None, _shape(arguments[1]), may_be_empty)
+    if isinstance(hint, type):
+        return _plain_shape(hint, marks)
+    raise TypeError(f"no shape for {hint!r}")
+
+
+def _plain_shape(hint: type, marks: tuple[object, ...]) -> Shape:
+    within = [mark for mark in marks if isinstance(mark, Within)]
+    timespan = [mark for mark in marks if isinstance(mark, Milliseconds)]
+    if issubclass(hint, Record):
+        return shape_of(hint)
+    if hint is str:
+        return Text()
+    if hint is bool:
+        return Flag()
+    if hint is int and timespan:
+        return Timespan(timespan[0].lowest)
+    if hint is int and within:
+        return Integer(within[0].lowest, within[0].highest)
+    if hint is float and within:
+        return Number(within[0].lowest, within[0].highest)
+    raise TypeError(f"no shape for {hint!r}; a number needs its bounds")
+
+
+def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
+    """`; did you mean "x"?`, or nothing when no known name is near. Case and separators do not count."""
+    plain = {_plain(word): word for word in known}
+    near = get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
+    return f'; did you mean "{plain[near[0]]}"?' if near else ""
+
+
+def _plain(name: str) -> str:
+    return name[:80].replace("_", "").replace("-", "").lower()
+
+
+def unknown_field(at: Path, name: str, known: Mapping[str, object]) -> Finding:
+    """A field that nobody knows, with the near name or else all names there are."""
+    hint = suggestion(name, known) or f"; the fields here are {', '.join(known)}"
+    return Finding(at, "unknown-field", f'there is no field "{shorten(name)}"{hint}')
+
+
+def _wrong_type(at: Path, wanted: str, value: Json, hint: str = "") -> Finding:
+    return Finding(at, "wrong-type", f"expected {wanted}, found {type_name(value)}{hint}")
+
+
+def _out_of_range(at: Path, value: float, lowest: int, highest: int) -> Finding:
+    message = f"{shorten(str(value))} is out of range; write a number from {lowest} to {highest}"
+    return Finding(at, "out-of-range", message)
