@@ -1,0 +1,469 @@
+"""What a node agent and the programs on its machine say to each other, and their spelling as lines of JSON.
+
+`proa run`, `proa gateway` and `proa exec` speak it over the node's Unix socket through `proa.node.client`; the
+agent answers. This module decides shapes, defaults and the environment an app gets; it opens nothing.
+
+One connection places at most one workload, and the connection is the lease: when it ends, the workload ends.
+
+    client:  Place            Started(pid)          Stop             Exited(code)
+    agent:   Progress* Placed | HealthChanged* Warned* GatewayPortServed* | Progress* Drained | Removed
+
+One-shot calls on a connection of their own: AskEnvironment, AskList, AskAdmin, AskGone.
+"""
+
+import re
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+from immutables import Map
+
+from proa.core.model.names import DEFAULT_NAMESPACE, WorkloadId
+from proa.core.model.service import normal_protocol
+from proa.core.sidecar.session import Health
+
+LINE_MAX: Final = 1 << 20
+"""Bytes of one message; a longer line is refused."""
+
+CheckKind = Literal["tcp", "http", "grpc", "exec"]
+LocalKind = Literal["sidecar", "gateway"]
+
+
+class InvalidSpec(ValueError):
+    """Words of a user that make no workload; the text says which and why."""
+
+
+class LocalMessageError(ValueError):
+    """A line that is no message of this protocol."""
+
+
+class PortSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Port `service_port` of `service` (a bare name in the workload's namespace) is served by the app on
+    127.0.0.1:`app_port`; None lets the agent choose a free one, which the app finds in $PORT."""
+
+    service: str
+    service_port: int
+    app_port: int | None
+    protocol: str = "AUTO"
+    name: str = ""
+
+
+class UpstreamSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A TCP destination the app reaches at a local port; None lets the agent choose the port."""
+
+    host: str
+    port: int
+    local_port: int | None = None
+
+
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How the agent asks one port whether it is well. `service_port` None means every port of the workload.
+
+    `path` is of `http`, `command` of `exec` (argv, exit code 0 is well), `grpc_service` of `grpc`.
+    """
+
+    kind: CheckKind = "tcp"
+    service_port: int | None = None
+    path: str = "/"
+    command: tuple[str, ...] = ()
+    grpc_service: str = ""
+    interval_ms: int = 2_000
+    timeout_ms: int = 1_000
+    healthy_threshold: int = 1
+    unhealthy_threshold: int = 3
+
+
+class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user wants placed. Valid when `spec_problems` is empty.
+
+    `account` empty stands for the first port's service, or the workload's name when it serves nothing.
+    `locality` empty is the node's. `serve_low_ports` lets a gateway take ports below 1024 where it may;
+    otherwise they are mapped to free ones.
+    """
+
+    name: str
+    namespace: str = DEFAULT_NAMESPACE
+    account: str = ""
+    kind: LocalKind = "sidecar"
+    labels: Map[str, str] = Map()
+    ports: tuple[PortSpec, ...] = ()
+    upstreams: tuple[UpstreamSpec, ...] = ()
+    health: tuple[HealthCheck, ...] = ()
+    locality: str = ""
+    weight: int = 1
+    drain_ms: int = 5_000
+    proxy_variables: bool = True
+    serve_low_ports: bool = False
+
+    @property
+    def id(self) -> WorkloadId:
+        return WorkloadId(self.namespace, self.name)
+
+    @property
+    def chosen_account(self) -> str:
+        return self.account or (self.ports[0].service if self.ports else self.name)
+
+
+class AppPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A served port with everything decided: clients call `service:service_port`, other nodes' sidecars reach
+    `sidecar_port`, the app listens on 127.0.0.1:`app_port`."""
+
+    service: str
+    service_port: int
+    sidecar_port: int
+    app_port: int
+
+
+class LocalUpstream(msgspec.Struct, frozen=True, kw_only=True):
+    """An upstream with its port decided."""
+
+    host: str
+    port: int
+    local_port: int
+
+
+class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of `list`. `proxy` is the Envoy's state of `core.sidecar.supervision`."""
+
+    id: WorkloadId
+    kind: LocalKind
+    account: str
+    services: tuple[str, ...]
+    health: Health
+    proxy: str
+    pid: int | None
+    envoy_pid: int | None
+    restarts: int
+    ports: tuple[AppPort, ...] = ()
+    outbound_port: int | None = None
+    certificate_not_after: int = 0
+    envoy_log: str = ""
+    access_log: str = ""
+
+
+class LocalMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Whatever travels on a line of its own; `type` says which it is."""
+
+
+class Place(LocalMessage, frozen=True, kw_only=True, tag="place"):
+    """First words of an owner. Answered by Progress*, then Placed or Refused."""
+
+    spec: WorkloadSpec
+
+
+class Started(LocalMessage, frozen=True, kw_only=True, tag="started"):
+    """The app runs: its health is watched from here on, and its end is seen at once."""
+
+    pid: int
+
+
+class Stop(LocalMessage, frozen=True, kw_only=True, tag="stop"):
+    """No new requests, please: answered by Drained once the open ones have ended (or `drain_ms` has)."""
+
+
+class Exited(LocalMessage, frozen=True, kw_only=True, tag="exited"):
+    """The app has ended (or never started): answered by Removed, after which the agent closes."""
+
+    code: int
+
+
+class AskEnvironment(LocalMessage, frozen=True, kw_only=True, tag="env"):
+    """`workload` is `namespace/name`, a name, a service, or an unambiguous start of one."""
+
+    workload: str
+
+
+class AskList(LocalMessage, frozen=True, kw_only=True, tag="list"):
+    """Every workload of this node."""
+
+
+class AskAdmin(LocalMessage, frozen=True, kw_only=True, tag="admin"):
+    """A page of the workload's Envoy admin interface. `path` starts with a slash."""
+
+    workload: str
+    path: str
+    method: Literal["GET", "POST"] = "GET"
+
+
+class AskGone(LocalMessage, frozen=True, kw_only=True, tag="wait_gone"):
+    """Answered by Gone when nothing is left of the workload (at once when there is nothing)."""
+
+    workload: str
+
+
+class Progress(LocalMessage, frozen=True, kw_only=True, tag="progress"):
+    """Where placing or stopping stands. `stage` is greppable, `text` is for people."""
+
+    stage: str
+    text: str
+
+
+class Refused(LocalMessage, frozen=True, kw_only=True, tag="refused"):
+    """The workload is not taken, or was taken away: nothing of it is left."""
+
+    reason: str
+
+
+class Placed(LocalMessage, frozen=True, kw_only=True, tag="placed"):
+    """The sidecar stands and takes traffic: start the app with `env` added to its environment.
+
+    `envoy_admin` is the path of its admin socket.
+    """
+
+    id: WorkloadId
+    env: Map[str, str]
+    ports: tuple[AppPort, ...]
+    upstreams: tuple[LocalUpstream, ...] = ()
+    outbound_port: int | None = None
+    envoy_admin: str = ""
+    envoy_log: str = ""
+    access_log: str = ""
+
+
+class HealthChanged(LocalMessage, frozen=True, kw_only=True, tag="health"):
+    """`state` of the whole workload: its worst port's. `why` is for people."""
+
+    state: Health
+    why: str = ""
+
+
+class Warned(LocalMessage, frozen=True, kw_only=True, tag="warned"):
+    """Something works that should not be left so. `code` is greppable."""
+
+    code: str
+    text: str
+
+
+class GatewayPortServed(LocalMessage, frozen=True, kw_only=True, tag="gateway_port"):
+    """A gateway serves a server's port at `address:bound_port`. Sent again when it changes."""
+
+    server_port: int
+    bound_port: int
+    address: str
+
+
+class GatewayPortClosed(LocalMessage, frozen=True, kw_only=True, tag="gateway_port_closed"):
+    """No Gateway asks for the port any more."""
+
+    server_port: int
+
+
+class Drained(LocalMessage, frozen=True, kw_only=True, tag="drained"):
+    """`open_requests` is what was still open when the time was over."""
+
+    open_requests: int = 0
+
+
+class Removed(LocalMessage, frozen=True, kw_only=True, tag="removed"):
+    """Deregistered, Envoy gone, ports free."""
+
+
+class Environment(LocalMessage, frozen=True, kw_only=True, tag="environment"):
+    """Answer to AskEnvironment: what a program needs to speak as the workload's app does."""
+
+    id: WorkloadId
+    env: Map[str, str]
+
+
+class Workloads(LocalMessage, frozen=True, kw_only=True, tag="workloads"):
+    """Answer to AskList, sorted by id. `connected` is whether the control plane answers now."""
+
+    node: str
+    connected: bool
+    workloads: tuple[WorkloadSummary, ...] = ()
+
+
+class AdminAnswer(LocalMessage, frozen=True, kw_only=True, tag="admin_answer"):
+    """Answer to AskAdmin, in pieces: the last has `more` False."""
+
+    status: int
+    body: str
+    more: bool = False
+
+
+class Gone(LocalMessage, frozen=True, kw_only=True, tag="gone"):
+    """Answer to AskGone."""
+
+
+class Failed(LocalMessage, frozen=True, kw_only=True, tag="failed"):
+    """A one-shot call has no answer: `code` is not_found, ambiguous, unavailable or malformed."""
+
+    code: Literal["not_found", "ambiguous", "unavailable", "malformed"]
+    message: str
+
+
+ClientMessage: TypeAlias = Place | Started | Stop | Exited | AskEnvironment | AskList | AskAdmin | AskGone
+OwnerEvent: TypeAlias = (
+    Progress
+    | Refused
+    | Placed
+    | HealthChanged
+    | Warned
+    | GatewayPortServed
+    | GatewayPortClosed
+    | Drained
+    | Removed
+)
+"""What the owner of a workload hears, in order."""
+OneShotAnswer: TypeAlias = Environment | Workloads | AdminAnswer | Gone | Failed
+AgentMessage: TypeAlias = OwnerEvent | OneShotAnswer
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Map):
+        return dict(sorted(value.items()))
+    raise NotImplementedError(f"{type(value).__name__} does not travel")
+
+
+def _typed(kind: type, value: object) -> object:
+    """The only foreign type here is Map[str, str]; its JSON is an object of strings."""
+    return Map(msgspec.convert(value, dict[str, str]))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_FROM_CLIENT: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage, dec_hook=_typed)
+_FROM_AGENT: msgspec.json.Decoder[AgentMessage] = msgspec.json.Decoder(AgentMessage, dec_hook=_typed)
+
+
+def encode_line(message: LocalMessage) -> bytes:
+    """One line with its newline."""
+    return _ENCODER.encode(message) + b"\n"
+
+
+def decode_from_client(line: bytes) -> ClientMessage:
+    """Raises LocalMessageError."""
+    try:
+        return _FROM_CLIENT.decode(line)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise LocalMessageError(str(error)) from None
+
+
+def decode_from_agent(line: bytes) -> AgentMessage:
+    """Raises LocalMessageError."""
+    try:
+        return _FROM_AGENT.decode(line)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise LocalMessageError(str(error)) from None
+
+
+def parse_port(text: str, service: str) -> PortSpec:
+    """`9080` (the app listens on 9080 too), `9080:8000`, `9080:auto`, each with an optional `/protocol`.
+
+    Raises InvalidSpec.
+    """
+    numbers, slash, protocol = text.partition("/")
+    service_text, colon, app_text = numbers.partition(":")
+    service_port = _port(service_text, text)
+    if not colon:
+        app_port: int | None = service_port
+    else:
+        app_port = None if app_text == "auto" else _port(app_text, text)
+    if slash:
+        try:
+            normal_protocol(protocol)
+        except KeyError:
+            raise InvalidSpec(
+                f"port {text}: {protocol!r} is no protocol (http, http2, grpc, tcp, tls)"
+            ) from None
+    return PortSpec(
+        service=service,
+        service_port=service_port,
+        app_port=app_port,
+        protocol=protocol.upper() if slash else "AUTO",
+        name=f"{protocol.lower()}-{service_port}" if slash else f"port-{service_port}",
+    )
+
+
+def parse_upstream(text: str) -> UpstreamSpec:
+    """`redis:6379` or `redis:6379@6379`. Raises InvalidSpec."""
+    target, at, local = text.partition("@")
+    host, colon, port = target.rpartition(":")
+    if not colon or not host:
+        raise InvalidSpec(f"upstream {text}: write HOST:PORT or HOST:PORT@LOCAL_PORT")
+    return UpstreamSpec(host=host, port=_port(port, text), local_port=_port(local, text) if at else None)
+
+
+def app_environment(
+    workload: WorkloadId,
+    app_port: int | None,
+    outbound_port: int | None,
+    upstreams: tuple[LocalUpstream, ...],
+) -> Map[str, str]:
+    """What is added to an app's environment. Both cases of the proxy variables, because programs differ in
+    which they read; $PORT is the first port's, as platforms that run one app per container have it."""
+    env = {"PROA_WORKLOAD": str(workload)}
+    if outbound_port is not None:
+        proxy = f"http://127.0.0.1:{outbound_port}"
+        for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
+            env[name] = proxy
+        env["NO_PROXY"] = env["no_proxy"] = "localhost,127.0.0.1,::1"
+    if app_port is not None:
+        env["PORT"] = str(app_port)
+    for upstream in upstreams:
+        env.setdefault(upstream_variable(upstream.host), f"127.0.0.1:{upstream.local_port}")
+        env[f"{upstream_variable(upstream.host)}_{upstream.port}"] = f"127.0.0.1:{upstream.local_port}"
+    return Map(env)
+
+
+def upstream_variable(host: str) -> str:
+    """`redis` -> `PROA_UPSTREAM_REDIS`, `my-db.prod` -> `PROA_UPSTREAM_MY_DB_PROD`."""
+    return "PROA_UPSTREAM_" + re.sub(r"[^A-Z0-9]", "_", host.upper())
+
+
+def spec_problems(spec: WorkloadSpec) -> tuple[str, ...]:
+    """Why the spec cannot be placed, in words for its user; empty when it can. Rights and free ports are not
+    looked at here."""
+    found: list[str] = []
+    for what, name in (
+        ("workload", spec.name),
+        ("namespace", spec.namespace),
+        ("account", spec.chosen_account),
+    ):
+        if not _NAME.fullmatch(name) or len(name) > 63:
+            found.append(f"{what} {name!r} is not a DNS name")
+    seen: set[tuple[str, int]] = set()
+    for port in spec.ports:
+        if not _NAME.fullmatch(port.service) or "." in port.service:
+            found.append(f"service {port.service!r} is not a DNS label")
+        if (port.service, port.service_port) in seen:
+            found.append(f"port {port.service_port} of service {port.service} is given twice")
+        seen.add((port.service, port.service_port))
+        for number in (port.service_port, port.app_port or 1):
+            if not 0 < number < 65536:
+                found.append(f"{number} is not a port")
+    numbers = {port.service_port for port in spec.ports}
+    for check in spec.health:
+        if check.service_port is not None and check.service_port not in numbers:
+            found.append(f"health check of port {check.service_port}, which the workload does not serve")
+        if check.kind == "exec" and not check.command:
+            found.append("an exec health check needs a command")
+    if spec.weight < 1:
+        found.append(f"weight {spec.weight} is below 1")
+    if spec.kind == "gateway" and spec.ports:
+        found.append("a gateway has no ports of its own: Gateway objects say what it serves")
+    return tuple(found)
+
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.ASCII)
+
+
+def _port(text: str, whole: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise InvalidSpec(f"{whole}: {text!r} is not a port (1-65535)")
+    return int(text)
+
+
+def find_workload(
+    wanted: str, known: tuple[tuple[WorkloadId, tuple[str, ...]], ...]
+) -> tuple[WorkloadId, ...]:
+    """Which workloads `wanted` means, of `known` (id, its services): the exact id or name, else those of the
+    service, else those whose name starts so; `namespace/` in front narrows. One is the answer, several are
+    ambiguous except for a service, where the first stands for all."""
+    namespace, slash, name = wanted.rpartition("/")
+    here = [each for each in known if not slash or each[0].namespace == namespace]
+    exact = tuple(sorted(each for each, _ in here if each.name == name))
+    if exact:
+        return exact
+    serving = tuple(sorted(each for each, services in here if name in services))
+    if serving:
+        return serving[:1]
+    return tuple(sorted(each for each, _ in here if name and each.name.startswith(name)))
