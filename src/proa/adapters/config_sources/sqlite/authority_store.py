@@ -1,0 +1,177 @@
+"""The AuthorityStore over SQLite: tokens, grants and the audit of issued certificates."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+
+import msgspec
+
+from proa.adapters.config_sources.sqlite.connection import Database, transaction
+from proa.core.auth.grants import Grant, Placement
+from proa.core.auth.tokens import TokenRecord, TokenRefused, redeemed
+from proa.ports.authority_store import Issuance
+from proa.ports.failures import StorePermanent
+
+TOKEN_COLUMNS = "id, secret_sha256, node, placements, created, expires, uses"
+Row = tuple[str, str, str, str, float, float, int]
+
+
+class SqliteAuthorityStore:
+    """Keeps the contract of ports.authority_store.AuthorityStore; holds no state besides the file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._granted = database.wakeups()
+
+    async def put_token(self, record: TokenRecord) -> None:
+        await self._database.run(lambda connection: _put_token(connection, record))
+
+    async def tokens(self) -> tuple[TokenRecord, ...]:
+        return await self._database.run(_tokens)
+
+    async def redeem(self, token: str, secret_sha256: str, now: float) -> TokenRecord | TokenRefused:
+        def job(connection: sqlite3.Connection) -> TokenRecord | TokenRefused:
+            with transaction(connection):
+                result = redeemed(_token(connection, token), secret_sha256, now)
+                if isinstance(result, TokenRefused):
+                    return result
+                connection.execute("UPDATE tokens SET uses = ? WHERE id = ?", (result.uses, token))
+                _put_grant(connection, result.grant)
+            self._database.wake_from_job(self._granted)
+            return result
+
+        return await self._database.run(job)
+
+    async def put_grant(self, grant: Grant) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            _put_grant(connection, grant)
+            self._database.wake_from_job(self._granted)
+
+        await self._database.run(job)
+
+    async def remove_grant(self, node: str) -> bool:
+        def job(connection: sqlite3.Connection) -> bool:
+            removed = connection.execute("DELETE FROM grants WHERE node = ?", (node,)).rowcount > 0
+            self._database.wake_from_job(self._granted)
+            return removed
+
+        return await self._database.run(job)
+
+    async def grant_of(self, node: str) -> Grant | None:
+        def job(connection: sqlite3.Connection) -> Grant | None:
+            row = connection.execute("SELECT placements FROM grants WHERE node = ?", (node,)).fetchone()
+            return None if row is None else Grant(node=node, placements=_placements(row[0]))
+
+        return await self._database.run(job)
+
+    async def grants(self) -> tuple[Grant, ...]:
+        return await self._database.run(_grants)
+
+    async def watch_grants(self) -> AsyncIterator[tuple[Grant, ...]]:
+        async for grants in self._database.watch(self._granted, _grants):
+            yield grants
+
+    async def record_issuance(self, issuance: Issuance) -> None:
+        await self._database.run(lambda connection: _record(connection, issuance))
+
+    async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
+        return await self._database.run(lambda connection: _issuances(connection, identity, limit))
+
+
+def _put_token(connection: sqlite3.Connection, record: TokenRecord) -> None:
+    row: Row = (
+        record.id,
+        record.secret_sha256,
+        record.node,
+        _text(record.placements),
+        record.created,
+        record.expires,
+        record.uses,
+    )
+    added = connection.execute(
+        f"INSERT INTO tokens ({TOKEN_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING", row
+    )
+    if added.rowcount < 1:
+        raise StorePermanent(f"there is a join token {record.id} already")
+
+
+def _token(connection: sqlite3.Connection, token: str) -> TokenRecord | None:
+    row: Row | None = connection.execute(
+        f"SELECT {TOKEN_COLUMNS} FROM tokens WHERE id = ?", (token,)
+    ).fetchone()
+    return None if row is None else _to_record(row)
+
+
+def _tokens(connection: sqlite3.Connection) -> tuple[TokenRecord, ...]:
+    return tuple(map(_to_record, connection.execute(f"SELECT {TOKEN_COLUMNS} FROM tokens ORDER BY id")))
+
+
+def _to_record(row: Row) -> TokenRecord:
+    token, secret_sha256, node, placements, created, expires, uses = row
+    return TokenRecord(
+        id=token,
+        secret_sha256=secret_sha256,
+        node=node,
+        placements=_placements(placements),
+        created=created,
+        expires=expires,
+        uses=uses,
+    )
+
+
+def _put_grant(connection: sqlite3.Connection, grant: Grant) -> None:
+    connection.execute(
+        "INSERT OR REPLACE INTO grants (node, placements) VALUES (?, ?)",
+        (grant.node, _text(grant.placements)),
+    )
+
+
+def _grants(connection: sqlite3.Connection) -> tuple[Grant, ...]:
+    rows = connection.execute("SELECT node, placements FROM grants ORDER BY node")
+    return tuple(Grant(node=node, placements=_placements(placements)) for node, placements in rows)
+
+
+def _record(connection: sqlite3.Connection, issuance: Issuance) -> None:
+    added = connection.execute(
+        "INSERT INTO issuances (serial, identity, dns_names, asked_by, not_before, not_after, time) "
+        "VALUES (?,?,?,?,?,?,?) ON CONFLICT (serial) DO NOTHING",
+        (
+            issuance.serial,
+            issuance.identity,
+            _text(issuance.dns_names),
+            issuance.asked_by,
+            issuance.not_before,
+            issuance.not_after,
+            issuance.time,
+        ),
+    )
+    if added.rowcount < 1:
+        raise StorePermanent(f"serial {issuance.serial} has been used before")
+
+
+def _issuances(connection: sqlite3.Connection, identity: str | None, limit: int) -> tuple[Issuance, ...]:
+    condition = "" if identity is None else "WHERE identity = ? "
+    rows = connection.execute(
+        "SELECT serial, identity, dns_names, asked_by, not_before, not_after, time "
+        f"FROM issuances {condition}ORDER BY number DESC LIMIT ?",
+        (*(() if identity is None else (identity,)), limit),
+    )
+    return tuple(
+        Issuance(
+            serial=serial,
+            identity=issued_to,
+            dns_names=msgspec.json.decode(dns_names, type=tuple[str, ...]),
+            asked_by=asked_by,
+            not_before=not_before,
+            not_after=not_after,
+            time=time,
+        )
+        for serial, issued_to, dns_names, asked_by, not_before, not_after, time in rows
+    )
+
+
+def _text(values: tuple[Placement, ...] | tuple[str, ...]) -> str:
+    return msgspec.json.encode(values).decode()
+
+
+def _placements(text: str) -> tuple[Placement, ...]:
+    return msgspec.json.decode(text, type=tuple[Placement, ...])

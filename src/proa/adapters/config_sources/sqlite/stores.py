@@ -1,0 +1,31 @@
+"""Opens store.db and hands out the two stores that live in it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+
+from proa.adapters.config_sources.sqlite.authority_store import SqliteAuthorityStore
+from proa.adapters.config_sources.sqlite.config_store import SqliteConfigStore
+from proa.adapters.config_sources.sqlite.connection import Database
+
+
+class Stores(msgspec.Struct, frozen=True, kw_only=True):
+    """Both are valid until the `open_stores` block ends."""
+
+    config: SqliteConfigStore
+    authority: SqliteAuthorityStore
+
+
+@asynccontextmanager
+async def open_stores(path: Path) -> AsyncIterator[Stores]:
+    """The stores in the file at `path`, which is made when missing; its directory must exist.
+
+    Raises StoreTemporary or StorePermanent when it cannot be used. Leaving ends every watch.
+    """
+    database = await Database.open(path)
+    try:
+        yield Stores(config=SqliteConfigStore(database), authority=SqliteAuthorityStore(database))
+    finally:
+        await database.close()
