@@ -1,0 +1,295 @@
+"""Clusters (CDS): one per service port and subset, with how to balance, how to connect and whom to trust.
+
+mTLS is chosen per endpoint by its metadata, so a service that is only half in the mesh works, and a change of
+mode moves endpoint by endpoint without touching the cluster.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.address_pb2 import Address, EnvoyInternalAddress
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig
+from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
+from envoy.extensions.transport_sockets.internal_upstream.v3.internal_upstream_pb2 import (
+    InternalUpstreamTransport,
+)
+from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upstream_http
+from envoy.type.v3.percent_pb2 import Percent
+
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import ObjectRef
+from proa.core.model.service import Protocol
+from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.encode import (
+    ADS,
+    build_resource,
+    millis,
+    pack,
+    provenance,
+    socket_address,
+    struct,
+    uint32,
+)
+from proa.core.pilot.translate.endpoints import build_load_assignment
+
+UNLIMITED: Final = 2**32 - 1
+"""Istio sets every circuit-breaker threshold to this; Envoy's own defaults (1024, 3) are not used."""
+
+HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+BLACK_HOLE: Final = "BlackHoleCluster"
+PASSTHROUGH: Final = "PassthroughCluster"
+
+LoadBalancer = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"]
+DNS_CACHE: Final = DnsCacheConfig(name="proa_outbound", dns_lookup_family=Cluster.V4_PREFERRED)
+
+
+class ConnectionPool(msgspec.Struct, frozen=True, kw_only=True):
+    """0 means unset, as in Istio: it cannot mean zero."""
+
+    max_connections: int = 0
+    max_pending_requests: int = 0
+    max_requests: int = 0
+    max_requests_per_connection: int = 0
+    max_retries: int = 0
+
+
+class Outlier(msgspec.Struct, frozen=True, kw_only=True):
+    consecutive_5xx: int = 5
+    consecutive_gateway: int = 0
+    interval_ms: int = 10_000
+    base_ejection_ms: int = 30_000
+    max_ejection_percent: int = 10
+
+
+class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
+    """`auto`: each endpoint's own fact decides. `mutual`/`plain`: a DestinationRule decided for all.
+    `simple`: TLS to the outside with `sni`, server names in `names`."""
+
+    mode: Literal["auto", "mutual", "plain", "simple"] = "auto"
+    sni: str = ""
+    names: tuple[str, ...] = ()
+
+
+class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only; others come by EDS."""
+
+    name: str
+    protocol: Protocol
+    resolution: Literal["EDS", "DNS"]
+    mesh_sni: str
+    accounts: tuple[str, ...]
+    endpoints: tuple[Endpoint, ...] = ()
+    load_balancer: LoadBalancer = "LEAST_REQUEST"
+    connect_timeout_ms: int = 10_000
+    pool: ConnectionPool = ConnectionPool()
+    outlier: Outlier | None = None
+    tls: ClientTls = ClientTls()
+    objects: tuple[ObjectRef, ...] = ()
+
+
+def build_cluster(intent: ClusterIntent) -> Resource:
+    cluster = Cluster(
+        name=intent.name,
+        connect_timeout=millis(intent.connect_timeout_ms),
+        lb_policy=Cluster.LbPolicy.Value(intent.load_balancer),
+        circuit_breakers=_circuit_breakers(intent.pool),
+        common_lb_config=Cluster.CommonLbConfig(healthy_panic_threshold=Percent(value=0)),
+        metadata=provenance(intent.objects),
+    )
+    if intent.resolution == "EDS":
+        cluster.type = Cluster.EDS
+        cluster.eds_cluster_config.CopyFrom(
+            Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.name)
+        )
+    else:
+        cluster.type = Cluster.STRICT_DNS
+        cluster.dns_lookup_family = Cluster.V4_PREFERRED
+        cluster.respect_dns_ttl = True
+        cluster.load_assignment.CopyFrom(build_load_assignment(intent.name, intent.endpoints))
+    if intent.outlier is not None:
+        cluster.outlier_detection.CopyFrom(_outlier(intent.outlier))
+    _choose_transport(cluster, intent)
+    if intent.protocol not in ("TCP", "TLS"):
+        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_http_options(intent)))
+    return build_resource(ResourceType.CLUSTER, intent.name, cluster, intent.objects)
+
+
+def _circuit_breakers(pool: ConnectionPool) -> CircuitBreakers:
+    return CircuitBreakers(
+        thresholds=[
+            CircuitBreakers.Thresholds(
+                max_connections=uint32(pool.max_connections or UNLIMITED),
+                max_pending_requests=uint32(pool.max_pending_requests or UNLIMITED),
+                max_requests=uint32(pool.max_requests or UNLIMITED),
+                max_retries=uint32(pool.max_retries or UNLIMITED),
+            )
+        ]
+    )
+
+
+def _outlier(outlier: Outlier) -> OutlierDetection:
+    """Success-rate ejection stays off, as in Istio."""
+    return OutlierDetection(
+        consecutive_5xx=uint32(outlier.consecutive_5xx),
+        enforcing_consecutive_5xx=uint32(100 if outlier.consecutive_5xx else 0),
+        consecutive_gateway_failure=uint32(outlier.consecutive_gateway),
+        enforcing_consecutive_gateway_failure=uint32(100 if outlier.consecutive_gateway else 0),
+        enforcing_success_rate=uint32(0),
+        interval=millis(outlier.interval_ms),
+        base_ejection_time=millis(outlier.base_ejection_ms),
+        max_ejection_percent=uint32(outlier.max_ejection_percent),
+    )
+
+
+def _alpn(protocol: Protocol) -> tuple[str, ...]:
+    """AUTO has none of its own: the route says per request what it carries (see routes/destination)."""
+    match protocol:
+        case "HTTP":
+            return tls.ALPN_HTTP1
+        case "HTTP2" | "GRPC":
+            return tls.ALPN_HTTP2
+        case "AUTO":
+            return ()
+        case _:
+            return tls.ALPN_TCP
+
+
+def _choose_transport(cluster: Cluster, intent: ClusterIntent) -> None:
+    mesh = tls.client_mtls(intent.mesh_sni, intent.accounts, _alpn(intent.protocol))
+    match intent.tls.mode:
+        case "auto":
+            cluster.transport_socket_matches.extend(
+                [
+                    Cluster.TransportSocketMatch(
+                        name="tlsMode-istio", match=struct(tlsMode="istio"), transport_socket=mesh
+                    ),
+                    Cluster.TransportSocketMatch(
+                        name="tlsMode-disabled", match=struct(), transport_socket=tls.plaintext()
+                    ),
+                ]
+            )
+        case "mutual":
+            cluster.transport_socket.CopyFrom(mesh)
+        case "simple":
+            cluster.transport_socket.CopyFrom(tls.server_originated(intent.tls.sni, intent.tls.names))
+        case "plain":
+            cluster.transport_socket.CopyFrom(tls.plaintext())
+
+
+def _http_options(intent: ClusterIntent) -> upstream_http.HttpProtocolOptions:
+    options = upstream_http.HttpProtocolOptions()
+    if intent.pool.max_requests_per_connection:
+        options.common_http_protocol_options.CopyFrom(
+            HttpProtocolOptions(max_requests_per_connection=uint32(intent.pool.max_requests_per_connection))
+        )
+    match intent.protocol:
+        case "HTTP":
+            options.explicit_http_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
+        case "HTTP2" | "GRPC":
+            options.explicit_http_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())
+        case _:
+            options.use_downstream_protocol_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
+            options.use_downstream_protocol_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())
+    return options
+
+
+def connect_cluster_name(port: int) -> str:
+    return f"connect_{port}"
+
+
+class ConnectClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """The way from a terminated CONNECT into the internal listener of `port`."""
+
+    port: int
+    listener: str
+
+
+def build_connect_cluster(intent: ConnectClusterIntent) -> Resource:
+    name = connect_cluster_name(intent.port)
+    address = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=intent.listener))
+    inner = InternalUpstreamTransport(transport_socket=tls.plaintext())
+    cluster = Cluster(
+        name=name,
+        type=Cluster.STATIC,
+        load_assignment=ClusterLoadAssignment(
+            cluster_name=name,
+            endpoints=[
+                LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=EnvoyEndpoint(address=address))])
+            ],
+        ),
+        circuit_breakers=_circuit_breakers(ConnectionPool()),
+        transport_socket=TransportSocket(
+            name="envoy.transport_sockets.internal_upstream", typed_config=pack(inner)
+        ),
+    )
+    return build_resource(ResourceType.CLUSTER, name, cluster)
+
+
+class InboundClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """From the sidecar to its own app on loopback."""
+
+    service_port: int
+    app_port: int
+    protocol: Protocol
+    connect_timeout_ms: int = 10_000
+
+
+def build_inbound_cluster(intent: InboundClusterIntent) -> Resource:
+    name = f"inbound|{intent.service_port}||"
+    cluster = Cluster(
+        name=name,
+        type=Cluster.STATIC,
+        connect_timeout=millis(intent.connect_timeout_ms),
+        load_assignment=ClusterLoadAssignment(
+            cluster_name=name,
+            endpoints=[
+                LocalityLbEndpoints(
+                    lb_endpoints=[
+                        LbEndpoint(
+                            endpoint=EnvoyEndpoint(address=socket_address("127.0.0.1", intent.app_port))
+                        )
+                    ]
+                )
+            ],
+        ),
+        circuit_breakers=_circuit_breakers(ConnectionPool()),
+    )
+    if intent.protocol not in ("TCP", "TLS"):
+        options = _http_options(
+            ClusterIntent(name=name, protocol=intent.protocol, resolution="EDS", mesh_sni="", accounts=())
+        )
+        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
+    return build_resource(ResourceType.CLUSTER, name, cluster)
+
+
+def build_black_hole() -> Resource:
+    """A cluster without endpoints: what a rule names and nobody offers ends here, as 503 and not as a hang."""
+    return build_resource(ResourceType.CLUSTER, BLACK_HOLE, Cluster(name=BLACK_HOLE, type=Cluster.STATIC))
+
+
+def build_passthrough() -> Resource:
+    """Hosts the mesh does not know, resolved when asked for. The egress guard stands in front of it."""
+    cluster = Cluster(
+        name=PASSTHROUGH,
+        lb_policy=Cluster.CLUSTER_PROVIDED,
+        cluster_type=Cluster.CustomClusterType(
+            # The forward proxy's HTTP filter works on clusters of exactly this type name.
+            name="envoy.clusters.dynamic_forward_proxy",
+            typed_config=pack(ClusterConfig(dns_cache_config=DNS_CACHE)),
+        ),
+        circuit_breakers=_circuit_breakers(ConnectionPool()),
+    )
+    options = upstream_http.HttpProtocolOptions()
+    options.use_downstream_protocol_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
+    options.use_downstream_protocol_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
+    return build_resource(ResourceType.CLUSTER, PASSTHROUGH, cluster)

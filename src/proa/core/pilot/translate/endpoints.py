@@ -1,0 +1,71 @@
+"""Endpoint sets (EDS): resources of their own, so that an address that comes or goes changes nothing else."""
+
+import msgspec
+from envoy.config.core.v3.address_pb2 import Address, Pipe
+from envoy.config.core.v3.base_pb2 import Locality, Metadata
+from envoy.config.core.v3.health_check_pb2 import DRAINING, HEALTHY, UNHEALTHY
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+
+from proa.core.model.endpoint import Endpoint
+from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate.encode import build_resource, socket_address, struct, uint32
+
+_HEALTH = {"HEALTHY": HEALTHY, "UNHEALTHY": UNHEALTHY, "DRAINING": DRAINING}
+_TLS_MODE = {"mutual": "istio", "disabled": "disabled"}
+
+
+class EndpointsIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """`endpoints` are those of one service port and subset, in the set's own order."""
+
+    cluster: str
+    endpoints: tuple[Endpoint, ...]
+
+
+def build_load_assignment(cluster: str, endpoints: tuple[Endpoint, ...]) -> ClusterLoadAssignment:
+    """Grouped by locality. A locality's weight is the sum of its endpoints', so that one endpoint's share does
+    not depend on where it stands."""
+    groups: dict[str, list[Endpoint]] = {}
+    for endpoint in endpoints:
+        groups.setdefault(endpoint.locality, []).append(endpoint)
+    return ClusterLoadAssignment(
+        cluster_name=cluster,
+        endpoints=[
+            LocalityLbEndpoints(
+                locality=_locality(locality),
+                lb_endpoints=[_lb_endpoint(endpoint) for endpoint in members],
+                load_balancing_weight=uint32(sum(endpoint.weight for endpoint in members)),
+            )
+            for locality, members in sorted(groups.items())
+        ],
+    )
+
+
+def build_endpoints(intent: EndpointsIntent) -> Resource:
+    message = build_load_assignment(intent.cluster, intent.endpoints)
+    return build_resource(ResourceType.ENDPOINT, intent.cluster, message)
+
+
+def _locality(text: str) -> Locality:
+    region, _, rest = text.partition("/")
+    zone, _, sub_zone = rest.partition("/")
+    return Locality(region=region, zone=zone, sub_zone=sub_zone)
+
+
+def _address(endpoint: Endpoint) -> Address:
+    if endpoint.address.startswith("unix://"):
+        return Address(pipe=Pipe(path=endpoint.address.removeprefix("unix://")))
+    return socket_address(endpoint.address, endpoint.port)
+
+
+def _lb_endpoint(endpoint: Endpoint) -> LbEndpoint:
+    metadata = {"envoy.transport_socket_match": struct(tlsMode=_TLS_MODE[endpoint.tls])}
+    if endpoint.workload:
+        metadata["proa"] = struct(workload=endpoint.workload)
+    return LbEndpoint(
+        endpoint=EnvoyEndpoint(address=_address(endpoint)),
+        health_status=_HEALTH[endpoint.health],
+        load_balancing_weight=uint32(endpoint.weight),
+        metadata=Metadata(filter_metadata=metadata),
+    )

@@ -1,0 +1,152 @@
+"""The HTTP filters of each kind of listener, in order, and the connection manager that holds them.
+
+What may change while connections are open is not in here: routes and faults come by RDS, the egress guard by
+ECDS. A change of this file's output drains connections.
+"""
+
+from enum import Enum
+
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.core.v3.config_source_pb2 import ExtensionConfigSource
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
+from envoy.config.listener.v3.listener_components_pb2 import Filter
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
+    FilterConfig as ForwardProxy,
+)
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as FilterState
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+    LocalReplyConfig,
+    Rds,
+    ResponseMapper,
+)
+from envoy.extensions.filters.network.set_filter_state.v3.set_filter_state_pb2 import Config as StreamState
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from google.protobuf.message import Message
+
+from proa.core.pilot.translate.clusters import DNS_CACHE
+from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
+from proa.core.pilot.translate.filters import filter_state
+from proa.core.pilot.translate.filters.access_log import build_access_log
+from proa.core.pilot.translate.filters.names import (
+    APP_REFUSED_HEADER,
+    EGRESS_GUARD,
+    FAULT,
+    FILTER_STATE,
+    FORWARD_PROXY,
+    ROUTER,
+)
+
+
+class Direction(Enum):
+    """Which way requests of a connection manager go, as written in its stats and access log."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+    GATEWAY = "gateway"
+
+
+def _filter(name: str, config: Message, *, disabled: bool = False) -> HttpFilter:
+    return HttpFilter(name=name, typed_config=pack(config), disabled=disabled)
+
+
+def outbound_filters() -> list[HttpFilter]:
+    """Forward proxy before guard: the guard judges the address that the proxy resolved."""
+    return [
+        _filter(FILTER_STATE, FilterState()),
+        _filter(FAULT, HTTPFault()),
+        _filter(FORWARD_PROXY, ForwardProxy(dns_cache_config=DNS_CACHE, save_upstream_address=True)),
+        HttpFilter(
+            name=EGRESS_GUARD,
+            disabled=True,
+            config_discovery=ExtensionConfigSource(
+                config_source=ADS, type_urls=[f"type.googleapis.com/{RBAC.DESCRIPTOR.full_name}"]
+            ),
+        ),
+        _filter(ROUTER, Router()),
+    ]
+
+
+def gateway_filters() -> list[HttpFilter]:
+    return [_filter(FILTER_STATE, FilterState()), _filter(FAULT, HTTPFault()), _filter(ROUTER, Router())]
+
+
+def inbound_filters() -> list[HttpFilter]:
+    return [_filter(ROUTER, Router())]
+
+
+def _app_refused() -> LocalReplyConfig:
+    """Mark the answer this sidecar gives when its app refuses the connection (flag UF): the request never
+    reached the app, so the client's sidecar may send it to another replica, whatever its method."""
+    return LocalReplyConfig(
+        mappers=[
+            ResponseMapper(
+                filter=AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=["UF"])),
+                headers_to_add=[
+                    HeaderValueOption(
+                        header=HeaderValue(key=APP_REFUSED_HEADER, value="true"),
+                        append_action=HeaderValueOption.OVERWRITE_IF_EXISTS_OR_ADD,
+                    )
+                ],
+            )
+        ]
+    )
+
+
+def http_chain(
+    direction: Direction,
+    routes: RouteConfiguration | str,
+    filters: list[HttpFilter],
+    *,
+    access_log: bool,
+    connect: bool = False,
+) -> Filter:
+    """A connection manager. `routes` is inline for what never changes, else the name to ask RDS for."""
+    manager = HttpConnectionManager(
+        stat_prefix=direction.value,
+        http_filters=filters,
+        normalize_path=boolean(True),
+        stream_idle_timeout=millis(0),
+        server_header_transformation=HttpConnectionManager.PASS_THROUGH,
+        http2_protocol_options=Http2ProtocolOptions(allow_connect=connect),
+    )
+    if isinstance(routes, str):
+        manager.rds.CopyFrom(Rds(route_config_name=routes, config_source=ADS))
+    else:
+        manager.route_config.CopyFrom(routes)
+    if access_log:
+        manager.access_log.append(build_access_log(direction.value))
+    upgrades = ["websocket", "CONNECT"] if connect else ["websocket"]
+    manager.upgrade_configs.extend(
+        HttpConnectionManager.UpgradeConfig(upgrade_type=upgrade) for upgrade in upgrades
+    )
+    match direction:
+        case Direction.INBOUND:
+            manager.forward_client_cert_details = HttpConnectionManager.SANITIZE_SET
+            manager.set_current_client_cert_details.uri = True
+            manager.local_reply_config.CopyFrom(_app_refused())
+        case Direction.GATEWAY:
+            # The edge: what a stranger says of itself (x-forwarded-*, client certificates) is not believed.
+            manager.use_remote_address.CopyFrom(boolean(True))
+            manager.forward_client_cert_details = HttpConnectionManager.SANITIZE
+        case Direction.OUTBOUND:
+            manager.forward_client_cert_details = HttpConnectionManager.SANITIZE
+    return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
+
+
+def tcp_chain(direction: Direction, cluster: str, *, access_log: bool) -> list[Filter]:
+    """A raw stream to `cluster`, or to what the tunnel it came through says."""
+    proxy = TcpProxy(stat_prefix=direction.value, cluster=cluster)
+    if access_log:
+        proxy.access_log.append(build_access_log(direction.value))
+    filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
+    if direction is not Direction.INBOUND:
+        state: StreamState = filter_state.as_stream()
+        filters.insert(0, Filter(name="envoy.filters.network.set_filter_state", typed_config=pack(state)))
+    return filters

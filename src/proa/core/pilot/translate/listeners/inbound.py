@@ -1,0 +1,145 @@
+"""Listeners through which a workload is called: one per service port, with a chain per kind of connection.
+
+The first bytes decide: mesh TLS is known by its ALPN, so a permissive port takes it beside plaintext and beside
+the application's own TLS.
+"""
+
+from typing import Final
+
+import msgspec
+from envoy.config.core.v3.base_pb2 import TrafficDirection
+from envoy.config.listener.v3.listener_components_pb2 import (
+    Filter,
+    FilterChain,
+    FilterChainMatch,
+    ListenerFilter,
+)
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
+from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
+
+from proa.core.model.service import Protocol
+from proa.core.model.workload import TlsMode
+from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.encode import boolean, build_resource, millis, pack, socket_address
+from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
+from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
+
+INSPECTION_TIMEOUT_MS: Final = 1_000
+"""How long the first bytes are waited for before a connection is taken for a server-first protocol."""
+
+PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
+
+
+class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
+    bind: str
+    sidecar_port: int
+    service_port: int
+    protocol: Protocol
+    mode: TlsMode
+    access_log: bool
+
+
+def inbound_listener_name(service_port: int) -> str:
+    return f"inbound_{service_port}"
+
+
+def tls_inspector() -> ListenerFilter:
+    return ListenerFilter(name="envoy.filters.listener.tls_inspector", typed_config=pack(TlsInspector()))
+
+
+def http_inspector() -> ListenerFilter:
+    return ListenerFilter(name="envoy.filters.listener.http_inspector", typed_config=pack(HttpInspector()))
+
+
+def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
+    name = inbound_listener_name(intent.service_port)
+    plain = intent.mode != "STRICT"
+    inspectors = [tls_inspector()]
+    if plain and intent.protocol == "AUTO":
+        inspectors.append(http_inspector())
+    chains = [
+        *(_mesh_chains(intent) if intent.mode != "DISABLE" else ()),
+        *(_plain_chains(intent) if plain else ()),
+    ]
+    listener = Listener(
+        name=name,
+        address=socket_address(intent.bind, intent.sidecar_port),
+        traffic_direction=TrafficDirection.INBOUND,
+        listener_filters=inspectors,
+        filter_chains=chains,
+    )
+    if plain and intent.protocol == "AUTO":
+        listener.listener_filters_timeout.CopyFrom(millis(INSPECTION_TIMEOUT_MS))
+        listener.continue_on_listener_filters_timeout = True
+    return build_resource(ResourceType.LISTENER, name, listener)
+
+
+def _http(intent: InboundListenerIntent) -> list[Filter]:
+    host = VirtualHost(
+        name=f"inbound|http|{intent.service_port}",
+        domains=["*"],
+        routes=[
+            Route(
+                name="default",
+                match=RouteMatch(prefix="/"),
+                route=RouteAction(cluster=f"inbound|{intent.service_port}||", timeout=millis(0)),
+            )
+        ],
+    )
+    routes = RouteConfiguration(
+        name=f"inbound|{intent.service_port}||",
+        virtual_hosts=[host],
+        response_headers_to_remove=[APP_REFUSED_HEADER],
+        validate_clusters=boolean(False),
+    )
+    return [http_chain(Direction.INBOUND, routes, inbound_filters(), access_log=intent.access_log)]
+
+
+def _tcp(intent: InboundListenerIntent) -> list[Filter]:
+    return tcp_chain(Direction.INBOUND, f"inbound|{intent.service_port}||", access_log=intent.access_log)
+
+
+def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
+    def chain(
+        name: str, offered: tuple[str, ...], answered: tuple[str, ...], filters: list[Filter]
+    ) -> FilterChain:
+        return FilterChain(
+            name=name,
+            filter_chain_match=FilterChainMatch(transport_protocol="tls", application_protocols=offered),
+            transport_socket=tls.server_mtls(answered),
+            filters=filters,
+        )
+
+    match intent.protocol:
+        case "HTTP" | "HTTP2" | "GRPC":
+            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, _http(intent))]
+        case "AUTO":
+            return [
+                chain("mesh-http", tls.MESH_HTTP, tls.SERVER_HTTP, _http(intent)),
+                chain("mesh-tcp", ("istio",), tls.ALPN_TCP, _tcp(intent)),
+            ]
+        case _:
+            return [chain("mesh-tcp", (*tls.MESH_HTTP, "istio"), tls.ALPN_TCP, _tcp(intent))]
+
+
+def _plain_chains(intent: InboundListenerIntent) -> list[FilterChain]:
+    raw = FilterChainMatch(transport_protocol="raw_buffer")
+    own_tls = FilterChain(
+        name="app-tls", filter_chain_match=FilterChainMatch(transport_protocol="tls"), filters=_tcp(intent)
+    )
+    match intent.protocol:
+        case "HTTP" | "HTTP2" | "GRPC":
+            return [FilterChain(name="plain-http", filter_chain_match=raw, filters=_http(intent)), own_tls]
+        case "AUTO":
+            http = FilterChainMatch(transport_protocol="raw_buffer", application_protocols=PLAIN_HTTP)
+            return [
+                FilterChain(name="plain-http", filter_chain_match=http, filters=_http(intent)),
+                FilterChain(name="plain-tcp", filter_chain_match=raw, filters=_tcp(intent)),
+                own_tls,
+            ]
+        case _:
+            return [FilterChain(name="plain-tcp", filter_chain_match=raw, filters=_tcp(intent)), own_tls]

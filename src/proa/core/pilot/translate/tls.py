@@ -1,0 +1,95 @@
+"""Mesh TLS as Envoy spells it, for both ends of a hop.
+
+Keys and trust bundles come by SDS from the node agent under two names. Peers are validated by Envoy's `spiffe`
+validator, which looks a root up by the peer's trust domain, so that a partner's root can never vouch for ours.
+ALPN tells mesh TLS from an application's own and, inside it, requests from raw streams; the spellings are
+Istio's.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
+from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
+    CertificateValidationContext,
+    SubjectAltNameMatcher,
+    TlsParameters,
+)
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
+    CommonTlsContext,
+    DownstreamTlsContext,
+    UpstreamTlsContext,
+)
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from proa.core.pilot.translate.encode import ADS, boolean, pack
+
+CERTIFICATE_SECRET: Final = "default"
+BUNDLE_SECRET: Final = "ROOTCA"
+
+ALPN_TCP: Final = ("istio",)
+ALPN_HTTP1: Final = ("istio-http/1.1", "istio", "http/1.1")
+ALPN_HTTP2: Final = ("istio-h2", "istio", "h2")
+MESH_HTTP: Final = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
+SERVER_HTTP: Final = ("h2", "http/1.1")
+
+SYSTEM_ROOTS: Final = DataSource(filename="/etc/ssl/certs/ca-certificates.crt")
+
+NO_ACCOUNT: Final = "proa:no-account-known"
+"""Matches no identity: what a client expects of a service nobody told it the accounts of."""
+
+
+def _common(alpn: Iterable[str], validation: CertificateValidationContext) -> CommonTlsContext:
+    return CommonTlsContext(
+        alpn_protocols=list(alpn),
+        tls_params=TlsParameters(
+            tls_minimum_protocol_version=TlsParameters.TLSv1_3,
+            tls_maximum_protocol_version=TlsParameters.TLSv1_3,
+        ),
+        tls_certificate_sds_secret_configs=[SdsSecretConfig(name=CERTIFICATE_SECRET, sds_config=ADS)],
+        combined_validation_context=CommonTlsContext.CombinedCertificateValidationContext(
+            default_validation_context=validation,
+            validation_context_sds_secret_config=SdsSecretConfig(name=BUNDLE_SECRET, sds_config=ADS),
+        ),
+    )
+
+
+def client_mtls(sni: str, accounts: Iterable[str], alpn: Iterable[str]) -> TransportSocket:
+    """Our certificate to a server that must show one of `accounts` (SPIFFE ids). No account known: nobody will do."""
+    expected = tuple(accounts) or (NO_ACCOUNT,)
+    validation = CertificateValidationContext(
+        match_typed_subject_alt_names=[
+            SubjectAltNameMatcher(san_type=SubjectAltNameMatcher.URI, matcher=StringMatcher(exact=account))
+            for account in expected
+        ]
+    )
+    context = UpstreamTlsContext(sni=sni, common_tls_context=_common(alpn, validation))
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
+
+
+def server_mtls(alpn: Iterable[str]) -> TransportSocket:
+    """A client certificate of a trusted domain is required."""
+    context = DownstreamTlsContext(
+        require_client_certificate=boolean(True),
+        common_tls_context=_common(alpn, CertificateValidationContext()),
+    )
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
+
+
+def server_originated(sni: str, names: Iterable[str]) -> TransportSocket:
+    """Plain TLS to a server outside the mesh (DestinationRule SIMPLE), checked against the system's roots."""
+    validation = CertificateValidationContext(
+        trusted_ca=SYSTEM_ROOTS,
+        match_typed_subject_alt_names=[
+            SubjectAltNameMatcher(san_type=SubjectAltNameMatcher.DNS, matcher=StringMatcher(exact=name))
+            for name in names
+        ],
+    )
+    context = UpstreamTlsContext(sni=sni, common_tls_context=CommonTlsContext(validation_context=validation))
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
+
+
+def plaintext() -> TransportSocket:
+    return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=pack(RawBuffer()))
