@@ -1,0 +1,191 @@
+"""HTTP to `AdminOperations` and back. Called by the composition root; served on the home's Unix socket.
+
+The socket's mode is the authentication: whoever can open it owns the mesh. This module translates and decides
+nothing. 200 is an answer, 422 `Problems`, everything else an `ErrorReply` with the status of the table below.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from proa.core.model.names import WorkloadId
+from proa.ports.failures import StorePermanent, StoreTemporary
+from proa.servers.admin import wire
+from proa.servers.admin.operations import (
+    AdminOperations,
+    ApplyRequest,
+    DeleteRequest,
+    DiffRequest,
+    NotFound,
+    ObjectQuery,
+    Problems,
+    Refused,
+    TokenRequest,
+)
+from proa.servers.asgi import bind_unix, serving, unbind_unix
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of one request: hundreds of thousands of lines of YAML, and far from this machine's memory."""
+
+STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NotFound, 404),
+    (Refused, 409),
+    (wire.WireError, 400),
+    (StoreTemporary, 503),
+    (StorePermanent, 500),
+)
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+@asynccontextmanager
+async def serving_admin(operations: AdminOperations, path: Path) -> AsyncIterator[None]:
+    """Answers on the Unix socket while the block runs. Raises `asgi.AddressTaken` when another control plane
+    answers there."""
+    bound = bind_unix(path)
+    try:
+        async with serving(build_admin_app(operations), [bound]):
+            yield
+    finally:
+        unbind_unix(path)
+
+
+def build_admin_app(operations: AdminOperations) -> Starlette:
+    routes = (*_changing_routes(operations), *_reading_routes(operations))
+    return Starlette(
+        routes=[Route(path, answer, methods=[method]) for method, path, answer in routes],
+        exception_handlers={
+            HTTPException: _unknown_path,
+            Exception: _unexpected,
+            **{kind: _failed for kind, _ in STATUS},
+        },
+    )
+
+
+def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handler], ...]:
+    async def apply(request: Request) -> Response:
+        return _reply(await operations.apply(await _read(request, ApplyRequest)))
+
+    async def delete(request: Request) -> Response:
+        return _reply(await operations.delete(await _read(request, DeleteRequest)))
+
+    async def diff(request: Request) -> Response:
+        return _reply(await operations.diff(await _read(request, DiffRequest)))
+
+    async def tokens(request: Request) -> Response:
+        return _reply(await operations.mint_token(await _read(request, TokenRequest)))
+
+    return (
+        ("POST", "/v1/apply", apply),
+        ("POST", "/v1/delete", delete),
+        ("POST", "/v1/diff", diff),
+        ("POST", "/v1/tokens", tokens),
+    )
+
+
+def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handler], ...]:
+    async def objects(request: Request) -> Response:
+        asked = {key: value for key, value in request.query_params.items() if value}
+        return _reply(await operations.objects(wire.decode(wire.encode(asked), ObjectQuery)))
+
+    async def wait(request: Request) -> Response:
+        try:
+            version = int(request.path_params["version"])
+            timeout_s = float(request.query_params.get("timeout_s", "60"))
+        except ValueError:
+            raise wire.WireError("version and timeout_s are numbers") from None
+        return StreamingResponse(_progress(operations, version, timeout_s), media_type="application/x-ndjson")
+
+    async def proxies(_request: Request) -> Response:
+        return _reply(await operations.proxies())
+
+    async def proxy_config(request: Request) -> Response:
+        workload = WorkloadId(request.path_params["namespace"], request.path_params["name"])
+        return _reply(await operations.proxy_config(workload))
+
+    async def services(_request: Request) -> Response:
+        return _reply(await operations.services())
+
+    async def certificates(_request: Request) -> Response:
+        return _reply(await operations.certificates())
+
+    async def status(_request: Request) -> Response:
+        return _reply(await operations.status())
+
+    return (
+        ("GET", "/v1/objects", objects),
+        ("GET", "/v1/wait/{version}", wait),
+        ("GET", "/v1/proxies", proxies),
+        ("GET", "/v1/proxies/{namespace}/{name}/config", proxy_config),
+        ("GET", "/v1/services", services),
+        ("GET", "/v1/certificates", certificates),
+        ("GET", "/v1/status", status),
+    )
+
+
+async def _progress(operations: AdminOperations, version: int, timeout_s: float) -> AsyncIterator[bytes]:
+    """One line per status. The stream ends after a `done` one, or at the time limit without it; a failure on
+    the way is a last line that is an ErrorReply, since the status line has gone out long before."""
+    statuses = operations.wait(version)
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for status in statuses:
+                yield wire.encode(status) + b"\n"
+                if status.done:
+                    return
+    except TimeoutError:
+        return
+    except tuple(kind for kind, _ in STATUS) as error:
+        yield wire.encode(wire.ErrorReply(error=str(error))) + b"\n"
+
+
+async def _read(request: Request, kind: type[T]) -> T:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise wire.WireError(
+                f"a request has at most {MAX_BODY >> 20} MiB; apply the files in several steps"
+            )
+    return wire.decode(bytes(body), kind)
+
+
+def _reply(value: object) -> Response:
+    status = 422 if isinstance(value, Problems) else 200
+    return Response(wire.encode(value), status_code=status, media_type="application/json")
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(
+        wire.encode(wire.ErrorReply(error=message)), status_code=status, media_type="application/json"
+    )
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    return _error(next(status for kind, status in STATUS if isinstance(error, kind)), str(error))
+
+
+async def _unknown_path(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    return _error(
+        status,
+        f"this control plane has no {request.method} {request.url.path}; is `proa` of another version than it?",
+    )
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("admin request %s %s failed", request.method, request.url.path, exc_info=error)
+    return _error(
+        500, f"the control plane has a bug ({type(error).__name__}: {error}); see serve.log in its home"
+    )

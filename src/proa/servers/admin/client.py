@@ -1,0 +1,153 @@
+"""The admin API as a plain, blocking client: for the command line and the demo, which wait for one answer.
+
+Standard library only, because every `proa` command pays for what is imported here.
+"""
+
+import http.client
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+from proa.core.model.names import WorkloadId
+from proa.servers.admin import wire
+from proa.servers.admin.operations import (
+    ApplyOutcome,
+    ApplyRequest,
+    Certificates,
+    DeleteRequest,
+    DiffOutcome,
+    DiffRequest,
+    MeshStatus,
+    MintedToken,
+    ObjectQuery,
+    Objects,
+    OperationFailed,
+    Problems,
+    Proxies,
+    ProxyConfig,
+    Services,
+    TokenRequest,
+    WaitStatus,
+)
+
+T = TypeVar("T")
+PATIENCE_SECONDS = 30.0
+"""For one answer of a control plane that is there; applying thousands of objects takes a few seconds."""
+
+
+class Unreachable(Exception):
+    """No control plane answers on this socket."""
+
+
+class AdminClient:
+    """One request per connection. Methods mirror `AdminOperations`; they raise Unreachable, or OperationFailed
+    with the control plane's words."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
+        return self._post_documents("/v1/apply", request, ApplyOutcome)
+
+    def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
+        return self._post_documents("/v1/diff", request, DiffOutcome)
+
+    def delete(self, request: DeleteRequest) -> ApplyOutcome:
+        return wire.decode(self._call("POST", "/v1/delete", wire.encode(request))[1], ApplyOutcome)
+
+    def mint_token(self, request: TokenRequest) -> MintedToken:
+        return wire.decode(self._call("POST", "/v1/tokens", wire.encode(request))[1], MintedToken)
+
+    def objects(self, query: ObjectQuery) -> Objects:
+        asked = {"kind": query.kind, "namespace": query.namespace, "name": query.name}
+        narrowed = urlencode({key: value for key, value in asked.items() if value})
+        return self._get("/v1/objects" + (f"?{narrowed}" if narrowed else ""), Objects)
+
+    def proxies(self) -> Proxies:
+        return self._get("/v1/proxies", Proxies)
+
+    def proxy_config(self, workload: WorkloadId) -> ProxyConfig:
+        path = f"/v1/proxies/{quote(workload.namespace, safe='')}/{quote(workload.name, safe='')}/config"
+        return self._get(path, ProxyConfig)
+
+    def services(self) -> Services:
+        return self._get("/v1/services", Services)
+
+    def certificates(self) -> Certificates:
+        return self._get("/v1/certificates", Certificates)
+
+    def status(self) -> MeshStatus:
+        return self._get("/v1/status", MeshStatus)
+
+    def wait(self, version: int, timeout_s: float) -> Iterator[WaitStatus]:
+        """Statuses as they come, until a `done` one or the time limit."""
+        # The server keeps the time; the socket's own limit is only for a server that has died.
+        with closing(_UnixConnection(self.path, timeout_s + PATIENCE_SECONDS)) as connection:
+            reply = _ask(connection, "GET", f"/v1/wait/{version}?timeout_s={timeout_s:g}", b"")
+            if reply.status != 200:
+                raise _failure(reply.read())
+            while line := _next_line(reply):
+                if line.startswith(b'{"error"'):
+                    raise _failure(line)
+                yield wire.decode(line, WaitStatus)
+
+    def _post_documents(self, path: str, request: object, kind: type[T]) -> T | Problems:
+        status, body = self._call("POST", path, wire.encode(request))
+        return wire.decode(body, Problems) if status == 422 else wire.decode(body, kind)
+
+    def _get(self, path: str, kind: type[T]) -> T:
+        return wire.decode(self._call("GET", path)[1], kind)
+
+    def _call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
+        with closing(_UnixConnection(self.path, PATIENCE_SECONDS)) as connection:
+            reply = _ask(connection, method, path, body)
+            try:
+                answer = reply.read()
+            except (OSError, http.client.HTTPException) as error:
+                raise Unreachable(
+                    f"the control plane went away in the middle of its answer ({error})"
+                ) from None
+        if reply.status not in (200, 422):
+            raise _failure(answer)
+        return reply.status, answer
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: Path, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self.unix_path = path
+
+    def connect(self) -> None:
+        connected = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        connected.settimeout(self.timeout)
+        try:
+            connected.connect(str(self.unix_path))
+        except OSError:
+            connected.close()
+            raise
+        self.sock = connected
+
+
+def _ask(connection: _UnixConnection, method: str, path: str, body: bytes) -> http.client.HTTPResponse:
+    try:
+        connection.request(method, path, body=body or None, headers={"content-type": "application/json"})
+        return connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"no control plane answers on {connection.unix_path} ({error})") from None
+
+
+def _next_line(reply: http.client.HTTPResponse) -> bytes:
+    try:
+        return reply.readline()
+    except (OSError, http.client.HTTPException) as error:
+        raise Unreachable(f"the control plane went away while waiting ({error})") from None
+
+
+def _failure(body: bytes) -> OperationFailed:
+    try:
+        return OperationFailed(wire.decode(body, wire.ErrorReply).error)
+    except wire.WireError:
+        return OperationFailed(f"the control plane answered something unexpected: {body[:200]!r}")

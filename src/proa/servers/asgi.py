@@ -1,0 +1,114 @@
+"""Runs a small ASGI application on sockets that its caller has bound, until the `async with` block ends.
+
+Called by the servers whose requests are few (admin, metrics, join). It owns no task: uvicorn's own main loop only
+refreshes a date header and looks for signals, and both belong to the composition root here, so it is left out.
+"""
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitable[None]]], Awaitable[None]]
+
+GRACE_SECONDS = 2
+"""How long running requests may go on after the block has ended; `wait` streams are cut then."""
+
+UNIX_PATH_LIMIT = 107
+"""Linux' sun_path less its closing zero byte."""
+
+
+class AddressTaken(OSError):
+    """Somebody listens there already."""
+
+
+@asynccontextmanager
+async def serving(
+    app: App, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Serves while the block runs; the sockets are closed afterwards. Raises nothing of its own."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    config.load()
+    if tls is not None:
+        config.ssl = tls
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.on_tick(0)  # sets the default headers
+    await server.startup(sockets=list(sockets))
+    try:
+        yield
+    finally:
+        await server.shutdown(sockets=list(sockets))
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """A listening Unix socket of mode 0600. A socket file nobody listens on (a crash left it) is replaced.
+
+    Raises AddressTaken when a server answers there, OSError for a path that is too long or not writable.
+    """
+    if len(os.fsencode(path)) > UNIX_PATH_LIMIT:
+        raise OSError(errno.ENAMETOOLONG, f"socket paths have at most {UNIX_PATH_LIMIT} bytes", str(path))
+    if is_answering(path):
+        raise AddressTaken(errno.EADDRINUSE, "another server listens here", str(path))
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Nobody can connect before listen(), so the mode is in force before the first connection.
+        bound.bind(str(path))
+        path.chmod(0o600)
+        bound.listen(128)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+def unbind_unix(path: Path) -> None:
+    """Takes the socket file away, so that clients see at once that nobody is there."""
+    path.unlink(missing_ok=True)
+
+
+def is_answering(path: Path) -> bool:
+    """Whether a server listens on the Unix socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
+def bind_tcp(address: str, port: int) -> socket.socket:
+    """A listening TCP socket; port 0 takes any free one. Raises AddressTaken, or OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((address, port))
+        bound.listen(128)
+    except OSError as error:
+        bound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise AddressTaken(
+                error.errno, f"port {port} of {address} is taken", f"{address}:{port}"
+            ) from None
+        raise
+    return bound

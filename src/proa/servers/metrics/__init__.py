@@ -1,0 +1,1 @@
+"""`/ready` and `/metrics` of the control plane (15014): for probes and Prometheus, without authentication."""

@@ -1,0 +1,120 @@
+"""An `AdminOperations` of fixed answers, for tests of what stands in front of it: the HTTP app, the client, the CLI.
+
+It remembers what it was asked. Statuses of `wait` are given by the test; it holds no world.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from proa.core.config.problem import Problem
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.ports.config_store import ObjectResult, StoredObject
+from proa.servers.admin.operations import (
+    ApplyOutcome,
+    ApplyRequest,
+    Certificates,
+    CertificateStatus,
+    DeleteRequest,
+    DiffOutcome,
+    DiffRequest,
+    MeshStatus,
+    MintedToken,
+    NotFound,
+    ObjectDiff,
+    ObjectQuery,
+    Objects,
+    Problems,
+    Proxies,
+    ProxyConfig,
+    ProxyStatus,
+    Refused,
+    Services,
+    ServiceStatus,
+    TokenRequest,
+    WaitStatus,
+)
+
+QUIET = MeshStatus(version="0.0.0", pid=1, started=0.0, ready=True, trust_domain="cluster.local")
+
+
+@dataclass
+class FixedOperations:
+    """Every answer is a field. `problems`, when there are any, is what apply and diff answer."""
+
+    results: tuple[ObjectResult, ...] = ()
+    version: int = 1
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    stored: tuple[StoredObject, ...] = ()
+    differences: tuple[ObjectDiff, ...] = ()
+    statuses: tuple[WaitStatus, ...] = ()
+    proxy_statuses: tuple[ProxyStatus, ...] = ()
+    configs: tuple[ProxyConfig, ...] = ()
+    service_statuses: tuple[ServiceStatus, ...] = ()
+    certificate_statuses: tuple[CertificateStatus, ...] = ()
+    mesh_status: MeshStatus = QUIET
+    asked: list[object] = field(default_factory=list)
+
+    async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
+        self.asked.append(request)
+        if self.problems:
+            return Problems(problems=self.problems)
+        return ApplyOutcome(version=self.version, results=self.results, warnings=self.warnings)
+
+    async def delete(self, request: DeleteRequest) -> ApplyOutcome:
+        self.asked.append(request)
+        known = {each.ref for each in self.stored}
+        results = tuple(
+            ObjectResult(ref=ref, action="deleted" if ref in known else "absent") for ref in request.refs
+        )
+        return ApplyOutcome(version=self.version, results=results)
+
+    async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
+        self.asked.append(request)
+        return Problems(problems=self.problems) if self.problems else DiffOutcome(objects=self.differences)
+
+    async def objects(self, query: ObjectQuery) -> Objects:
+        self.asked.append(query)
+        return Objects(
+            version=self.version, objects=tuple(each for each in self.stored if _matches(query, each.ref))
+        )
+
+    async def wait(self, version: int) -> AsyncIterator[WaitStatus]:
+        """Without a `done` status it waits for ever after the last one, as a stuck proxy makes the real one."""
+        for status in self.statuses:
+            yield status
+        if not any(status.done for status in self.statuses):
+            await asyncio.Event().wait()
+
+    async def proxies(self) -> Proxies:
+        return Proxies(proxies=self.proxy_statuses)
+
+    async def proxy_config(self, workload: WorkloadId) -> ProxyConfig:
+        for config in self.configs:
+            if config.id == workload:
+                return config
+        raise NotFound(f"no workload {workload}; `proa proxy status` lists them")
+
+    async def services(self) -> Services:
+        return Services(services=self.service_statuses)
+
+    async def certificates(self) -> Certificates:
+        return Certificates(certificates=self.certificate_statuses)
+
+    async def mint_token(self, request: TokenRequest) -> MintedToken:
+        self.asked.append(request)
+        if not request.placements:
+            raise Refused("a token without --allow lets the node place nothing")
+        return MintedToken(token="proa1.x", node=request.node, expires=0.0, placements=request.placements)
+
+    async def status(self) -> MeshStatus:
+        return self.mesh_status
+
+
+def _matches(query: ObjectQuery, ref: ObjectRef) -> bool:
+    return (
+        query.kind in (None, ref.kind)
+        and query.namespace in (None, ref.namespace)
+        and query.name in (None, ref.name)
+    )
