@@ -37,8 +37,10 @@ class AuthorityStore(Protocol):
     async def tokens(self) -> tuple[TokenRecord, ...]:
         """All tokens, used up and expired ones too, by id."""
 
-    async def redeem(self, token: str, secret_sha256: str, now: float) -> TokenRecord | TokenRefused:
-        """Uses a token once, in one atomic step: of two callers with the last use one is refused.
+    async def redeem(
+        self, token: str, secret_sha256: str, node: str, now: float
+    ) -> TokenRecord | TokenRefused:
+        """Uses a token for `node` once, in one atomic step: of two callers with the last use one is refused.
 
         Success also makes the token's placements the node's grant (a new token replaces an old grant) and
         returns the record with its use taken off. A refusal changes nothing.

@@ -95,9 +95,16 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def redeemed(record: TokenRecord | None, secret_sha256: str, now: float) -> TokenRecord | TokenRefused:
-    """The record with one use less, or why the token is refused. Stores call it inside their transaction."""
+def redeemed(
+    record: TokenRecord | None, secret_sha256: str, node: str, now: float
+) -> TokenRecord | TokenRefused:
+    """The record with one use less, or why the token is refused. Stores call it inside their transaction.
+
+    `node` is what the token's text says: a text that was altered is as unknown as a wrong secret.
+    """
     if record is None or not hmac.compare_digest(record.secret_sha256.encode(), secret_sha256.encode()):
+        return UNKNOWN
+    if record.node != node:
         return UNKNOWN
     if now >= record.expires:
         return TokenRefused(reason=f"join token {record.id} for node {record.node} has expired")

@@ -28,10 +28,12 @@ class SqliteAuthorityStore:
     async def tokens(self) -> tuple[TokenRecord, ...]:
         return await self._database.run(_tokens)
 
-    async def redeem(self, token: str, secret_sha256: str, now: float) -> TokenRecord | TokenRefused:
+    async def redeem(
+        self, token: str, secret_sha256: str, node: str, now: float
+    ) -> TokenRecord | TokenRefused:
         def job(connection: sqlite3.Connection) -> TokenRecord | TokenRefused:
             with transaction(connection):
-                result = redeemed(_token(connection, token), secret_sha256, now)
+                result = redeemed(_token(connection, token), secret_sha256, node, now)
                 if isinstance(result, TokenRefused):
                     return result
                 connection.execute("UPDATE tokens SET uses = ? WHERE id = ?", (result.uses, token))

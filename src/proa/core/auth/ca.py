@@ -1,0 +1,124 @@
+"""A certificate authority as a value: a key, its certificate, and what it may sign.
+
+`control_plane.authority` keeps a root and an intermediate of these; keys, serials and time are its arguments.
+"""
+
+from datetime import datetime
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from proa.core.auth.inspect import check
+from proa.core.auth.sign import CaKey, PublicKey, sign
+from proa.core.auth.spiffe import SpiffeId
+from proa.core.auth.template import (
+    INTERMEDIATE_TTL,
+    CertificateTemplate,
+    IssuanceError,
+    Validity,
+    intermediate_ca,
+    root_ca,
+)
+
+
+class Ca(msgspec.Struct, frozen=True, kw_only=True):
+    """`certificate` is of `key`. Its printed form shows no key."""
+
+    key: CaKey
+    certificate: x509.Certificate
+
+    def __repr__(self) -> str:
+        return f"Ca({self.certificate.subject.rfc4514_string()!r})"
+
+    @property
+    def pem(self) -> str:
+        """The certificate alone."""
+        return to_pem(self.certificate)
+
+    @property
+    def key_pem(self) -> str:
+        """The private key, unencrypted PKCS#8."""
+        return private_pem(self.key)
+
+    @property
+    def not_before(self) -> int:
+        return _seconds(self.certificate.not_valid_before_utc)
+
+    @property
+    def not_after(self) -> int:
+        return _seconds(self.certificate.not_valid_after_utc)
+
+    def validity(self, now: float, ttl: int) -> Validity:
+        """The time of a certificate this CA signs at `now`: never longer than its own."""
+        return Validity(now=now, ttl=ttl, signer_not_before=self.not_before, signer_not_after=self.not_after)
+
+
+def issue(template: CertificateTemplate, public_key: PublicKey, signer: Ca) -> x509.Certificate:
+    """Signs and checks what was signed. Raises IssuanceError when they differ."""
+    certificate = sign(template, public_key, signer.key, signer.certificate)
+    check(certificate, template, public_key, signer.certificate)
+    return certificate
+
+
+def make_root(trust_domain: str, key: CaKey, serial: int, now: float) -> Ca:
+    """A self-signed root of ten years."""
+    template = root_ca(trust_domain, serial, now)
+    certificate = sign(template, key.public_key(), key, None)
+    check(certificate, template, key.public_key(), None)
+    return Ca(key=key, certificate=certificate)
+
+
+def make_intermediate(trust_domain: str, root: Ca, key: CaKey, serial: int, now: float) -> Ca:
+    """A CA of a year under `root`, which signs leafs."""
+    template = intermediate_ca(trust_domain, serial, root.validity(now, INTERMEDIATE_TTL))
+    return Ca(key=key, certificate=issue(template, key.public_key(), root))
+
+
+def read_ca(key_pem: str, chain_pem: str, trust_domain: str, signer: Ca | None) -> Ca:
+    """A CA as it was kept; `signer` None means it must be a root.
+
+    Raises IssuanceError when the two do not belong together, to this trust domain, or under this signer.
+    """
+    try:
+        key = load_pem_private_key(key_pem.encode(), password=None)
+        certificate = x509.load_pem_x509_certificate(chain_pem.encode())
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.ExtensionNotFound) as error:
+        raise IssuanceError(f"the CA cannot be read: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
+        raise IssuanceError("the CA's key and certificate do not belong together")
+    if not constraints.ca:
+        raise IssuanceError("the CA's certificate is no CA's")
+    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
+    if uris != [str(SpiffeId(trust_domain))]:
+        raise IssuanceError(f"the CA is of {', '.join(uris) or 'no trust domain'}, not {trust_domain}")
+    try:
+        certificate.verify_directly_issued_by(certificate if signer is None else signer.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        raise IssuanceError(
+            "the CA was not signed by itself" if signer is None else "the CA was not signed by this root"
+        ) from None
+    return Ca(key=key, certificate=certificate)
+
+
+def to_pem(certificate: x509.Certificate) -> str:
+    """One certificate, with its newline."""
+    return certificate.public_bytes(Encoding.PEM).decode()
+
+
+def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    """A private key as unencrypted PKCS#8, with its newline: for a key store and for Envoy."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def _seconds(time: datetime) -> int:
+    return int(time.timestamp())
