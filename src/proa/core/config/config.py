@@ -1,17 +1,23 @@
-"""A valid object of the rule language. A Config that exists is valid; everything else is Problems."""
+"""A document to a valid Config or to all its Problems. A Config that exists is valid.
+
+Called by sources of configuration and by the CLI. Nothing here knows a kind's fields: the table does.
+"""
 
 import msgspec
 
-from proa.core.config.endpoint import WorkloadEntry
-from proa.core.config.kinds.destination_rule.schema import DestinationRule
-from proa.core.config.kinds.gateway.schema import Gateway
-from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
-from proa.core.config.kinds.service_entry.schema import ServiceEntry
-from proa.core.config.kinds.virtual_service.schema import VirtualService
-from proa.core.config.meta import Meta
-from proa.core.model.names import ObjectRef
+from proa.core.config.document import Document, parse
+from proa.core.config.fields import suggestion, unknown_field
+from proa.core.config.kinds import KINDS, AnyKind, Spec, is_not_yet
+from proa.core.config.meta import Meta, read_meta
+from proa.core.config.path import path_text
+from proa.core.config.problem import Finding, Problem
+from proa.core.config.tree import Json, shorten, type_name
+from proa.core.model.digest import digest_of
+from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
 
-Spec = VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | PeerAuthentication
+_TOP_LEVEL = {"apiVersion": "", "kind": "", "metadata": "", "spec": ""}
+# What a cluster adds to an object on the way out.
+_IGNORED = frozenset(["status"])
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,3 +32,109 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef(self.kind, self.meta.namespace, self.meta.name)
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True):
+    """`config` is None exactly when a problem is an error; warnings may stand beside a Config."""
+
+    config: Config | None
+    problems: tuple[Problem, ...]
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """All of one text. `problems` has those of its syntax, of its documents and the warnings, in order of lines."""
+
+    configs: tuple[Config, ...]
+    documents: tuple[Document, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
+
+def load(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> Config | tuple[Problem, ...]:
+    """The Config, or every problem of the document. Never raises. For warnings beside a Config see `examine`."""
+    examined = examine(document, default_namespace)
+    return examined.problems if examined.config is None else examined.config
+
+
+def load_all(text: str, file: str, default_namespace: str = DEFAULT_NAMESPACE) -> Loaded:
+    """Every object of a text. Never raises; a bad document does not keep the others from loading."""
+    parsed = parse(text, file)
+    examined = [examine(document, default_namespace) for document in parsed.documents]
+    problems = [*parsed.problems, *(problem for one in examined for problem in one.problems)]
+    return Loaded(
+        configs=tuple(one.config for one in examined if one.config is not None),
+        documents=parsed.documents,
+        problems=tuple(sorted(problems)),
+    )
+
+
+def examine(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> Examined:
+    """As `load`, with the warnings too."""
+    found: list[Finding] = []
+    value = document.value
+    kind = _find_kind(value, found)
+    found.extend(
+        unknown_field((name,), name, _TOP_LEVEL)
+        for name in value
+        if name not in _TOP_LEVEL and name not in _IGNORED
+    )
+    meta = read_meta(value.get("metadata"), default_namespace, found)
+    spec = kind.read(value.get("spec"), meta, found) if kind else None
+    problems = tuple(sorted({*document.problems, *(_placed(finding, document) for finding in found)}))
+    if kind is None or spec is None or any(problem.severity == "error" for problem in problems):
+        return Examined(config=None, problems=problems)
+    config = Config(
+        api_version=str(value["apiVersion"]),
+        kind=kind.kind,
+        meta=meta,
+        spec=spec,
+        digest=digest_of((kind.kind, meta.namespace, meta.name, meta.labels, spec)),
+    )
+    return Examined(config=config, problems=problems)
+
+
+def _placed(finding: Finding, document: Document) -> Problem:
+    line = document.line_of(finding.path)
+    return Problem(
+        document.file, line, path_text(finding.path), finding.code, finding.message, finding.severity
+    )
+
+
+def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:
+    """The row of the table, or findings that say why there is none."""
+    words = {name: value.get(name) for name in ("apiVersion", "kind")}
+    for name, word in words.items():
+        if word is None or word == "":
+            found.append(Finding((name,), "required", f"an object needs {name}; add it"))
+        elif not isinstance(word, str):
+            found.append(Finding((name,), "wrong-type", f"expected text, found {type_name(word)}"))
+    api_version, kind = words["apiVersion"], words["kind"]
+    if not (isinstance(api_version, str) and isinstance(kind, str) and api_version and kind):
+        return None
+    group, _, version = api_version.rpartition("/")
+    row = KINDS.get((group, kind))
+    if row is None:
+        found.append(_unknown_kind(group, api_version, kind))
+    elif version not in row.versions:
+        served = ", ".join(f"{row.group}/{known}" for known in row.versions)
+        message = f'{kind} has no version "{shorten(version)}"; write one of {served}'
+        found.append(Finding(("apiVersion",), "unknown-version", message))
+    return row
+
+
+def _unknown_kind(group: str, api_version: str, kind: str) -> Finding:
+    if is_not_yet(group, kind):
+        message = f"{kind} of {shorten(api_version)} is not supported yet; remove the object"
+        return Finding(("kind",), "kind-not-supported-yet", message)
+    kinds = {row.kind: row for row in KINDS.values()}
+    if kind in kinds:
+        row = kinds[kind]
+        message = f'{kind} is not of the group "{shorten(group)}"; write {row.group}/{row.versions[0]}'
+        return Finding(("apiVersion",), "unknown-version", message)
+    hint = suggestion(kind, kinds) or f"; the kinds are {', '.join(kinds)}"
+    return Finding(
+        ("kind",), "unknown-kind", f'there is no kind "{shorten(kind)}" in {shorten(api_version)}{hint}'
+    )

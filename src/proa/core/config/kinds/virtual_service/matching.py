@@ -1,0 +1,61 @@
+"""Whether a block of conditions can be asked of a request. Called by this kind's validator."""
+
+import re
+from collections.abc import Iterator, Mapping
+
+from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding, warning
+from proa.core.config.regex import regex_fault
+from proa.core.config.tree import shorten
+
+# RFC 9110 token, and the pseudo headers that Envoy's matchers take.
+_HEADER_NAME = re.compile(r":?[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CLAIMS = "@request.auth.claims"
+_HAVE_OWN_FIELD = ("uri", "scheme", "method", "authority")
+
+
+def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
+    single = {"uri": match.uri, "scheme": match.scheme, "method": match.method, "authority": match.authority}
+    for name, string in single.items():
+        if string is not None:
+            yield from _check_string(string, (*at, name), may_be_empty=False)
+    yield from _check_headers(match.headers, (*at, "headers"))
+    yield from _check_headers(match.without_headers, (*at, "withoutHeaders"))
+    for name, string in match.query_params.items():
+        place = (*at, "queryParams", name)
+        if not name:
+            yield Finding(place, "bad-value", "a query parameter's name is empty; write it")
+        yield from _check_string(string, place, may_be_empty=True)
+
+
+def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Finding]:
+    for name, string in headers.items():
+        place = (*at, name)
+        if name.startswith(_CLAIMS):
+            yield Finding(
+                place, "not-supported-yet", "routing on token claims is not supported yet; remove it"
+            )
+        elif not _HEADER_NAME.fullmatch(name):
+            yield Finding(
+                place, "bad-value", f'"{shorten(name)}" is no header name; write letters, digits and dashes'
+            )
+        elif name in _HAVE_OWN_FIELD:
+            message = f'a header "{name}" is never matched; use the field {name} of the match instead'
+            yield warning(place, "no-effect", message)
+        yield from _check_string(string, place, may_be_empty=True)
+
+
+def _check_string(string: StringMatch, at: Path, *, may_be_empty: bool) -> Iterator[Finding]:
+    """An empty one asks for presence, which means something only where a name can be absent."""
+    given = [word for word in ("exact", "prefix", "regex") if getattr(string, word) is not None]
+    if len(given) > 1:
+        yield Finding(at, "conflict", f"{' and '.join(given)} exclude each other; keep one")
+    elif not given and not may_be_empty:
+        yield Finding(at, "required", "one of exact, prefix, regex is required; add one")
+    if string.prefix == "":
+        yield Finding(
+            (*at, "prefix"), "bad-value", "an empty prefix matches everything; remove the condition"
+        )
+    if string.regex is not None and (fault := regex_fault(string.regex)):
+        yield Finding((*at, "regex"), *fault)
