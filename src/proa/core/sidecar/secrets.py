@@ -1,0 +1,55 @@
+"""A workload's certificate and the roots it trusts, as the two SDS secrets that its Envoy asks for.
+
+`default` is the key and chain, `ROOTCA` the validation context: SPIFFE's own validator with one bundle per
+trust domain, so that the root of a partner's domain can never vouch for an identity of ours.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 import (
+    SPIFFECertValidatorConfig,
+)
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from proa.core.model.digest import combine, digest_bytes
+from proa.core.pilot.resource import Resource, ResourceType
+
+IDENTITY: Final = "default"
+ROOTS: Final = "ROOTCA"
+
+
+def build_identity(key_pem: str, chain_pem: str) -> Resource:
+    """The version is of the chain alone: it is bound to the key, and versions show up in logs."""
+    secret = Secret(name=IDENTITY)
+    secret.tls_certificate.certificate_chain.inline_string = chain_pem
+    secret.tls_certificate.private_key.inline_string = key_pem
+    return _resource(secret, digest_bytes(chain_pem.encode()))
+
+
+def build_roots(bundles: Mapping[str, str]) -> Resource:
+    """`bundles`: trust domain -> PEM of its roots."""
+    validator = SPIFFECertValidatorConfig()
+    for name, pem in sorted(bundles.items()):
+        domain = validator.trust_domains.add(name=name)
+        domain.trust_bundle.inline_string = pem
+    packed = AnyMessage()
+    packed.Pack(validator)
+    secret = Secret(name=ROOTS)
+    secret.validation_context.custom_validator_config.CopyFrom(
+        TypedExtensionConfig(name="envoy.tls.cert_validator.spiffe", typed_config=packed)
+    )
+    return _resource(secret, combine(f"{name}\n{pem}" for name, pem in sorted(bundles.items())))
+
+
+def _resource(secret: Secret, digest: str) -> Resource:
+    packed = AnyMessage()
+    packed.Pack(secret, deterministic=True)
+    return Resource(
+        type=ResourceType.SECRET,
+        name=secret.name,
+        body=packed.SerializeToString(deterministic=True),
+        digest=digest,
+    )
