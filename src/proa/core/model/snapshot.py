@@ -9,7 +9,7 @@ say of one host is merged here, in the order of their names, so that the order o
 """
 
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from immutables import Map, MapMutation
@@ -19,6 +19,9 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.service import Selector, Service, ServicePort
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import Workload
+
+WORKLOAD_SOURCE: Final = "Workload"
+"""Kind of the sources that are registered workloads and not an operator's objects."""
 
 V = TypeVar("V")
 M = TypeVar("M")
@@ -235,6 +238,8 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
             known = ports.get(port.number)
             if known is None or (known.protocol == "AUTO" and port.protocol != "AUTO"):
                 ports[port.number] = port
+    accounts = {account for _, claim in claims for account in claim.service.accounts}
+    accounts |= {account for _, claim in claims for account in _selected_accounts(snapshot, claim)}
     service = Service(
         hostname=host,
         namespace=first.namespace,
@@ -242,7 +247,7 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         resolution=first.resolution,
         mesh_external=first.mesh_external,
         addresses=tuple(sorted({address for _, claim in claims for address in claim.service.addresses})),
-        accounts=tuple(sorted({account for _, claim in claims for account in claim.service.accounts})),
+        accounts=tuple(sorted(accounts)),
         exported=all(claim.service.exported for _, claim in claims),
         sources=tuple(source for source, _ in claims),
     )
@@ -253,18 +258,30 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
     return service, build_endpoint_set(tuple(endpoints.values()))
 
 
-def _selected(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[Endpoint]:
+def _instances_of(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[tuple[ObjectRef, Instance]]:
     selector = claim.selector
     if selector is None:
         return
     for source in sorted(snapshot.instances.get(selector.namespace, frozenset())):
         for instance in snapshot.contributions[source].instances:
-            if not selector.matches(instance.namespace, instance.labels):
-                continue
-            for selected in claim.selected_ports:
-                number = instance.ports.get(
-                    selected.port.name, instance.ports.get(str(selected.port.number), selected.target)
-                )
-                yield msgspec.structs.replace(
-                    instance.template, port=number, service_port=selected.port.number, labels=instance.labels
-                )
+            if selector.matches(instance.namespace, instance.labels):
+                yield source, instance
+
+
+def _selected_accounts(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[str]:
+    """An operator's object may name the account of what a selector picks; a registration may not, or any workload
+    could own any service by wearing its labels."""
+    for source, instance in _instances_of(snapshot, claim):
+        if source.kind != WORKLOAD_SOURCE and instance.template.account:
+            yield instance.template.account
+
+
+def _selected(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[Endpoint]:
+    for _, instance in _instances_of(snapshot, claim):
+        for selected in claim.selected_ports:
+            number = instance.ports.get(
+                selected.port.name, instance.ports.get(str(selected.port.number), selected.target)
+            )
+            yield msgspec.structs.replace(
+                instance.template, port=number, service_port=selected.port.number, labels=instance.labels
+            )

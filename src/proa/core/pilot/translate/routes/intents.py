@@ -62,6 +62,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True):
+    scheme: str = ""
     path: str = ""
     authority: str = ""
     code: int = 301

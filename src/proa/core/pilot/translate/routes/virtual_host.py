@@ -140,6 +140,7 @@ def _act(route: Route, rule: RouteIntent, prefix: str) -> None:
         redirect = rule.redirect
         route.redirect.CopyFrom(
             RedirectAction(
+                scheme_redirect=redirect.scheme,
                 host_redirect=redirect.authority,
                 path_redirect=redirect.path,
                 response_code=_REDIRECT_CODES[redirect.code],

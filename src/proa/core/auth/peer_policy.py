@@ -1,0 +1,102 @@
+"""Whether a port takes mesh TLS, plaintext or both, and how a change of that reaches both ends without a failure.
+
+`mode_of` is the one decision; the server's listener and every client's choice of transport follow from it, so the
+two ends of a hop cannot disagree for longer than a change is on its way. That while is bridged by `PortTls`: the
+port takes both until all clients have changed.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from immutables import Map
+
+from proa.core.config.config import Config
+from proa.core.config.kinds.peer_authentication.schema import MutualTls, PeerAuthentication
+from proa.core.model.endpoint import TlsFact
+from proa.core.model.workload import TlsMode
+
+DEFAULT_MODE: TlsMode = "STRICT"
+"""Between mesh workloads from the first minute. Istio's own default is PERMISSIVE; a mesh without mTLS is what
+Proa's users would have to ask for."""
+
+
+def mode_of(
+    policies: Iterable[Config],
+    *,
+    namespace: str,
+    labels: Map[str, str],
+    ports: tuple[int, ...],
+    root_namespace: str,
+) -> TlsMode:
+    """The mode of one port of a workload: port, workload, namespace, mesh, in that order, UNSET falls through.
+
+    `ports` are the numbers the port is known by (the app's, then the service's): with `--port 9080:auto` the app's
+    is nobody's knowledge. Of several policies at one level the first by name counts.
+    """
+    selected: list[PeerAuthentication] = []
+    namespaced: list[PeerAuthentication] = []
+    meshwide: list[PeerAuthentication] = []
+    for config in sorted(policies, key=lambda config: config.ref):
+        spec = config.spec
+        if not isinstance(spec, PeerAuthentication):
+            continue
+        if spec.selector is not None and spec.selector.match_labels:
+            wanted = spec.selector.match_labels
+            applies = config.meta.namespace in (namespace, root_namespace)
+            if applies and all(labels.get(key) == value for key, value in wanted.items()):
+                selected.append(spec)
+        elif config.meta.namespace == namespace:
+            namespaced.append(spec)
+        elif config.meta.namespace == root_namespace:
+            meshwide.append(spec)
+    candidates: list[MutualTls | None] = []
+    for spec in selected:
+        candidates += [spec.port_level_mtls.get(port) for port in ports]
+        candidates.append(spec.mtls)
+    candidates += [spec.mtls for spec in (*namespaced[:1], *meshwide[:1])]
+    for candidate in candidates:
+        if candidate is not None and candidate.mode != "UNSET":
+            return candidate.mode
+    return DEFAULT_MODE
+
+
+class PortTls(msgspec.Struct, frozen=True, kw_only=True):
+    """Where one port stands: what it takes now (`serving`), what clients are told (`advertised`), where it goes."""
+
+    serving: TlsMode
+    advertised: TlsFact
+    target: TlsMode
+
+    @property
+    def is_settled(self) -> bool:
+        return self.serving == self.target and self.advertised == advertised_for(self.target)
+
+
+def advertised_for(mode: TlsMode) -> TlsFact:
+    """What clients send to a port of this mode: mesh TLS wherever it is taken."""
+    return "disabled" if mode == "DISABLE" else "mutual"
+
+
+def settled(mode: TlsMode) -> PortTls:
+    """A port that nobody has called yet needs no bridge."""
+    return PortTls(serving=mode, advertised=advertised_for(mode), target=mode)
+
+
+def aim(port: PortTls, target: TlsMode) -> PortTls:
+    """The first step towards a new mode: at once when clients need not change, else take both for now."""
+    if advertised_for(target) == port.advertised:
+        return PortTls(serving=target, advertised=port.advertised, target=target)
+    return PortTls(serving="PERMISSIVE", advertised=port.advertised, target=target)
+
+
+def advance(port: PortTls, *, server_acked: bool, clients_acked: bool) -> PortTls:
+    """The next step once those concerned have taken the last one; the same value when it is not time yet.
+
+    widened, server has it -> clients are told; clients have it -> the target mode.
+    """
+    if port.is_settled:
+        return port
+    told = port.advertised == advertised_for(port.target)
+    if not told:
+        return msgspec.structs.replace(port, advertised=advertised_for(port.target)) if server_acked else port
+    return msgspec.structs.replace(port, serving=port.target) if clients_acked else port

@@ -1,0 +1,104 @@
+"""ServiceEntry and WorkloadEntry as contributions to the service model."""
+
+from typing import Final
+
+from immutables import Map
+
+from proa.core.auth.spiffe import workload_id
+from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.kinds.service_entry.schema import ServiceEntry, ServicePort
+from proa.core.model.endpoint import Endpoint, TlsFact
+from proa.core.model.names import ObjectRef
+from proa.core.model.service import Selector, Service, normal_protocol
+from proa.core.model.service import ServicePort as ModelPort
+from proa.core.model.snapshot import Contribution, Instance, SelectedPort, ServiceClaim
+
+TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
+"""Istio's label by which an entry says that a sidecar with mesh mTLS stands at its address (`istio`)."""
+
+
+def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_domain: str) -> Contribution:
+    """One claim per host; every host of the entry has the same ports and endpoints."""
+    ports = tuple(sorted(_model_port(port) for port in spec.ports))
+    accounts = {*spec.subject_alt_names, *_accounts(ref.namespace, spec.endpoints, trust_domain)}
+    selector = spec.workload_selector
+    claims = tuple(
+        ServiceClaim(
+            service=Service(
+                hostname=host,
+                namespace=ref.namespace,
+                ports=ports,
+                resolution=spec.resolution,
+                mesh_external=spec.location == "MESH_EXTERNAL",
+                addresses=tuple(sorted(spec.addresses)),
+                accounts=tuple(sorted(accounts)),
+                exported=_exported(spec.export_to),
+                sources=(ref,),
+            ),
+            endpoints=_endpoints(ref.namespace, host, spec, trust_domain),
+            selector=Selector(namespace=ref.namespace, labels=selector.labels) if selector else None,
+            selected_ports=tuple(
+                SelectedPort(port=_model_port(port), target=port.target_port or port.number)
+                for port in spec.ports
+            ),
+        )
+        for host in spec.hosts
+    )
+    return Contribution(source=ref, claims=claims)
+
+
+def contribution_of_workload_entry(ref: ObjectRef, spec: WorkloadEntry, trust_domain: str) -> Contribution:
+    """An instance that selectors of its namespace may pick."""
+    template = _endpoint(ref.namespace, spec, port=0, service_port=0, trust_domain=trust_domain)
+    instance = Instance(namespace=ref.namespace, labels=spec.labels, ports=spec.ports, template=template)
+    return Contribution(source=ref, instances=(instance,))
+
+
+def _exported(export_to: tuple[str, ...]) -> bool:
+    return not export_to or "*" in export_to
+
+
+def _model_port(port: ServicePort) -> ModelPort:
+    return ModelPort(number=port.number, name=port.name, protocol=normal_protocol(port.protocol))
+
+
+def _accounts(namespace: str, entries: tuple[WorkloadEntry, ...], trust_domain: str) -> set[str]:
+    accounts = {entry.service_account for entry in entries if entry.service_account}
+    return {str(workload_id(trust_domain, namespace, account)) for account in accounts}
+
+
+def _endpoints(namespace: str, host: str, spec: ServiceEntry, trust_domain: str) -> tuple[Endpoint, ...]:
+    entries = spec.endpoints
+    if not entries and spec.resolution == "DNS" and spec.workload_selector is None:
+        entries = (WorkloadEntry(address=host),)
+    return tuple(
+        _endpoint(
+            namespace,
+            entry,
+            port=entry.ports.get(port.name, port.target_port or port.number),
+            service_port=port.number,
+            trust_domain=trust_domain,
+        )
+        for entry in entries
+        for port in spec.ports
+    )
+
+
+def _endpoint(
+    namespace: str, entry: WorkloadEntry, *, port: int, service_port: int, trust_domain: str
+) -> Endpoint:
+    fact: TlsFact = "mutual" if entry.labels.get(TLS_MODE_LABEL) == "istio" else "disabled"
+    account = (
+        str(workload_id(trust_domain, namespace, entry.service_account)) if entry.service_account else ""
+    )
+    return Endpoint(
+        address=entry.address,
+        port=port,
+        service_port=service_port,
+        labels=entry.labels or Map(),
+        network=entry.network,
+        locality=entry.locality,
+        weight=max(1, entry.weight),
+        tls=fact,
+        account=account,
+    )

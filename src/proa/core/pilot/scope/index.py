@@ -1,0 +1,196 @@
+"""Reverse indexes: from a change to the hosts, gateways and workloads it concerns, and to nothing else.
+
+`reindex` takes the snapshots before and after a fold with what the fold touched; it reads only what those name.
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+import msgspec
+from immutables import Map, MapMutation
+
+from proa.core.config.config import Config
+from proa.core.config.kinds.destination_rule.schema import DestinationRule
+from proa.core.config.kinds.gateway.schema import Gateway
+from proa.core.config.kinds.virtual_service.schema import VirtualService
+from proa.core.model.names import ObjectRef, WorkloadId, expand_host
+from proa.core.model.snapshot import MeshSnapshot, Touched
+
+M = TypeVar("M")
+
+MESH_GATEWAY: Final = "mesh"
+"""The reserved name by which a VirtualService binds to all sidecars."""
+
+
+class Affected(msgspec.Struct, frozen=True, kw_only=True):
+    """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
+    bound to gateways; `nodes`: the set of addresses that run sidecars."""
+
+    hosts: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
+    workloads: frozenset[WorkloadId] = frozenset()
+    edge: bool = False
+    settings: bool = False
+    nodes: bool = False
+
+
+class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
+    """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
+    that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address."""
+
+    virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    mentions: Map[str, frozenset[str]] = msgspec.field(default_factory=Map)
+    edge_rules: frozenset[ObjectRef] = frozenset()
+    gateways: frozenset[ObjectRef] = frozenset()
+    nodes: Map[str, int] = msgspec.field(default_factory=Map)
+
+
+def bound_to_mesh(spec: VirtualService) -> bool:
+    """Whether any of its rules is for sidecars."""
+    names = {*spec.gateways, *(name for rule in spec.http for match in rule.match for name in match.gateways)}
+    return not names or MESH_GATEWAY in names
+
+
+def bound_to_gateways(spec: VirtualService) -> bool:
+    names = {*spec.gateways, *(name for rule in spec.http for match in rule.match for name in match.gateways)}
+    return bool(names - {MESH_GATEWAY})
+
+
+def destinations_of(spec: VirtualService, namespace: str) -> frozenset[str]:
+    """The full host names its rules send to."""
+    return frozenset(
+        expand_host(target.destination.host, namespace) for rule in spec.http for target in rule.route
+    )
+
+
+def matching_hosts(pattern: str, hosts: Iterable[str]) -> frozenset[str]:
+    """The hosts a rule's host covers: itself, or for `*.foo` all that end so (`*`: all)."""
+    if not pattern.startswith("*"):
+        return frozenset((pattern,))
+    return frozenset(host for host in hosts if host.endswith(pattern[1:])) | {pattern}
+
+
+def reindex(
+    index: RuleIndex, before: MeshSnapshot, after: MeshSnapshot, touched: Touched
+) -> tuple[RuleIndex, Affected]:
+    """The index of `after`, and what of the views must be looked at again."""
+    rules = _Rules(index)
+    hosts: set[str] = set()
+    policies: set[str] = set()
+    edge = False
+    for ref in touched.configs:
+        for snapshot, joins in ((before, False), (after, True)):
+            config = snapshot.configs.get(ref)
+            if not isinstance(config, Config):
+                continue
+            match config.spec:
+                case VirtualService() as spec:
+                    edge = edge or bound_to_gateways(spec)
+                    hosts |= rules.virtual_service(config, spec, after, joins)
+                case DestinationRule() as spec:
+                    named = expand_host(spec.host, config.meta.namespace)
+                    _index(rules.destination_rules, named, ref, joins)
+                    policies |= matching_hosts(named, after.services)
+                case Gateway():
+                    edge = True
+                    rules.gateways = rules.gateways | {ref} if joins else rules.gateways - {ref}
+                case _:
+                    pass
+    nodes_changed = rules.nodes_of(before, after, touched)
+    destinations = policies | touched.services
+    following = rules.finish()
+    hosts |= destinations
+    for host in destinations:
+        hosts |= following.mentions.get(host, frozenset())
+    dns = {host for host in touched.endpoints if _is_inline(after, host)}
+    return following, Affected(
+        hosts=frozenset(hosts | dns),
+        endpoints=touched.endpoints | frozenset(policies) | touched.services,
+        workloads=touched.workloads,
+        edge=edge,
+        settings=touched.settings,
+        nodes=nodes_changed,
+    )
+
+
+def _is_inline(snapshot: MeshSnapshot, host: str) -> bool:
+    """A DNS service's addresses are part of its cluster."""
+    service = snapshot.services.get(host)
+    return service is not None and service.resolution == "DNS"
+
+
+class _Rules:
+    """The index while it is being changed."""
+
+    def __init__(self, index: RuleIndex) -> None:
+        self.virtual_services = index.virtual_services.mutate()
+        self.destination_rules = index.destination_rules.mutate()
+        self.mentions = index.mentions.mutate()
+        self.edge_rules = index.edge_rules
+        self.gateways = index.gateways
+        self.nodes = index.nodes
+
+    def virtual_service(
+        self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
+    ) -> set[str]:
+        ref, namespace = config.ref, config.meta.namespace
+        if bound_to_gateways(spec):
+            self.edge_rules = self.edge_rules | {ref} if joins else self.edge_rules - {ref}
+        if not bound_to_mesh(spec):
+            return set()
+        hosts: set[str] = set()
+        for host in spec.hosts:
+            named = expand_host(host, namespace)
+            _index(self.virtual_services, named, ref, joins)
+            hosts |= matching_hosts(named, after.services)
+            for destination in destinations_of(spec, namespace):
+                # Counting who else mentions it would cost an index of counts; a mention too many is harmless.
+                _index(
+                    self.mentions,
+                    destination,
+                    named,
+                    joins or self._still_mentions(named, destination, after),
+                )
+        return hosts
+
+    def _still_mentions(self, host: str, destination: str, after: MeshSnapshot) -> bool:
+        for ref in self.virtual_services.get(host, frozenset()):
+            config = after.configs.get(ref)
+            if isinstance(config, Config) and isinstance(config.spec, VirtualService):
+                if destination in destinations_of(config.spec, config.meta.namespace):
+                    return True
+        return False
+
+    def nodes_of(self, before: MeshSnapshot, after: MeshSnapshot, touched: Touched) -> bool:
+        counts = self.nodes.mutate()
+        for workload_id in touched.workloads:
+            for snapshot, step in ((before, -1), (after, 1)):
+                workload = snapshot.workloads.get(workload_id)
+                if workload is not None:
+                    count = counts.get(workload.bind, 0) + step
+                    if count:
+                        counts[workload.bind] = count
+                    else:
+                        counts.pop(workload.bind, None)
+        previous, self.nodes = self.nodes, counts.finish()
+        return set(previous) != set(self.nodes)
+
+    def finish(self) -> RuleIndex:
+        return RuleIndex(
+            virtual_services=self.virtual_services.finish(),
+            destination_rules=self.destination_rules.finish(),
+            mentions=self.mentions.finish(),
+            edge_rules=self.edge_rules,
+            gateways=self.gateways,
+            nodes=self.nodes,
+        )
+
+
+def _index(mutation: MapMutation[str, frozenset[M]], key: str, member: M, joins: bool) -> None:
+    members = mutation.get(key, frozenset())
+    changed = members | {member} if joins else members - {member}
+    if changed:
+        mutation[key] = changed
+    else:
+        mutation.pop(key, None)

@@ -1,0 +1,239 @@
+"""Views: what of the world one scope's proxies are told, host by host.
+
+A scope is for now a client's namespace; all proxies of a namespace share one OutboundView and so every resource
+made of it. A view names services, policies and rules and holds no endpoints: an address that comes or goes leaves
+it as it is.
+"""
+
+import msgspec
+from immutables import Map
+
+from proa.core.config.config import Config
+from proa.core.config.kinds.destination_rule.schema import DestinationRule, Subset, TrafficPolicy
+from proa.core.config.kinds.gateway.schema import Gateway, Server
+from proa.core.config.kinds.virtual_service.schema import VirtualService
+from proa.core.model.digest import digest_of
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import ObjectRef
+from proa.core.model.service import Service, ServicePort
+from proa.core.model.snapshot import MeshSnapshot
+from proa.core.model.workload import Workload
+from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, destinations_of
+
+
+class Scope(msgspec.Struct, frozen=True, order=True):
+    """Proxies with an equal scope see the same."""
+
+    namespace: str
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The DestinationRules for one host, joined: first traffic policy wins, subsets are added up."""
+
+    refs: tuple[ObjectRef, ...]
+    traffic: TrafficPolicy | None
+    subsets: tuple[Subset, ...]
+
+
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule must know of where it sends: which clusters exist there."""
+
+    ports: tuple[ServicePort, ...]
+    subsets: frozenset[str]
+    by_passthrough: bool = False
+
+    def port(self, number: int) -> ServicePort | None:
+        return next((port for port in self.ports if port.number == number), None)
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """The VirtualService in force for a host."""
+
+    ref: ObjectRef
+    spec: VirtualService
+
+
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    """One host as its clients see it. `destinations` are those its rules name and that exist for this scope.
+    `digest` tells two views of a host apart."""
+
+    host: str
+    namespace: str
+    service: Service | None
+    policy: Policy | None
+    rules: Rules | None
+    destinations: Map[str, Destination]
+    digest: str = ""
+
+
+class GatewayServer(msgspec.Struct, frozen=True, kw_only=True):
+    ref: ObjectRef
+    server: Server
+
+
+class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gateway workload serves: its servers and, in order of their names, the rules bound to them."""
+
+    workload: Workload
+    servers: tuple[GatewayServer, ...]
+    rules: tuple[Rules, ...]
+    destinations: Map[str, Destination]
+
+
+def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> HostView | None:
+    """None when this scope sees neither a service nor a rule of that name."""
+    service = visible_service(snapshot, scope, host)
+    rules = _rules(snapshot, index, scope, host)
+    if service is None and rules is None:
+        return None
+    destinations: Map[str, Destination] = Map()
+    if rules is not None:
+        named = destinations_of(rules.spec, rules.ref.namespace)
+        destinations = _destinations(snapshot, index, scope, named)
+    policy = _policy(snapshot, index, scope, service) if service else None
+    view = HostView(
+        host=host,
+        namespace=scope.namespace,
+        service=service,
+        policy=policy,
+        rules=rules,
+        destinations=destinations,
+    )
+    return msgspec.structs.replace(view, digest=digest_of(view))
+
+
+def visible_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
+    service = snapshot.services.get(host)
+    if service is None or not (service.exported or service.namespace == scope.namespace):
+        return None
+    return service
+
+
+def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> frozenset[str]:
+    """All names a scope may have a view of; only for a scope that is new."""
+    named = (host for host in index.virtual_services if not host.startswith("*"))
+    return frozenset(host for host in snapshot.services if visible_service(snapshot, scope, host)) | set(
+        named
+    )
+
+
+def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:
+    found = snapshot.endpoints.get(host)
+    return found.endpoints if found else ()
+
+
+def _visible(export_to: tuple[str, ...], owner: str, scope: Scope) -> bool:
+    if not export_to or "*" in export_to:
+        return True
+    return scope.namespace in export_to or ("." in export_to and owner == scope.namespace)
+
+
+def _candidates(index: Map[str, frozenset[ObjectRef]], host: str) -> list[tuple[str, frozenset[ObjectRef]]]:
+    """Rules for a host, the most exact name first: itself, then the longest wildcard, then `*`."""
+    found = [(host, index.get(host, frozenset()))]
+    rest = host
+    while "." in rest:
+        rest = rest.partition(".")[2]
+        found.append((f"*.{rest}", index.get(f"*.{rest}", frozenset())))
+    found.append(("*", index.get("*", frozenset())))
+    return [(name, refs) for name, refs in found if refs]
+
+
+def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> Rules | None:
+    """On sidecars one VirtualService has a host: of several the first by namespace and name."""
+    for _, refs in _candidates(index.virtual_services, host):
+        for ref in sorted(refs, key=lambda ref: (ref.namespace, ref.name)):
+            config = snapshot.configs[ref]
+            if isinstance(config, Config) and isinstance(config.spec, VirtualService):
+                if bound_to_mesh(config.spec) and _visible(config.spec.export_to, ref.namespace, scope):
+                    return Rules(ref=ref, spec=config.spec)
+    return None
+
+
+def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
+    """Istio's look-up: the client's namespace, then the service's, then the root namespace."""
+    lookup = dict.fromkeys((scope.namespace, service.namespace, snapshot.settings.root_namespace))
+    for _, refs in _candidates(index.destination_rules, service.hostname):
+        for namespace in lookup:
+            rules: list[tuple[ObjectRef, DestinationRule]] = []
+            for ref in sorted(refs):
+                config = snapshot.configs[ref]
+                if ref.namespace == namespace and isinstance(config.spec, DestinationRule):
+                    if _visible(config.spec.export_to, ref.namespace, scope):
+                        rules.append((ref, config.spec))
+            if rules:
+                return _join(rules)
+    return None
+
+
+def _join(rules: list[tuple[ObjectRef, DestinationRule]]) -> Policy:
+    subsets: dict[str, Subset] = {}
+    traffic: TrafficPolicy | None = None
+    for _, rule in rules:
+        traffic = traffic or rule.traffic_policy
+        for subset in rule.subsets:
+            subsets.setdefault(subset.name, subset)
+    return Policy(refs=tuple(ref for ref, _ in rules), traffic=traffic, subsets=tuple(subsets.values()))
+
+
+def _destinations(
+    snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, hosts: frozenset[str]
+) -> Map[str, Destination]:
+    found: dict[str, Destination] = {}
+    for host in hosts:
+        service = visible_service(snapshot, scope, host)
+        if service is None:
+            continue
+        policy = _policy(snapshot, index, scope, service)
+        found[host] = Destination(
+            ports=service.ports,
+            subsets=frozenset(subset.name for subset in policy.subsets) if policy else frozenset(),
+            by_passthrough=service.resolution == "NONE",
+        )
+    return Map(found)
+
+
+def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -> GatewayView:
+    """Gateways pick workloads by label in any namespace; rules pick Gateways as `namespace/name` or by name."""
+    servers = tuple(
+        GatewayServer(ref=ref, server=server)
+        for ref, spec in _gateways(snapshot, index)
+        if all(workload.labels.get(key) == value for key, value in spec.selector.items())
+        for server in spec.servers
+    )
+    names = {f"{each.ref.namespace}/{each.ref.name}" for each in servers}
+    scope = Scope(workload.id.namespace)
+    rules: list[Rules] = []
+    for ref in sorted(index.edge_rules, key=lambda ref: (ref.namespace, ref.name)):
+        config = snapshot.configs[ref]
+        spec = config.spec
+        if isinstance(spec, VirtualService) and _visible(spec.export_to, ref.namespace, scope):
+            if any(qualified_gateway(name, ref.namespace) in names for name in spec.gateways):
+                rules.append(Rules(ref=ref, spec=spec))
+    hosts = frozenset(host for each in rules for host in destinations_of(each.spec, each.ref.namespace))
+    return GatewayView(
+        workload=workload,
+        servers=servers,
+        rules=tuple(rules),
+        destinations=_destinations(snapshot, index, scope, hosts),
+    )
+
+
+def qualified_gateway(name: str, namespace: str) -> str:
+    """A Gateway's name as a rule writes it, in full: `namespace/name`."""
+    return name if "/" in name else f"{namespace}/{name}"
+
+
+def _gateways(snapshot: MeshSnapshot, index: RuleIndex) -> list[tuple[ObjectRef, Gateway]]:
+    found: list[tuple[ObjectRef, Gateway]] = []
+    for ref in sorted(index.gateways):
+        spec = snapshot.configs[ref].spec
+        if isinstance(spec, Gateway):
+            found.append((ref, spec))
+    return found
+
+
+def wanted_gateway_ports(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -> tuple[int, ...]:
+    """The server ports that the Gateways in force ask this workload to open."""
+    servers = gateway_view(snapshot, index, workload).servers
+    return tuple(sorted({each.server.port.number for each in servers}))

@@ -1,0 +1,278 @@
+"""From one host's view to the intents of everything its clients need: clusters, endpoint sets, virtual hosts.
+
+Each function reads one HostView (and, for endpoint sets, the endpoints) and nothing of other hosts.
+"""
+
+import msgspec
+
+from proa.core.config.kinds.destination_rule.schema import TrafficPolicy
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import ObjectRef, cluster_name, mesh_sni, short_names, virtual_host_name
+from proa.core.model.notes import Note
+from proa.core.model.service import Service, ServicePort
+from proa.core.model.settings import MeshSettings, OutboundPolicy
+from proa.core.model.snapshot import WORKLOAD_SOURCE
+from proa.core.pilot.scope.index import MESH_GATEWAY
+from proa.core.pilot.scope.views import HostView
+from proa.core.pilot.translate.clusters import (
+    PASSTHROUGH,
+    ClientTls,
+    ClusterIntent,
+    ConnectionPool,
+    LoadBalancer,
+    Outlier,
+    connect_cluster_name,
+)
+from proa.core.pilot.translate.endpoints import EndpointsIntent
+from proa.core.pilot.translate.routes.intents import (
+    Connect,
+    DirectResponse,
+    RouteIntent,
+    Target,
+    VirtualHostIntent,
+)
+from proa.core.pilot.translate.rules import translate_rules
+
+MESH: frozenset[str] = frozenset((MESH_GATEWAY,))
+REGISTRY_ONLY_STATUS = 502
+"""What an unknown host gets under REGISTRY_ONLY, as in Istio."""
+
+
+def cluster_intents(
+    view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSettings
+) -> tuple[ClusterIntent, ...]:
+    """One per port and subset. Hosts without resolution have none: the forward proxy finds them."""
+    service = view.service
+    if service is None or service.resolution == "NONE":
+        return ()
+    return tuple(
+        _cluster(view, service, port, subset, endpoints, settings)
+        for port in service.ports
+        for subset in ("", *_subset_names(view))
+    )
+
+
+def endpoint_intents(view: HostView, endpoints: tuple[Endpoint, ...]) -> tuple[EndpointsIntent, ...]:
+    service = view.service
+    if service is None or service.resolution != "STATIC":
+        return ()
+    return tuple(
+        EndpointsIntent(
+            cluster=cluster_name("outbound", port.number, subset, view.host),
+            endpoints=_members(view, port, subset, endpoints),
+        )
+        for port in service.ports
+        for subset in ("", *_subset_names(view))
+    )
+
+
+def _subset_names(view: HostView) -> tuple[str, ...]:
+    return tuple(subset.name for subset in view.policy.subsets) if view.policy else ()
+
+
+def _members(
+    view: HostView, port: ServicePort, subset: str, endpoints: tuple[Endpoint, ...]
+) -> tuple[Endpoint, ...]:
+    members = tuple(endpoint for endpoint in endpoints if endpoint.service_port == port.number)
+    if not subset or view.policy is None:
+        return members
+    labels = next(each.labels for each in view.policy.subsets if each.name == subset)
+    return tuple(endpoint for endpoint in members if endpoint.has_labels(labels))
+
+
+def _cluster(
+    view: HostView,
+    service: Service,
+    port: ServicePort,
+    subset: str,
+    endpoints: tuple[Endpoint, ...],
+    settings: MeshSettings,
+) -> ClusterIntent:
+    traffic = _traffic(view, subset)
+    pool = traffic.connection_pool
+    inline = service.resolution == "DNS"
+    connect_timeout = pool.tcp.connect_timeout if pool and pool.tcp else None
+    return ClusterIntent(
+        name=cluster_name("outbound", port.number, subset, view.host),
+        protocol=port.protocol,
+        resolution="DNS" if inline else "EDS",
+        mesh_sni=mesh_sni(port.number, subset, view.host),
+        accounts=tuple(account for account in service.accounts if account.startswith("spiffe://")),
+        endpoints=_members(view, port, subset, endpoints) if inline else (),
+        load_balancer=_load_balancer(traffic),
+        connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,
+        pool=_pool(traffic),
+        outlier=_outlier(traffic),
+        tls=_tls(traffic, view.host),
+        objects=(*(view.policy.refs if view.policy else ()), *_operator_objects(service)),
+    )
+
+
+def _operator_objects(service: Service) -> tuple[ObjectRef, ...]:
+    """Only objects: a cluster must not change because one more workload registered for the service."""
+    return tuple(source for source in service.sources if source.kind != WORKLOAD_SOURCE)
+
+
+def _traffic(view: HostView, subset: str) -> TrafficPolicy:
+    """A subset's blocks replace the rule's; what a subset does not say it inherits."""
+    top = (view.policy.traffic if view.policy else None) or TrafficPolicy()
+    own = None
+    if subset and view.policy is not None:
+        own = next(each.traffic_policy for each in view.policy.subsets if each.name == subset)
+    if own is None:
+        return top
+    return TrafficPolicy(
+        load_balancer=own.load_balancer or top.load_balancer,
+        connection_pool=own.connection_pool or top.connection_pool,
+        outlier_detection=own.outlier_detection or top.outlier_detection,
+        tls=own.tls or top.tls,
+    )
+
+
+def _load_balancer(traffic: TrafficPolicy) -> LoadBalancer:
+    match traffic.load_balancer.simple if traffic.load_balancer else "UNSPECIFIED":
+        case "ROUND_ROBIN":
+            return "ROUND_ROBIN"
+        case "RANDOM":
+            return "RANDOM"
+        case _:
+            return "LEAST_REQUEST"
+
+
+def _pool(traffic: TrafficPolicy) -> ConnectionPool:
+    pool = traffic.connection_pool
+    if pool is None:
+        return ConnectionPool()
+    http = pool.http
+    return ConnectionPool(
+        max_connections=pool.tcp.max_connections if pool.tcp else 0,
+        max_pending_requests=http.http1_max_pending_requests if http else 0,
+        max_requests=http.http2_max_requests if http else 0,
+        max_requests_per_connection=http.max_requests_per_connection if http else 0,
+        max_retries=http.max_retries if http else 0,
+    )
+
+
+def _outlier(traffic: TrafficPolicy) -> Outlier | None:
+    spec = traffic.outlier_detection
+    if spec is None:
+        return None
+    default = Outlier()
+    said = spec.consecutive_5xx_errors
+    gateway = spec.consecutive_gateway_errors
+    return Outlier(
+        consecutive_5xx=default.consecutive_5xx if said is None else said,
+        consecutive_gateway=spec.consecutive_errors if gateway is None else gateway,
+        interval_ms=spec.interval or default.interval_ms,
+        base_ejection_ms=spec.base_ejection_time or default.base_ejection_ms,
+        max_ejection_percent=spec.max_ejection_percent or default.max_ejection_percent,
+    )
+
+
+def _tls(traffic: TrafficPolicy, host: str) -> ClientTls:
+    if traffic.tls is None:
+        return ClientTls()
+    match traffic.tls.mode:
+        case "DISABLE":
+            return ClientTls(mode="plain")
+        case "ISTIO_MUTUAL":
+            return ClientTls(mode="mutual")
+        case "SIMPLE":
+            return ClientTls(
+                mode="simple", sni=traffic.tls.sni or host, names=traffic.tls.subject_alt_names or (host,)
+            )
+
+
+class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):
+    """`explicit` is the host's place in the explicit proxy's routes, `by_port` in those of each port."""
+
+    explicit: tuple[VirtualHostIntent, ...]
+    by_port: dict[int, VirtualHostIntent]
+    notes: tuple[Note, ...]
+
+
+def host_routes(view: HostView) -> HostRoutes:
+    """The virtual hosts of one host: one per HTTP port in that port's configuration, and per port in the explicit
+    proxy's, where CONNECT to any port (TCP too) is answered as well."""
+    if view.service is None or not view.service.ports:
+        return _hosts_of_rule(view)
+    explicit: list[VirtualHostIntent] = []
+    by_port: dict[int, VirtualHostIntent] = {}
+    notes: list[Note] = []
+    names = short_names(view.host, view.namespace)
+    for port in view.service.ports:
+        intent, found = _virtual_host(view, view.service, port)
+        notes += found
+        domains = tuple(f"{name}:{port.number}" for name in names)
+        bare = names if port.number == 80 else ()
+        connect = _connect(view.service, port)
+        explicit.append(msgspec.structs.replace(intent, domains=(*domains, *bare), connect=connect))
+        if port.is_http:
+            by_port[port.number] = msgspec.structs.replace(intent, domains=(*names, *domains))
+    return HostRoutes(explicit=tuple(explicit), by_port=by_port, notes=tuple(dict.fromkeys(notes)))
+
+
+def _connect(service: Service, port: ServicePort) -> Connect:
+    if service.resolution == "NONE":
+        return Connect(guarded=PASSTHROUGH)
+    return Connect(
+        tunnel=connect_cluster_name(port.number),
+        fallback=cluster_name("outbound", port.number, "", service.hostname),
+    )
+
+
+def _virtual_host(
+    view: HostView, service: Service, port: ServicePort
+) -> tuple[VirtualHostIntent, tuple[Note, ...]]:
+    name = virtual_host_name(view.host, port.number)
+    if not port.is_http:
+        refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
+        return VirtualHostIntent(name=name, domains=(), routes=(RouteIntent(direct_response=refused),)), ()
+    if view.rules is None:
+        return VirtualHostIntent(name=name, domains=(), routes=(_default_route(service, port),)), ()
+    translated = translate_rules(view.rules, view.destinations, port=port.number, gateways=MESH)
+    intent = VirtualHostIntent(name=name, domains=(), routes=translated.routes, objects=(view.rules.ref,))
+    return intent, translated.notes
+
+
+def _default_route(service: Service, port: ServicePort) -> RouteIntent:
+    if service.resolution == "NONE":
+        return RouteIntent(name="default", targets=(Target(cluster=PASSTHROUGH),), guarded=True)
+    cluster = cluster_name("outbound", port.number, "", service.hostname)
+    target = Target(cluster=cluster, follows_client=port.protocol == "AUTO")
+    return RouteIntent(name="default", targets=(target,))
+
+
+def _hosts_of_rule(view: HostView) -> HostRoutes:
+    """A rule's host that no service has: requests may go to it on any port, and go where the rule says."""
+    if view.rules is None:
+        return HostRoutes(explicit=(), by_port={}, notes=())
+    translated = translate_rules(view.rules, view.destinations, port=80, gateways=MESH)
+    names = short_names(view.host, view.namespace)
+    domains = names if view.host.startswith("*") else (*names, *(f"{name}:*" for name in names))
+    intent = VirtualHostIntent(
+        name=virtual_host_name(view.host, 80),
+        domains=domains,
+        routes=translated.routes,
+        objects=(view.rules.ref,),
+    )
+    return HostRoutes(explicit=(intent,), by_port={}, notes=translated.notes)
+
+
+def unknown_hosts(policy: OutboundPolicy) -> VirtualHostIntent:
+    """Where requests for hosts go that the mesh does not know."""
+    if policy == "REGISTRY_ONLY":
+        return VirtualHostIntent(
+            name="block_all",
+            domains=("*",),
+            routes=(
+                RouteIntent(name="block_all", direct_response=DirectResponse(status=REGISTRY_ONLY_STATUS)),
+            ),
+            connect=Connect(refusal=REGISTRY_ONLY_STATUS),
+        )
+    return VirtualHostIntent(
+        name="allow_any",
+        domains=("*",),
+        routes=(RouteIntent(name="allow_any", targets=(Target(cluster=PASSTHROUGH),), guarded=True),),
+        connect=Connect(guarded=PASSTHROUGH),
+    )
