@@ -3,9 +3,9 @@ import asyncio
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
-from tests.unit.demo.apps.neighbours import Neighbour, json_neighbour, listening
 
 from proa.demo.apps.calls import Answer, call
+from tests.unit.demo.apps.neighbours import Neighbour, json_neighbour, listening
 
 
 def _called(neighbour: Neighbour, timeout: float = 5, post: bytes | None = None) -> Answer:
@@ -49,17 +49,7 @@ def test_silence_is_no_answer() -> None:
         await asyncio.Event().wait()
         raise AssertionError("nobody sets this event")
 
-    async def run() -> Answer:
-        runner = web.AppRunner(Neighbour(silent).app, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-        async with aiohttp.ClientSession() as session:
-            answer = await call(session, url, CIMultiDict(), 0.05)
-        await runner.cleanup()
-        return answer
-
-    assert asyncio.run(run()) == Answer(status=0)
+    assert _called(Neighbour(silent), timeout=0.05) == Answer(status=0)
 
 
 def test_a_closed_port_is_no_answer() -> None:

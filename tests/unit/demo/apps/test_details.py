@@ -1,9 +1,8 @@
 import asyncio
 
-from tests.unit.demo.apps.neighbours import fetch_json, listening
-
 from proa.demo.apps.details import build_app
 from proa.demo.apps.options import Options
+from tests.unit.demo.apps.neighbours import fetch_json, listening
 
 
 def test_details_tell_the_book_and_who_answered() -> None:

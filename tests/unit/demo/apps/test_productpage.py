@@ -4,10 +4,10 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 from aiohttp import web
-from tests.unit.demo.apps.neighbours import Neighbour, fetch_json, json_neighbour, listening
 
 from proa.demo.apps import details, productpage, ratings, reviews
 from proa.demo.apps.options import Options
+from tests.unit.demo.apps.neighbours import Neighbour, fetch_json, json_neighbour, listening
 
 SORRY = "Sorry, product reviews are currently unavailable for this book."
 
@@ -91,16 +91,14 @@ def _unavailable(neighbour: Neighbour, reviews_timeout: float = 3) -> tuple[str,
     """The page and the API's answer while reviews behave like `neighbour`."""
 
     async def run() -> tuple[str, tuple[int, object]]:
-        runner = web.AppRunner(neighbour.app, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        there = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with _productpage(
-            details_url=there, reviews_url=there, ratings_url=there, reviews_timeout=reviews_timeout
-        ) as url:
+        async with (
+            listening(neighbour.app) as there,
+            _productpage(
+                details_url=there, reviews_url=there, ratings_url=there, reviews_timeout=reviews_timeout
+            ) as url,
+        ):
             status, page = await _get(f"{url}/productpage")
             answer = await fetch_json(f"{url}/api/v1/products/0/reviews")
-        await runner.cleanup()
         assert status == 200
         return page, answer
 

@@ -1,10 +1,10 @@
 import asyncio
 
 import pytest
-from tests.unit.demo.apps.neighbours import fetch_json, listening
 
 from proa.demo.apps.options import Options
 from proa.demo.apps.ratings import FIRST_RATINGS, build_app, read_ratings
+from tests.unit.demo.apps.neighbours import fetch_json, listening
 
 
 def test_ratings_are_kept_per_book() -> None:

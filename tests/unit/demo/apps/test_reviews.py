@@ -2,19 +2,21 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from tests.unit.demo.apps.neighbours import Neighbour, fetch_json, json_neighbour, listening
 
 from proa.demo.apps.options import Options
 from proa.demo.apps.reviews import RATINGS_UNAVAILABLE, build_app
+from tests.unit.demo.apps.neighbours import Neighbour, fetch_json, json_neighbour, listening
 
 
-def _ratings_seen(version: str, ratings: Neighbour, headers: dict[str, str] | None = None) -> list[object]:
+def _ratings_seen(
+    version: str, ratings: Neighbour, headers: dict[str, str] | None = None, ratings_timeout: float = 10
+) -> list[object]:
     """The `rating` of each review, None where there is none."""
 
     async def run() -> list[object]:
         async with listening(ratings.app) as ratings_url:
             options = Options(
-                service="reviews", version=version, ratings_url=ratings_url, ratings_timeout=0.05
+                service="reviews", version=version, ratings_url=ratings_url, ratings_timeout=ratings_timeout
             )
             async with listening(build_app(options)) as url:
                 status, body = await fetch_json(f"{url}/reviews/0", headers)
@@ -65,23 +67,9 @@ def test_a_failing_ratings_service_is_said_in_place_of_stars() -> None:
 
 
 def test_a_slow_ratings_service_is_given_up() -> None:
-    answered = asyncio.Event()
-
-    async def slow(_request: web.Request) -> web.Response:
-        # Ends when its caller, out of patience, has closed the connection and the test server shuts down.
-        await answered.wait()
+    async def silent(_request: web.Request) -> web.Response:
+        await asyncio.Event().wait()  # until the caller's patience ends and the server cancels us
         return web.Response()
 
-    async def run() -> object:
-        runner = web.AppRunner(Neighbour(slow).app, handler_cancellation=True)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        ratings_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        options = Options(service="reviews", version="v2", ratings_url=ratings_url, ratings_timeout=0.05)
-        async with listening(build_app(options)) as url:
-            _, body = await fetch_json(f"{url}/reviews/0")
-        await runner.cleanup()
-        assert isinstance(body, dict)
-        return body["reviews"][0]["rating"]
-
-    assert asyncio.run(run()) == {"error": RATINGS_UNAVAILABLE}
+    missing = {"error": RATINGS_UNAVAILABLE}
+    assert _ratings_seen("v2", Neighbour(silent), ratings_timeout=0.05) == [missing, missing]

@@ -7,11 +7,11 @@ import sys
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.unit.demo.apps.neighbours import fetch_json, listening
 
 from proa.demo.apps import productpage
 from proa.demo.apps.options import Options
 from proa.demo.apps.serving import SESSION, new_app, serve
+from tests.unit.demo.apps.neighbours import fetch_json, listening
 
 
 def test_every_answer_names_its_pod() -> None:
