@@ -5,9 +5,9 @@ is its grant's business (`core.auth.grants`), what a certificate holds its templ
 user's or peer's mistake comes back as Refused with its reason; StoreFailure and IssuanceError propagate, and
 nothing was handed out then.
 
-Signing happens on the event loop: one P-256 signature and its check take about half a millisecond, less than a
-thread's hand-over costs in fairness; a thousand workloads that start at once are half a second of work spread
-over the calls that ask for it.
+Signing happens on the event loop: a P-256 signature and its check take under a millisecond, less than handing
+them to a thread and back is worth; a thousand workloads that start at once are less than a second of work,
+spread over the calls that ask for it.
 """
 
 import asyncio

@@ -1,0 +1,28 @@
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from proa.core.auth.roots import root_sha256, root_with_digest
+from tests.unit.core.auth.authorities import INTERMEDIATE, ROOT
+
+
+def test_the_digest_is_of_the_certificate_not_of_its_text() -> None:
+    der = ROOT.certificate.public_bytes(Encoding.DER)
+    assert root_sha256("words before\n" + ROOT.pem) == hashlib.sha256(der).hexdigest()
+
+
+def test_only_the_root_with_the_digest_is_taken() -> None:
+    digest = root_sha256(ROOT.pem)
+    assert root_with_digest(ROOT.pem, digest) == ROOT.pem
+    assert root_with_digest(INTERMEDIATE.pem + ROOT.pem, digest.upper()) == ROOT.pem
+    assert root_with_digest(INTERMEDIATE.pem, digest) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"]
+)
+def test_what_is_no_certificate_is_no_root(text: str) -> None:
+    assert root_with_digest(text, "00" * 32) is None
+    with pytest.raises(ValueError, match=r".*"):
+        root_sha256(text)
