@@ -43,8 +43,16 @@ def untested(root: Path, exclusions: frozenset[str]) -> Iterator[str]:
 
 
 def has_function(text: str) -> bool:
-    """Only a function can be wrong in a way a unit test sees; what merely declares has no test of its own."""
-    return any(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in ast.walk(ast.parse(text)))
+    """Only a function with a body can be wrong in a way a unit test sees. Declarations, and the methods of a
+    Protocol, which are a docstring or `...`, have no test of their own."""
+    functions = (
+        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return any(not all(map(says_nothing, function.body)) for function in functions)
+
+
+def says_nothing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def test_of(root: Path, source: Path) -> Path:

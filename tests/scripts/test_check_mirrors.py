@@ -6,7 +6,7 @@ import pytest
 
 from scripts.check_mirrors import read_exclusions, unmirrored, unpaired, untested
 
-FUNCTION = "def f() -> None: ...\n"
+FUNCTION = "def f() -> int:\n    return 1\n"
 NONE: frozenset[str] = frozenset()
 
 
@@ -36,7 +36,7 @@ def test_a_core_file_with_a_function_needs_its_test(tree: Path) -> None:
 
 
 def test_declarations_and_files_outside_core_need_none(tree: Path) -> None:
-    write(tree, "src/proa/core/model/words.py", "A = 1\nclass B:\n    c: int\n")
+    write(tree, "src/proa/core/model/words.py", "A = 1\nclass B:\n    c: int\n    def d(self) -> int: ...\n")
     write(tree, "src/proa/cli/main.py", FUNCTION)
     assert list(untested(tree, NONE)) == []
 
