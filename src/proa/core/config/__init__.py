@@ -4,11 +4,13 @@ Everything outside `core/config` imports from here, or a kind's structs from its
 """
 
 from proa.core.config.config import Config, Examined, Loaded, examine, load, load_all
+from proa.core.config.diff import diff
 from proa.core.config.document import Document, Parsed, parse
 from proa.core.config.kinds import KINDS, AnyKind, Spec, find_kind
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path, path_text
 from proa.core.config.problem import Problem
+from proa.core.config.render import to_manifest, to_yaml
 from proa.core.config.tree import Json
 
 __all__ = [
@@ -24,10 +26,13 @@ __all__ = [
     "Path",
     "Problem",
     "Spec",
+    "diff",
     "examine",
     "find_kind",
     "load",
     "load_all",
     "parse",
     "path_text",
+    "to_manifest",
+    "to_yaml",
 ]

@@ -6,9 +6,10 @@ Called by sources of configuration and by the CLI. Nothing here knows a kind's f
 import msgspec
 
 from proa.core.config.document import Document, parse
-from proa.core.config.fields import suggestion, unknown_field
+from proa.core.config.fields import unknown_field
 from proa.core.config.kinds import KINDS, AnyKind, Spec, is_not_yet
 from proa.core.config.meta import Meta, read_meta
+from proa.core.config.near_names import suggestion
 from proa.core.config.path import path_text
 from proa.core.config.problem import Finding, Problem
 from proa.core.config.tree import Json, shorten, type_name

@@ -5,163 +5,23 @@ wrong it reports a Finding and goes on with a blank, so one pass finds every mis
 rest. Whoever reads must drop the value when a Finding of severity error was reported. `write` is the inverse.
 Callers: `kinds.kind`, `render`. This module knows no kind and no meaning beyond types, words and ranges.
 
-As in Kubernetes, a null field is an absent field and no text is taken for a number.
+As in Kubernetes, a null field is an absent field.
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Literal, Protocol, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, Union, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 from immutables import Map
 
-from proa.core.config.durations import duration_text, parse_duration
+from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.record import LaterWords, Milliseconds, NotEmpty, Record, Within
-from proa.core.config.tree import Json, shorten, type_name
-
-
-class Shape(Protocol):
-    """How one type is read and written. `blank` stands in for a value that could not be read."""
-
-    @property
-    def blank(self) -> object: ...
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object: ...
-
-    def write(self, value: object) -> Json: ...
-
-
-class Text(msgspec.Struct, frozen=True):
-    blank: str = ""
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if type(value) is str:
-            return value
-        wrong = "" if value is None or isinstance(value, list | dict) else "; put it in quotes"
-        found.append(_wrong_type(at, "text", value, wrong))
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        return cast(str, value)
-
-
-class Flag(msgspec.Struct, frozen=True):
-    blank: bool = False
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if type(value) is bool:
-            return value
-        found.append(_wrong_type(at, "true or false", value))
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        return cast(bool, value)
-
-
-class Integer(msgspec.Struct, frozen=True):
-    lowest: int
-    highest: int
-
-    @property
-    def blank(self) -> int:
-        return self.lowest
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if type(value) is not int:
-            hint = "; remove the quotes" if isinstance(value, str) and value.strip().isdecimal() else ""
-            found.append(_wrong_type(at, "a whole number", value, hint))
-        elif not self.lowest <= value <= self.highest:
-            found.append(_out_of_range(at, value, self.lowest, self.highest))
-        else:
-            return value
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        return cast(int, value)
-
-
-class Number(msgspec.Struct, frozen=True):
-    lowest: int
-    highest: int
-
-    @property
-    def blank(self) -> float:
-        return float(self.lowest)
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            found.append(_wrong_type(at, "a number", value))
-        elif not self.lowest <= value <= self.highest:
-            found.append(_out_of_range(at, value, self.lowest, self.highest))
-        else:
-            return float(value)
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        number = cast(float, value)
-        return int(number) if number.is_integer() else number
-
-
-class Timespan(msgspec.Struct, frozen=True):
-    """A duration, kept as whole milliseconds."""
-
-    lowest: int
-
-    @property
-    def blank(self) -> int:
-        return self.lowest
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if type(value) is not str:
-            hint = "; write the unit, like 5s" if isinstance(value, int | float) else ""
-            found.append(_wrong_type(at, "a duration", value, hint))
-            return self.blank
-        try:
-            milliseconds = parse_duration(value)
-        except ValueError as error:
-            found.append(Finding(at, "bad-value", f'"{shorten(value)}": {error}'))
-            return self.blank
-        if milliseconds >= self.lowest:
-            return milliseconds
-        message = f'"{value}" is too short; the shortest duration here is {duration_text(self.lowest)}'
-        found.append(Finding(at, "out-of-range", message))
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        return duration_text(cast(int, value))
-
-
-class Word(msgspec.Struct, frozen=True):
-    """One of a few words; `later` are those of Istio that are not served yet."""
-
-    words: tuple[str, ...]
-    later: tuple[str, ...] = ()
-
-    @property
-    def blank(self) -> str:
-        return self.words[0]
-
-    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
-        if type(value) is str and value in self.words:
-            return value
-        choices = ", ".join(self.words)
-        if type(value) is not str:
-            found.append(_wrong_type(at, f"one of {choices}", value))
-        elif value in self.later:
-            found.append(
-                Finding(at, "not-supported-yet", f"{value} is not supported yet; choose one of {choices}")
-            )
-        else:
-            near = suggestion(value, self.words)
-            found.append(Finding(at, "bad-value", f'"{shorten(value)}" is none of {choices}{near}'))
-        return self.blank
-
-    def write(self, value: object) -> Json:
-        return cast(str, value)
+from proa.core.config.shapes import Flag, Integer, Number, Shape, Text, Timespan, Word, wrong_type
+from proa.core.config.tree import Json, shorten
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -170,7 +30,7 @@ class Items(msgspec.Struct, frozen=True):
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is not list:
-            found.append(_wrong_type(at, "a list", value, "; begin each item with a dash"))
+            found.append(wrong_type(at, "a list", value, "; begin each item with a dash"))
             return self.blank
         read = self.item.read
         return tuple([read(item, (*at, index), found) for index, item in enumerate(value)])
@@ -189,7 +49,7 @@ class Pairs(msgspec.Struct, frozen=True):
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is not dict:
-            found.append(_wrong_type(at, "an object of names and values", value))
+            found.append(wrong_type(at, "an object of names and values", value))
             return self.blank
         if not value and not self.may_be_empty:
             found.append(Finding(at, "required", "must hold at least one entry; add one or remove the field"))
@@ -232,7 +92,7 @@ class Fields(msgspec.Struct, frozen=True):
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is not dict:
-            found.append(_wrong_type(at, "an object", value))
+            found.append(wrong_type(at, "an object", value))
             return self.blank
         given: dict[str, object] = {}
         for name, content in value.items():
@@ -322,27 +182,7 @@ def _plain_shape(hint: type, marks: tuple[object, ...]) -> Shape:
     raise TypeError(f"no shape for {hint!r}; a number needs its bounds")
 
 
-def suggestion(name: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """`; did you mean "x"?`, or nothing when no known name is near. Case and separators do not count."""
-    plain = {_plain(word): word for word in known}
-    near = get_close_matches(_plain(name), plain, n=1, cutoff=0.6)
-    return f'; did you mean "{plain[near[0]]}"?' if near else ""
-
-
-def _plain(name: str) -> str:
-    return name[:80].replace("_", "").replace("-", "").lower()
-
-
 def unknown_field(at: Path, name: str, known: Mapping[str, object]) -> Finding:
     """A field that nobody knows, with the near name or else all names there are."""
     hint = suggestion(name, known) or f"; the fields here are {', '.join(known)}"
     return Finding(at, "unknown-field", f'there is no field "{shorten(name)}"{hint}')
-
-
-def _wrong_type(at: Path, wanted: str, value: Json, hint: str = "") -> Finding:
-    return Finding(at, "wrong-type", f"expected {wanted}, found {type_name(value)}{hint}")
-
-
-def _out_of_range(at: Path, value: float, lowest: int, highest: int) -> Finding:
-    message = f"{shorten(str(value))} is out of range; write a number from {lowest} to {highest}"
-    return Finding(at, "out-of-range", message)
