@@ -8,6 +8,7 @@ Callers: `kinds.kind`, `render`. This module knows no kind and no meaning beyond
 As in Kubernetes, a null field is an absent field.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -22,6 +23,8 @@ from proa.core.config.problem import Finding
 from proa.core.config.record import LaterWords, Milliseconds, NotEmpty, Record, Within
 from proa.core.config.shapes import Flag, Integer, Number, Shape, Text, Timespan, Word, wrong_type
 from proa.core.config.tree import Json, shorten
+
+_PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -61,7 +64,8 @@ class Pairs(msgspec.Struct, frozen=True):
         return Map(pairs)
 
     def _number(self, name: str, at: Path, found: list[Finding]) -> int:
-        number = int(name) if name.isascii() and name.isdecimal() and len(name) <= 20 else name
+        # One spelling a number: two keys must not become one.
+        number = int(name) if _PLAIN_NUMBER.fullmatch(name) else name
         return cast(int, cast(Integer, self.key).read(number, at, found))
 
     def write(self, value: object) -> Json:

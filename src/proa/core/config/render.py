@@ -39,9 +39,13 @@ def _dump(manifest: Mapping[str, Json]) -> str:
         sort_keys=False,
         allow_unicode=True,
         default_flow_style=False,
-        width=100,
+        width=_NO_FOLDING,
     )
     return cast(str, text)
+
+
+# A folded line would show up in diffs far from the word that changed.
+_NO_FOLDING = 1_000_000
 
 
 class _Dumper(yaml.CSafeDumper):

@@ -13,6 +13,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     Retries,
     Rewrite,
 )
+from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
@@ -139,8 +140,11 @@ def _check_retries(retries: Retries, at: Path) -> Iterator[Finding]:
         )
     for token in retries.retry_on.split(",") if retries.retry_on else ():
         if token not in RETRY_CONDITIONS and not _is_status(token):
-            known = ", ".join(RETRY_CONDITIONS)
-            message = f'"{shorten(token)}" is no retry condition; write a status or some of {known}'
+            hint = (
+                suggestion(token, RETRY_CONDITIONS)
+                or f"; write a status or some of {', '.join(RETRY_CONDITIONS)}"
+            )
+            message = f'"{token[:40]}" is no retry condition{hint}'
             yield Finding((*at, "retryOn"), "bad-value", message)
 
 

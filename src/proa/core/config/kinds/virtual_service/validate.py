@@ -22,7 +22,7 @@ def validate(spec: VirtualService, meta: Meta) -> Iterator[Finding]:
     yield from _check_hosts(spec)
     yield from check_gateways(spec.gateways, (*SPEC, "gateways"))
     if not spec.http:
-        yield Finding((*SPEC, "http"), "required", "at least one rule is required; add http with a route")
+        yield Finding(SPEC, "required", "at least one rule is required; add http with a route")
     for index, route in enumerate(spec.http):
         at = (*SPEC, "http", index)
         for block, match in enumerate(route.match):
