@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from proa.core.auth.grants import Grant, refusals
-from proa.core.config.document import parse
+from proa.core.config.config import load_all
 from proa.core.model.names import WorkloadId
 from proa.demo.bookstore import FIRST_FILES, GATEWAY, LATER_FILES, PLACEMENTS, PROGRAMS, config_path
 
@@ -50,10 +50,10 @@ def _claim(workload: WorkloadId, account: str, *services: str) -> _Claim:
 
 
 @pytest.mark.parametrize("file", [*FIRST_FILES, *LATER_FILES])
-def test_every_file_is_in_the_package_and_reads(file: str) -> None:
-    parsed = parse(config_path(file).read_text(encoding="utf-8"), file)
-    assert parsed.problems == ()
-    assert parsed.documents
+def test_every_file_is_in_the_package_and_valid(file: str) -> None:
+    loaded = load_all(config_path(file).read_text(encoding="utf-8"), file)
+    assert loaded.problems == ()
+    assert loaded.configs
 
 
 def test_no_file_is_forgotten() -> None:
