@@ -4,7 +4,7 @@ Secrets are not stored: of a token only the SHA-256 of its secret (a secret of 2
 hash). Times are unix seconds and arguments.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 import msgspec
@@ -58,7 +58,7 @@ class AuthorityStore(Protocol):
     async def grants(self) -> tuple[Grant, ...]:
         """All grants, by node."""
 
-    def watch_grants(self) -> AsyncIterator[tuple[Grant, ...]]:
+    def watch_grants(self) -> AsyncGenerator[tuple[Grant, ...]]:
         """Level-triggered: all grants at once, then whenever one has changed. Ends when the store closes."""
 
     async def record_issuance(self, issuance: Issuance) -> None:

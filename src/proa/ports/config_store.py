@@ -7,7 +7,7 @@ Every change of the state has a version, an integer that only grows, and every v
 Times are unix seconds and arguments: a store has no clock.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal, Protocol
 
 import msgspec
@@ -122,7 +122,7 @@ class ConfigStore(Protocol):
     async def history(self, ref: ObjectRef | None = None, limit: int = 100) -> tuple[HistoryEntry, ...]:
         """Changes, the newest version first; of one object or of all."""
 
-    def watch(self) -> AsyncIterator[StoreState]:
+    def watch(self) -> AsyncGenerator[StoreState]:
         """Level-triggered: the state at once, then the newest state whenever its version has changed since the
         last one yielded. A slow reader skips versions and never misses the newest. Ends when the store closes.
         """

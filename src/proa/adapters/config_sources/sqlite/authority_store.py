@@ -1,7 +1,8 @@
 """The AuthorityStore over SQLite: tokens, grants and the audit of issued certificates."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import msgspec
 
@@ -68,9 +69,10 @@ class SqliteAuthorityStore:
     async def grants(self) -> tuple[Grant, ...]:
         return await self._database.run(_grants)
 
-    async def watch_grants(self) -> AsyncIterator[tuple[Grant, ...]]:
-        async for grants in self._database.watch(self._granted, _grants):
-            yield grants
+    async def watch_grants(self) -> AsyncGenerator[tuple[Grant, ...]]:
+        async with aclosing(self._database.watch(self._granted, _grants)) as all_grants:
+            async for grants in all_grants:
+                yield grants
 
     async def record_issuance(self, issuance: Issuance) -> None:
         await self._database.run(lambda connection: _record(connection, issuance))

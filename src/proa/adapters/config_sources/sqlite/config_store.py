@@ -4,7 +4,8 @@ Everything named `_in_job` runs on the database's thread, which owns `_state`.
 """
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from immutables import Map
 
@@ -38,12 +39,13 @@ class SqliteConfigStore:
     async def history(self, ref: ObjectRef | None = None, limit: int = 100) -> tuple[HistoryEntry, ...]:
         return await self._database.run(lambda connection: _history(connection, ref, limit))
 
-    async def watch(self) -> AsyncIterator[StoreState]:
+    async def watch(self) -> AsyncGenerator[StoreState]:
         seen: int | None = None
-        async for state in self._database.watch(self._changed, self._read_in_job):
-            if state.version != seen:
-                seen = state.version
-                yield state
+        async with aclosing(self._database.watch(self._changed, self._read_in_job)) as states:
+            async for state in states:
+                if state.version != seen:
+                    seen = state.version
+                    yield state
 
     def _apply_in_job(self, connection: sqlite3.Connection, change: Transaction) -> Applied | Conflict:
         with transaction(connection):

@@ -8,7 +8,7 @@ cancelled leaves its job running to its end; a job is a whole transaction, so no
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,7 +110,7 @@ class Database:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(wakeups.wake)
 
-    async def watch(self, wakeups: Wakeups, read: Callable[[sqlite3.Connection], T]) -> AsyncIterator[T]:
+    async def watch(self, wakeups: Wakeups, read: Callable[[sqlite3.Connection], T]) -> AsyncGenerator[T]:
         """What `read` gives now, and whenever the bell rang and it gives something else."""
         with wakeups.subscribed() as woken:
             last: T | None = None

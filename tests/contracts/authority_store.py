@@ -1,0 +1,158 @@
+"""What every AuthorityStore must do. An adapter's test subclasses AuthorityStoreContract."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+import pytest
+
+from proa.core.auth.grants import Grant, Placement
+from proa.core.auth.tokens import UNKNOWN, TokenRecord, TokenRefused, hash_secret
+from proa.ports.authority_store import AuthorityStore, Issuance
+from proa.ports.failures import StorePermanent
+
+Opened = AbstractAsyncContextManager[AuthorityStore]
+Body = Callable[[AuthorityStore], Awaitable[None]]
+PATIENCE = 10.0
+
+SECRET = hash_secret("s")
+TOKEN = TokenRecord(
+    id="t1",
+    secret_sha256=SECRET,
+    node="a",
+    placements=(Placement(namespace="default"), Placement(service="reviews", account="x")),
+    created=1.0,
+    expires=10.0,
+)
+ISSUED = Issuance(
+    serial="a1",
+    identity="spiffe://cluster.local/ns/default/sa/x",
+    dns_names=("w.default.workload.cluster.local",),
+    asked_by="spiffe://cluster.local/proa/node/a",
+    not_before=1,
+    not_after=100,
+    time=2.0,
+)
+
+
+class AuthorityStoreContract:
+    """Subclasses give `open_authority_store`, a fixture: each call opens the same store again."""
+
+    @pytest.fixture
+    def run(self, open_authority_store: Callable[[], Opened]) -> Callable[[Body], None]:
+        def run(body: Body) -> None:
+            async def opened() -> None:
+                async with asyncio.timeout(PATIENCE), open_authority_store() as store:
+                    await body(store)
+
+            asyncio.run(opened())
+
+        return run
+
+    def test_a_token_is_used_once_and_makes_the_grant(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_token(TOKEN)
+            assert await store.tokens() == (TOKEN,)
+            assert await store.grant_of("a") is None
+            used = await store.redeem("t1", SECRET, "a", 5.0)
+            assert used == msgspec.structs.replace(TOKEN, uses=0)
+            assert await store.grant_of("a") == TOKEN.grant
+            again = await store.redeem("t1", SECRET, "a", 5.0)
+            assert again == TokenRefused(reason="join token t1 for node a has been used")
+
+        run(body)
+
+    def test_a_refusal_changes_nothing(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_token(TOKEN)
+            assert await store.redeem("t2", SECRET, "a", 5.0) == UNKNOWN
+            assert await store.redeem("t1", hash_secret("x"), "a", 5.0) == UNKNOWN
+            assert await store.redeem("t1", SECRET, "b", 5.0) == UNKNOWN
+            assert isinstance(await store.redeem("t1", SECRET, "a", 10.0), TokenRefused)
+            assert await store.tokens() == (TOKEN,)
+            assert await store.grants() == ()
+
+        run(body)
+
+    def test_of_those_who_come_at_once_only_the_uses_succeed(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_token(msgspec.structs.replace(TOKEN, uses=2))
+            async with asyncio.TaskGroup() as tasks:
+                tried = [tasks.create_task(store.redeem("t1", SECRET, "a", 5.0)) for _ in range(8)]
+            names = sorted(type(each.result()).__name__ for each in tried)
+            assert names == ["TokenRecord"] * 2 + ["TokenRefused"] * 6
+
+        run(body)
+
+    def test_a_token_id_is_taken_once(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_token(TOKEN)
+            with pytest.raises(StorePermanent):
+                await store.put_token(msgspec.structs.replace(TOKEN, node="b"))
+            assert await store.tokens() == (TOKEN,)
+
+        run(body)
+
+    def test_a_new_token_replaces_the_grant(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_grant(Grant(node="a", placements=(Placement(),)))
+            await store.put_token(TOKEN)
+            await store.redeem("t1", SECRET, "a", 5.0)
+            assert await store.grants() == (TOKEN.grant,)
+
+        run(body)
+
+    def test_grants_come_and_go(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            b, a = Grant(node="b"), Grant(node="a", placements=(Placement(),))
+            await store.put_grant(b)
+            await store.put_grant(a)
+            assert await store.grants() == (a, b)
+            assert await store.remove_grant("b")
+            assert not await store.remove_grant("b")
+            assert await store.grants() == (a,)
+
+        run(body)
+
+    def test_grants_are_watched(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            watch = store.watch_grants()
+            assert await anext(watch) == ()
+            await store.put_token(TOKEN)
+            await store.redeem("t1", SECRET, "a", 5.0)
+            assert await anext(watch) == (TOKEN.grant,)
+            await store.remove_grant("nobody")
+            await store.remove_grant("a")
+            assert await anext(watch) == ()
+
+        run(body)
+
+    def test_the_audit_is_appended_and_serials_are_used_once(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            other = msgspec.structs.replace(
+                ISSUED, serial="b2", identity="spiffe://cluster.local/proa/node/a"
+            )
+            await store.record_issuance(ISSUED)
+            await store.record_issuance(other)
+            with pytest.raises(StorePermanent):
+                await store.record_issuance(msgspec.structs.replace(other, serial="a1"))
+            assert await store.issuances() == (other, ISSUED)
+            assert await store.issuances(limit=1) == (other,)
+            assert await store.issuances(ISSUED.identity) == (ISSUED,)
+
+        run(body)
+
+    def test_all_is_there_after_a_restart(self, run: Callable[[Body], None]) -> None:
+        async def first(store: AuthorityStore) -> None:
+            await store.put_token(TOKEN)
+            await store.redeem("t1", SECRET, "a", 5.0)
+            await store.record_issuance(ISSUED)
+
+        async def second(store: AuthorityStore) -> None:
+            assert isinstance(await store.redeem("t1", SECRET, "a", 5.0), TokenRefused)
+            assert await store.grants() == (TOKEN.grant,)
+            assert await store.issuances() == (ISSUED,)
+
+        run(first)
+        run(second)
