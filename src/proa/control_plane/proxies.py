@@ -1,0 +1,195 @@
+"""Connected proxies: their protocol machines, what each still has to take, and since when.
+
+Owner of all streams' state; the xDS server drives it with what arrives, the world with what changes. It answers
+the question behind `apply --wait`: which proxies have taken everything of a generation, and which refused what.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from proa.control_plane.bundles import Name, ProxySource
+from proa.control_plane.world import World
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.scope.index import Affected
+from proa.core.pilot.scope.views import Scope
+from proa.core.pilot.xds.actions import Acked, Action, Close, Rejected, Send
+from proa.core.pilot.xds.delta_server import DeltaServer
+from proa.core.pilot.xds.wire import Pieces
+
+OVERDUE_S: Final = 5.0
+"""How long one type's answer may take before other types stop waiting for it."""
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One resource one proxy would not take. `generation`: the change it came with."""
+
+    type: ResourceType
+    name: str
+    error: str
+    objects: tuple[ObjectRef, ...]
+    generation: int
+
+
+class ProxyStream:
+    """One open stream. Everything here is called from the event loop; the stream's writer takes from `outbox`."""
+
+    def __init__(
+        self,
+        workload: WorkloadId,
+        node: str,
+        source: ProxySource,
+        pieces: Pieces,
+        generation: int,
+        now: float,
+    ) -> None:
+        self.workload = workload
+        self.node = node
+        self.source = source
+        self.server = DeltaServer(source, encode=pieces.encode)
+        self.since = now
+        self.outbox: list[bytes] = []
+        self.closed_because: str | None = None
+        self.sent_resources = 0
+        self.ready = asyncio.Event()
+        self._generation = generation
+        self._pending_since: dict[Name, int] = {}
+        self._refused_at: dict[Name, int] = {}
+        self._objects: dict[Name, tuple[ObjectRef, ...]] = {}
+
+    def offer(self, changed: Iterable[Name], generation: int) -> None:
+        self._generation = generation
+        self._perform(self.server.offer(changed))
+
+    def receive(self, body: bytes) -> None:
+        self._perform(self.server.receive(body))
+
+    def overdue(self) -> None:
+        """The clock says that answers are late: let the others go ahead."""
+        for kind in self.server.awaited():
+            self._perform(self.server.overdue(kind))
+
+    def _perform(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(body=body):
+                    self.outbox.append(body)
+                    self.ready.set()
+                case Close(reason=reason):
+                    self.closed_because = reason
+                    self.ready.set()
+                case Rejected(type=kind, name=name):
+                    self._refused_at[(kind, name)] = self._pending_since.get((kind, name), self._generation)
+                case Acked(type=kind, name=name):
+                    self._refused_at.pop((kind, name), None)
+                case _:
+                    pass
+        pending = self.server.pending()
+        self._pending_since = {name: self._pending_since.get(name, self._generation) for name in pending}
+
+    def has_taken(self, generation: int) -> bool:
+        """Whether nothing of this generation or before is on its way any more."""
+        return all(since > generation for since in self._pending_since.values())
+
+    @property
+    def taken_through(self) -> int:
+        """The newest generation of which nothing is on its way."""
+        return min(self._pending_since.values(), default=self._generation + 1) - 1
+
+    def refusals(self) -> Iterator[Refusal]:
+        for (kind, name), (_, error) in self.server.rejected().items():
+            resource = self.source.lookup(kind, name)
+            yield Refusal(
+                type=kind,
+                name=name,
+                error=error,
+                objects=resource.objects if resource else (),
+                generation=self._refused_at.get((kind, name), 0),
+            )
+
+
+class Proxies:
+    """Owner of the streams, by workload. A second stream of a workload takes the place of the first."""
+
+    def __init__(self, world: World, clock: Callable[[], float]) -> None:
+        self._world = world
+        self._clock = clock
+        self._pieces = Pieces()
+        self._streams: dict[WorkloadId, ProxyStream] = {}
+        self._changed = asyncio.Event()
+        self.nacks = 0
+        self.resources_offered = 0
+        self._pushed_at: dict[int, float] = {}
+        self.convergence: Callable[[float], None] = lambda seconds: None
+        world.subscribe(self._on_round)
+
+    def open(self, workload: WorkloadId, node: str) -> ProxyStream:
+        source = self._world.source_for(workload)
+        stream = ProxyStream(workload, node, source, self._pieces, self._world.generation, self._clock())
+        previous = self._streams.get(workload)
+        if previous is not None:
+            previous.closed_because = "another stream of this workload has taken over"
+            previous.ready.set()
+        self._streams[workload] = stream
+        self._notify()
+        return stream
+
+    def close(self, stream: ProxyStream) -> None:
+        if self._streams.get(stream.workload) is stream:
+            del self._streams[stream.workload]
+            self._world.release(stream.workload, self._streams)
+        self._notify()
+
+    def received(self, stream: ProxyStream, body: bytes) -> None:
+        before = len(stream.server.rejected())
+        stream.receive(body)
+        self.nacks += max(0, len(stream.server.rejected()) - before)
+        self._settle()
+        self._notify()
+
+    def check_overdue(self) -> None:
+        for stream in self._streams.values():
+            stream.overdue()
+
+    def streams(self) -> tuple[ProxyStream, ...]:
+        return tuple(self._streams.values())
+
+    def stream_of(self, workload: WorkloadId) -> ProxyStream | None:
+        return self._streams.get(workload)
+
+    def have_taken(self, generation: int) -> bool:
+        return all(stream.has_taken(generation) for stream in self._streams.values())
+
+    async def changed(self) -> None:
+        """Returns when any proxy's state may have changed since the call."""
+        event = self._changed
+        await event.wait()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def _settle(self) -> None:
+        """Tell how long generations took to be taken by every proxy."""
+        for generation in [each for each in self._pushed_at if self.have_taken(each)]:
+            self.convergence(self._clock() - self._pushed_at.pop(generation))
+
+    def _on_round(
+        self,
+        generation: int,
+        affected: Affected,
+        scopes: dict[Scope, set[Name]],
+        workloads: dict[WorkloadId, set[Name]],
+    ) -> None:
+        if scopes or workloads:
+            self._pushed_at[generation] = self._clock()
+        for workload, stream in self._streams.items():
+            own = workloads.get(workload, set())
+            changed = own | scopes.get(Scope(workload.namespace), set())
+            if changed:
+                stream.offer(changed, generation)
+        self._settle()
+        self._notify()

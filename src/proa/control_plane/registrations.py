@@ -1,0 +1,291 @@
+"""Registered workloads: what the nodes say they run, checked against what they may place.
+
+Owner of all registrations and of where each port's TLS mode stands. It turns them into changes for the world and
+into answers for the nodes. A node whose session ended keeps its workloads for a while: a short break of the line
+is no reason to take endpoints from anybody.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+from immutables import Map
+
+from proa.control_plane.proxies import Proxies
+from proa.control_plane.world import World
+from proa.core.auth.grants import Grant, accepted_accounts, refusals
+from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled
+from proa.core.config.config import Config
+from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.snapshot import Change, Contribution
+from proa.core.model.workload import TlsMode
+from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
+from proa.core.sidecar.session import (
+    NodeState,
+    Refusal,
+    RegisteredPort,
+    Registration,
+    SessionState,
+    WantedPorts,
+)
+
+LEASE_S: Final = 30.0
+"""How long a silent node's workloads stay: long enough for a control plane or a line to come back."""
+
+PortKey = tuple[WorkloadId, int]
+Service = tuple[str, str]
+
+
+class _Node(msgspec.Struct):
+    """One node's last word. `workloads` by id."""
+
+    version: int
+    workloads: dict[WorkloadId, Registration]
+    connected: bool = True
+    silent_since: float = 0.0
+
+
+class Registrations:
+    """Owner of the registrations. Every method runs on the event loop and leaves no half-made state.
+
+    A change costs what it touches: the workloads that differ and, where a service's accepted accounts differ,
+    the others of that service.
+    """
+
+    def __init__(self, world: World, proxies: Proxies, clock: Callable[[], float]) -> None:
+        self._world = world
+        self._proxies = proxies
+        self._clock = clock
+        self._grants: Map[str, Grant] = Map()
+        self._nodes: dict[str, _Node] = {}
+        self._claimants: dict[WorkloadId, list[str]] = {}
+        self._accepted: dict[WorkloadId, Registration] = {}
+        self._members: dict[Service, set[WorkloadId]] = {}
+        self._accounts: dict[Service, tuple[str, ...]] = {}
+        self._port_tls: dict[PortKey, PortTls] = {}
+        self._moving: dict[PortKey, int] = {}
+        self._published: dict[WorkloadId, Contribution] = {}
+
+    # -- what nodes say --
+
+    def heard(self, node: str, state: NodeState) -> SessionState:
+        """A node told everything it runs. The answer says of each workload whether it was taken, and why not."""
+        following = {registration.id: registration for registration in state.workloads}
+        known = self._nodes.get(node)
+        previous = known.workloads if known else {}
+        self._nodes[node] = _Node(version=state.version, workloads=following)
+        changed = {
+            workload
+            for workload in {*previous, *following}
+            if previous.get(workload) != following.get(workload)
+        }
+        for workload in changed:
+            self._claim(node, workload, workload in following)
+        self._review(changed)
+        return self.answer(node)
+
+    def left(self, node: str) -> None:
+        """A node's session ended."""
+        known = self._nodes.get(node)
+        if known is not None:
+            known.connected = False
+            known.silent_since = self._clock()
+
+    def expire(self) -> None:
+        """Forget nodes that have been silent for a whole lease."""
+        now = self._clock()
+        for name, node in list(self._nodes.items()):
+            if not node.connected and now - node.silent_since >= LEASE_S:
+                del self._nodes[name]
+                for workload in node.workloads:
+                    self._claim(name, workload, False)
+                self._review(set(node.workloads))
+
+    def answer(self, node: str) -> SessionState:
+        """What a node should know now about its last state."""
+        known = self._nodes[node]
+        reasons = {
+            workload: self._refusal(node, registration) for workload, registration in known.workloads.items()
+        }
+        accepted = tuple(workload for workload, reason in reasons.items() if not reason)
+        return SessionState(
+            version=known.version,
+            accepted=accepted,
+            refused=tuple(
+                Refusal(id=workload, reason=reason) for workload, reason in reasons.items() if reason
+            ),
+            gateway_ports=tuple(
+                WantedPorts(id=workload, ports=self._world.gateway_ports_wanted(workload))
+                for workload in accepted
+                if known.workloads[workload].kind == "gateway"
+            ),
+        )
+
+    def registration(self, workload: WorkloadId) -> Registration | None:
+        return self._accepted.get(workload)
+
+    def registrations(self) -> Mapping[WorkloadId, Registration]:
+        return MappingProxyType(self._accepted)
+
+    def nodes(self) -> Mapping[str, bool]:
+        """Node -> whether its session is open."""
+        return {name: node.connected for name, node in self._nodes.items()}
+
+    def set_grants(self, grants: Iterable[Grant]) -> None:
+        """What nodes may place differs: judge everything anew."""
+        self._grants = Map({grant.node: grant for grant in grants})
+        self._review(set(self._claimants))
+
+    # -- TLS modes --
+
+    def policies_changed(self) -> None:
+        """PeerAuthentications differ: aim every port at its mode again."""
+        self._publish({workload for workload in self._accepted if self._aim(workload)})
+
+    def advance_modes(self) -> None:
+        """Take the next step of every mode change whose last step has arrived everywhere it must."""
+        stepped: set[WorkloadId] = set()
+        for key, moved_at in list(self._moving.items()):
+            if self._world.generation < moved_at:
+                continue
+            server = self._proxies.stream_of(key[0])
+            port = self._port_tls[key]
+            following = advance(
+                port,
+                server_acked=server is None or server.has_taken(moved_at),
+                clients_acked=self._proxies.have_taken(moved_at),
+            )
+            if following != port:
+                self._set_port(key, following)
+                stepped.add(key[0])
+        self._publish(stepped)
+
+    # -- inside --
+
+    def _claim(self, node: str, workload: WorkloadId, claims: bool) -> None:
+        claimants = self._claimants.setdefault(workload, [])
+        if claims and node not in claimants:
+            claimants.append(node)
+        elif not claims and node in claimants:
+            claimants.remove(node)
+        if not claimants:
+            del self._claimants[workload]
+
+    def _refusal(self, node: str, registration: Registration) -> str:
+        """Of several nodes that claim one name the one that came first has it: nobody can take it over."""
+        grant = self._grants.get(node)
+        if grant is None:
+            return f"node {node} has no grant: it never joined, or was removed"
+        reasons = refusals(grant, registration)
+        if reasons:
+            return "; ".join(reasons)
+        for other in self._claimants.get(registration.id, ()):
+            if other == node:
+                return ""
+            theirs = self._grants.get(other)
+            if theirs is not None and not refusals(theirs, self._nodes[other].workloads[registration.id]):
+                return f"a workload named {registration.id} already runs on node {other}"
+        return ""
+
+    def _review(self, workloads: set[WorkloadId]) -> None:
+        """Judge these workloads anew, and publish what follows from it."""
+        services: set[Service] = set()
+        for workload in workloads:
+            before = self._accepted.pop(workload, None)
+            after = self._judge(workload)
+            if after is not None:
+                self._accepted[workload] = after
+            for registration, joins in ((before, False), (after, True)):
+                for name in registration.services if registration else ():
+                    members = self._members.setdefault((workload.namespace, name), set())
+                    members.add(workload) if joins else members.discard(workload)
+                    services.add((workload.namespace, name))
+            self._aim(workload)
+        for service in services:
+            claims = [self._accepted[member] for member in self._members[service]]
+            accounts = accepted_accounts(self._grants, service[0], service[1], claims)
+            if accounts != self._accounts.get(service, ()):
+                self._accounts[service] = accounts
+                workloads = workloads | self._members[service]
+            if not claims:
+                del self._members[service]
+                self._accounts.pop(service, None)
+        self._publish(workloads)
+
+    def _judge(self, workload: WorkloadId) -> Registration | None:
+        for node in self._claimants.get(workload, ()):
+            registration = self._nodes[node].workloads[workload]
+            if not self._refusal(node, registration):
+                return registration
+        return None
+
+    def _aim(self, workload: WorkloadId) -> bool:
+        """Set course for the modes that hold for a workload now; whether anything differs."""
+        registration = self._accepted.get(workload)
+        numbers = {port.service_port for port in registration.ports} if registration else set()
+        for key in [key for key in self._port_tls if key[0] == workload and key[1] not in numbers]:
+            del self._port_tls[key]
+            self._moving.pop(key, None)
+        differs = False
+        for port in registration.ports if registration else ():
+            key = (workload, port.service_port)
+            target = self._mode(registration, port) if registration else "STRICT"
+            known = self._port_tls.get(key)
+            if known is None:
+                self._set_port(key, settled(target))
+            elif known.target != target:
+                self._set_port(key, aim(known, target))
+                differs = True
+        return differs
+
+    def _set_port(self, key: PortKey, port: PortTls) -> None:
+        self._port_tls[key] = port
+        if port.is_settled:
+            self._moving.pop(key, None)
+        else:
+            # What is published now is folded in the next round.
+            self._moving[key] = self._world.generation + 1
+
+    def _mode(self, registration: Registration, port: RegisteredPort) -> TlsMode:
+        snapshot = self._world.snapshot
+        policies = (
+            config
+            for config in snapshot.configs.values()
+            if isinstance(config, Config) and isinstance(config.spec, PeerAuthentication)
+        )
+        return mode_of(
+            policies,
+            namespace=registration.id.namespace,
+            labels=registration.labels,
+            ports=(port.app_port, port.service_port),
+            root_namespace=snapshot.settings.root_namespace,
+        )
+
+    def _publish(self, workloads: Iterable[WorkloadId]) -> None:
+        """Submit what differs of these workloads from what was published last."""
+        changed: list[Contribution] = []
+        removed: list[ObjectRef] = []
+        for workload in sorted(workloads):
+            registration = self._accepted.get(workload)
+            if registration is None:
+                if self._published.pop(workload, None) is not None:
+                    removed.append(workload_source(workload))
+                continue
+            contribution = contribution_of_registration(
+                registration,
+                accounts={
+                    name: self._accounts.get((workload.namespace, name), ()) for name in registration.services
+                },
+                port_tls={
+                    port.service_port: self._port_tls[(workload, port.service_port)]
+                    for port in registration.ports
+                },
+                trust_domain=self._world.snapshot.settings.trust_domain,
+            )
+            if self._published.get(workload) != contribution:
+                self._published[workload] = contribution
+                changed.append(contribution)
+        if changed or removed:
+            self._world.submit(Change(contributions=tuple(changed), removed_sources=tuple(removed)))

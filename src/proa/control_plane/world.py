@@ -1,0 +1,138 @@
+"""The world: owner of the snapshot, and the only caller of `fold`.
+
+Sources submit changes; the world folds all that are waiting at once, updates the bundles that this affects, and
+tells the streams which names differ. While idle a change is worked off at once; under load the pause grows with
+the cost of the last round, so that many changes share one.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle
+from proa.control_plane.memo import Memo
+from proa.core.model.names import WorkloadId
+from proa.core.model.notes import Note
+from proa.core.model.settings import MeshSettings
+from proa.core.model.snapshot import Change, MeshSnapshot, fold
+from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
+from proa.core.pilot.scope.views import Scope, wanted_gateway_ports
+from proa.runtime.debounce import Debounce
+
+Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
+
+LONGEST_PAUSE_S: Final = 0.1
+
+
+class World:
+    """Owner of the snapshot, its index and all bundles. `generation` grows with every round that changed
+    anything."""
+
+    def __init__(self, settings: MeshSettings, clock: Callable[[], float]) -> None:
+        self.snapshot = MeshSnapshot(settings=settings)
+        self.index = RuleIndex()
+        self.memo = Memo()
+        self.generation = 0
+        self._scopes: dict[Scope, ScopeBundle] = {}
+        self._workloads: dict[WorkloadId, WorkloadBundle] = {}
+        self._waiting: list[tuple[Change, asyncio.Future[int] | None]] = []
+        self._wake = asyncio.Event()
+        self._debounce = Debounce(clock, longest=LONGEST_PAUSE_S)
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> None:
+        """Called after each round with the generation, what was affected, and the names that differ per scope and
+        per workload."""
+        self._listeners.append(listener)
+
+    def submit(self, change: Change) -> None:
+        """Have a change folded soon."""
+        self._waiting.append((change, None))
+        self._wake.set()
+
+    async def commit(self, change: Change) -> int:
+        """Have a change folded and return the generation in which it is."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append((change, done))
+        self._wake.set()
+        return await done
+
+    async def run(self) -> None:
+        """Work off changes until cancelled."""
+        while True:
+            await self._wake.wait()
+            await self._debounce.ready()
+            self._wake.clear()
+            waiting, self._waiting = self._waiting, []
+            with self._debounce.working():
+                self.fold_in([change for change, _ in waiting])
+            for _, done in waiting:
+                if done is not None and not done.done():
+                    done.set_result(self.generation)
+
+    def fold_in(self, changes: Iterable[Change]) -> Affected:
+        """One round: fold, find what is affected, update those bundles, tell the streams."""
+        affected = Affected()
+        for change in changes:
+            before = self.snapshot
+            self.snapshot, touched = fold(before, change)
+            self.index, found = reindex(self.index, before, self.snapshot, touched)
+            affected = _join(affected, found)
+        if affected == Affected():
+            return affected
+        self.generation += 1
+        scopes = {
+            scope: bundle.update(self.snapshot, self.index, affected)
+            for scope, bundle in self._scopes.items()
+        }
+        workloads = {
+            bundle.id: bundle.update(self.snapshot, self.index)
+            for bundle in self._workloads.values()
+            if bundle.concerns(affected)
+        }
+        for listener in self._listeners:
+            listener(self.generation, affected, scopes, workloads)
+        return affected
+
+    def source_for(self, workload: WorkloadId, *, complete: bool = True) -> ProxySource:
+        """What a proxy is served, made on first need and shared from then on."""
+        scope = Scope(workload.namespace)
+        shared = self._scopes.get(scope)
+        if shared is None:
+            shared = self._scopes[scope] = ScopeBundle(scope, self.memo)
+            shared.fill(self.snapshot, self.index)
+        own = self._workloads.get(workload)
+        if own is None:
+            own = self._workloads[workload] = WorkloadBundle(workload, self.memo)
+            own.update(self.snapshot, self.index)
+        return ProxySource(own, shared, complete=complete)
+
+    def release(self, workload: WorkloadId, in_use: Iterable[WorkloadId]) -> None:
+        """No stream of this workload is left; what nobody shares any more is forgotten."""
+        self._workloads.pop(workload, None)
+        scope = Scope(workload.namespace)
+        if all(Scope(other.namespace) != scope for other in in_use):
+            self._scopes.pop(scope, None)
+
+    def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
+        known = self.snapshot.workloads.get(workload)
+        if known is None or known.kind != "gateway":
+            return ()
+        return wanted_gateway_ports(self.snapshot, self.index, known)
+
+    def notes(self) -> tuple[Note, ...]:
+        """What the configuration in force should be told, over all scopes in use."""
+        found = {note for bundle in self._scopes.values() for note in bundle.notes()}
+        found |= {note for bundle in self._workloads.values() for note in bundle.notes}
+        return tuple(sorted(found))
+
+
+def _join(one: Affected, other: Affected) -> Affected:
+    return Affected(
+        hosts=one.hosts | other.hosts,
+        endpoints=one.endpoints | other.endpoints,
+        workloads=one.workloads | other.workloads,
+        edge=one.edge or other.edge,
+        settings=one.settings or other.settings,
+        nodes=one.nodes or other.nodes,
+    )
