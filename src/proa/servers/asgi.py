@@ -4,6 +4,7 @@ Called by the servers whose requests are few (admin, metrics, join). It owns no 
 refreshes a date header and looks for signals, and both belong to the composition root here, so it is left out.
 """
 
+import asyncio
 import errno
 import os
 import socket
@@ -56,6 +57,16 @@ async def serving(
         yield
     finally:
         await server.shutdown(sockets=list(sockets))
+        await _abort_connections(server)
+
+
+async def _abort_connections(server: uvicorn.Server) -> None:
+    """Ends what shutdown left open: requests it gave up waiting for, connections accepted in its last moment."""
+    for connection in tuple(server.server_state.connections):
+        transport = getattr(connection, "transport", None)
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+    await asyncio.sleep(0)  # connection_lost is called in the loop's next round
 
 
 def bind_unix(path: Path) -> socket.socket:

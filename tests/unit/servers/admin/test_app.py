@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.config_store import ObjectResult
 from proa.ports.failures import StoreTemporary
-from proa.servers.admin.app import build_admin_app, serving_admin
+from proa.servers.admin.app import serving_admin
 from proa.servers.admin.client import AdminClient, Unreachable
 from proa.servers.admin.operations import (
     ApplyOutcome,
@@ -28,7 +28,7 @@ from proa.servers.admin.operations import (
     TokenRequest,
     WaitStatus,
 )
-from proa.servers.asgi import AddressTaken, bind_unix, serving, unbind_unix
+from proa.servers.asgi import AddressTaken, bind_unix
 from proa.testing.admin_operations import FixedOperations
 
 T = TypeVar("T")
@@ -172,18 +172,20 @@ def test_nobody_there_is_told_apart(tmp_path: Path) -> None:
 def test_shutdown_does_not_wait_for_a_waiter(short_path: Path) -> None:
     """A stuck proxy must not keep the control plane from ending."""
 
-    async def run() -> None:
-        bound = bind_unix(short_path)
-        try:
-            async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
-                async with serving(build_admin_app(FixedOperations()), [bound]):
-                    client = AdminClient(short_path)
-                    waiting = tasks.create_task(asyncio.to_thread(_drain, client))
-                    await asyncio.sleep(0)
-                await waiting
-        finally:
-            unbind_unix(short_path)
+    class Stuck(FixedOperations):
+        async def wait(self, version: int) -> AsyncIterator[WaitStatus]:
+            asked.set()
+            async for status in super().wait(version):
+                yield status
 
+    async def run() -> None:
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            async with serving_admin(Stuck(), short_path):
+                waiting = tasks.create_task(asyncio.to_thread(_drain, AdminClient(short_path)))
+                await asked.wait()
+            await waiting
+
+    asked = asyncio.Event()
     asyncio.run(run())
 
 
