@@ -1,0 +1,129 @@
+"""One workload's relay: moves bytes between the control plane's stream, the Envoy's stream and the table that
+decides (`core.sidecar.relay`). Started and owned by the workload; the Envoy keeps being served while the
+control plane is away.
+"""
+
+import asyncio
+import logging
+import random
+from typing import Final
+
+from proa.core.model.names import WorkloadId
+from proa.core.pilot.resource import Resource
+from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
+from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
+from proa.node.byte_stream import ByteStream, StreamLost, losses
+from proa.node.session import Session
+from proa.node.uplink import Uplink
+from proa.runtime.backoff import Backoff
+from proa.runtime.cell import Cell
+from proa.runtime.outlet import Outlet
+
+ADS: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
+WORKLOAD_KEY: Final = "proa-workload"
+log = logging.getLogger("proa.node.relay")
+
+
+class Relay:
+    """A `servers.xds_local.Downstream`. Everything happens in one event loop and each table call is performed
+    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there."""
+
+    def __init__(self, workload: WorkloadId, table: RelayTable, uplink: Uplink, session: Session) -> None:
+        self._workload = workload
+        self._table = table
+        self._uplink = uplink
+        self._session = session
+        self._above: Outlet | None = None
+        self._below: Outlet | None = None
+        self.down: Cell[bool] = Cell(False)
+
+    # -- the Envoy's side --
+
+    def connected(self, outlet: Outlet) -> None:
+        if self._below is not None:
+            self._below.close()
+            self._perform(self._table.down_lost())
+        self._below = outlet
+        self._perform(self._table.down_connected())
+        self.down.set(True)
+
+    def received(self, outlet: Outlet, request: bytes) -> None:
+        if outlet is self._below:
+            self._perform(self._table.down_received(request))
+
+    def lost(self, outlet: Outlet) -> None:
+        if outlet is self._below:
+            self._below = None
+            self.down.set(False)
+            self._perform(self._table.down_lost())
+
+    # -- the agent's own --
+
+    def set_secret(self, secret: Resource) -> None:
+        self._perform(self._table.set_local(secret))
+
+    # -- the control plane's side --
+
+    async def run_up(self) -> None:
+        """Keeps a stream to the control plane whenever the workload is accepted there. Until cancelled."""
+        backoff = Backoff(random.random)
+        while True:
+            await self._session.accepted(self._workload)
+            try:
+                with losses():
+                    await self._stream(backoff)
+                reason = "ended by the control plane"
+            except StreamLost as lost:
+                reason = str(lost)
+            log.info("%s: stream to the control plane: %s", self._workload, reason)
+            await asyncio.sleep(backoff.next())
+
+    async def _stream(self, backoff: Backoff) -> None:
+        channel = await self._uplink.ready()
+        stream = ByteStream(channel, ADS, ((WORKLOAD_KEY, str(self._workload)),))
+        outlet = Outlet()
+        self._above = outlet
+        try:
+            self._perform(self._table.up_connected())
+            async with asyncio.TaskGroup() as tasks:
+                writer = tasks.create_task(_write(stream, outlet), name=f"xds up {self._workload}")
+                while (body := await stream.read()) is not None and self._above is outlet:
+                    backoff.succeeded()
+                    self._perform(self._table.up_received(body))
+                writer.cancel()
+        finally:
+            stream.close()
+            if self._above is outlet:
+                self._above = None
+                self._perform(self._table.up_lost())
+
+    def _perform(self, actions: RelayActions) -> None:
+        for action in actions:
+            match action:
+                case Up(body=body):
+                    if self._above is not None:
+                        self._above.put(body)
+                case Down(body=body):
+                    if self._below is not None:
+                        self._below.put(body)
+                case CloseUp(reason=reason):
+                    log.error("%s: the control plane broke the protocol: %s", self._workload, reason)
+                    if self._above is not None:
+                        self._above.close()
+                        self._above = None
+                case CloseDown(reason=reason):
+                    log.error("%s: the Envoy broke the protocol: %s", self._workload, reason)
+                    if self._below is not None:
+                        self._below.close()
+                        self._below = None
+                        self.down.set(False)
+                case Rejected(type=kind, name=name, error=error):
+                    log.error("%s: the Envoy refuses %s %s: %s", self._workload, kind.name, name, error)
+                case Acked() | Subscribed():
+                    pass
+
+
+async def _write(stream: ByteStream, outlet: Outlet) -> None:
+    async for body in outlet.drain():
+        await stream.write(body)
+    stream.close()

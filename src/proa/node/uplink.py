@@ -1,0 +1,131 @@
+"""The node's one connection to the control plane: a gRPC channel over mTLS, made anew when the node's
+certificate changes. Session, signing and every workload's stream share it.
+"""
+
+import asyncio
+from typing import Final
+
+import grpc
+
+from proa.core.auth.template import CONTROL_PLANE_DNS
+from proa.core.model.names import WorkloadId
+from proa.core.sidecar.session import MessageError, SignReply, SignRequest, decode, encode
+from proa.node.byte_stream import call_once, is_cancelled
+from proa.node.credentials import Credential
+from proa.runtime.cell import Cell
+from proa.runtime.races import first_of
+
+SIGN: Final = "/proa.node.v1.Node/Sign"
+SIGN_TIMEOUT_S: Final = 10.0
+KEEPALIVE_MS: Final = 10_000
+"""A dead peer is noticed within this and five seconds. The control plane has to allow pings as often as this."""
+
+_OPTIONS: Final = (
+    ("grpc.ssl_target_name_override", CONTROL_PLANE_DNS[0]),
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 2_000),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.enable_http_proxy", 0),  # the agent may itself run with a sidecar's proxy variables
+    ("grpc.use_local_subchannel_pool", 1),  # a new certificate must mean a new connection
+)
+
+
+class SignRefused(Exception):
+    """The control plane will not sign: the text says why."""
+
+
+class SignUnreachable(Exception):
+    """No answer; it may work later."""
+
+
+class Uplink:
+    """`run` owns `channel`, which is None before it runs."""
+
+    def __init__(self, credential: Cell[Credential], servers: tuple[str, ...]) -> None:
+        self._credential = credential
+        self._servers = servers
+        self.channel: Cell[grpc.aio.Channel | None] = Cell(None)
+
+    async def run(self) -> None:
+        """Until cancelled. Streams on a replaced channel end as lost ones do; their owners open new ones."""
+        try:
+            async for credential in self._credential.follow():
+                old = self.channel.value
+                self.channel.set(self._make(credential))
+                if old is not None:
+                    await old.close(grace=1.0)
+        finally:
+            last = self.channel.value
+            self.channel.set(None)
+            if last is not None:
+                await last.close(grace=None)
+
+    def _make(self, credential: Credential) -> grpc.aio.Channel:
+        tls = grpc.ssl_channel_credentials(
+            root_certificates=credential.roots_pem.encode(),
+            private_key=credential.key_pem.encode(),
+            certificate_chain=credential.chain_pem.encode(),
+        )
+        servers = self._servers or credential.servers
+        return grpc.aio.secure_channel(target_of(servers), tls, options=_OPTIONS)
+
+    async def ready(self) -> grpc.aio.Channel:
+        """The channel, once it is connected."""
+        while True:
+            channel = await self.channel.until(lambda channel: channel is not None)
+            assert channel is not None
+            seen = self.channel.version
+            if await first_of(channel.channel_ready(), self.channel.changed(seen)) == 0:
+                return channel
+
+    async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
+        """Raises SignRefused, SignUnreachable."""
+        channel = self.channel.value
+        if channel is None:
+            raise SignUnreachable("not connected")
+        request = encode(SignRequest(workload=workload, csr_pem=csr_pem))
+        try:
+            return decode(await call_once(channel, SIGN, request, SIGN_TIMEOUT_S), SignReply)
+        except grpc.aio.AioRpcError as error:
+            reason = error.details() or error.code().name
+            if error.code() in _REFUSALS:
+                raise SignRefused(reason) from None
+            raise SignUnreachable(reason) from None
+        except MessageError as error:
+            raise SignUnreachable(str(error)) from None
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise SignUnreachable("the connection was renewed meanwhile") from None
+
+
+_REFUSALS: Final = (
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.UNAUTHENTICATED,
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.NOT_FOUND,
+)
+
+
+def target_of(servers: tuple[str, ...]) -> str:
+    """All addresses when they are IPv4 literals (gRPC then tries one after the other), else the first.
+
+    Raises ValueError when there is none.
+    """
+    if not servers:
+        raise ValueError("no address of a control plane is known")
+    if all(_is_ipv4(server.rpartition(":")[0]) for server in servers):
+        return "ipv4:" + ",".join(servers)
+    return f"dns:///{servers[0]}"
+
+
+def _is_ipv4(host: str) -> bool:
+    parts = host.split(".")
+    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
