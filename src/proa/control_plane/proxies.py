@@ -64,6 +64,11 @@ class ProxyStream:
         self._generation = generation
         self._perform(self.server.offer(changed))
 
+    def take(self) -> list[bytes]:
+        """What is to be written, in order; it is the writer's from now on."""
+        bodies, self.outbox = self.outbox, []
+        return bodies
+
     def receive(self, body: bytes) -> None:
         self._perform(self.server.receive(body))
 

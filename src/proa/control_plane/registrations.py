@@ -17,7 +17,6 @@ from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, refusals
 from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled
 from proa.core.config.config import Config
-from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.model.workload import TlsMode
@@ -59,6 +58,7 @@ class Registrations:
         self._proxies = proxies
         self._clock = clock
         self._grants: Map[str, Grant] = Map()
+        self._policies: tuple[Config, ...] = ()
         self._nodes: dict[str, _Node] = {}
         self._claimants: dict[WorkloadId, list[str]] = {}
         self._accepted: dict[WorkloadId, Registration] = {}
@@ -140,8 +140,9 @@ class Registrations:
 
     # -- TLS modes --
 
-    def policies_changed(self) -> None:
+    def set_policies(self, policies: Iterable[Config]) -> None:
         """PeerAuthentications differ: aim every port at its mode again."""
+        self._policies = tuple(policies)
         self._publish({workload for workload in self._accepted if self._aim(workload)})
 
     def advance_modes(self) -> None:
@@ -249,18 +250,12 @@ class Registrations:
             self._moving[key] = self._world.generation + 1
 
     def _mode(self, registration: Registration, port: RegisteredPort) -> TlsMode:
-        snapshot = self._world.snapshot
-        policies = (
-            config
-            for config in snapshot.configs.values()
-            if isinstance(config, Config) and isinstance(config.spec, PeerAuthentication)
-        )
         return mode_of(
-            policies,
+            self._policies,
             namespace=registration.id.namespace,
             labels=registration.labels,
             ports=(port.app_port, port.service_port),
-            root_namespace=snapshot.settings.root_namespace,
+            root_namespace=self._world.snapshot.settings.root_namespace,
         )
 
     def _publish(self, workloads: Iterable[WorkloadId]) -> None:

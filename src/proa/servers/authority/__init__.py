@@ -1,0 +1,1 @@
+"""What node agents ask besides configuration: joining, certificates, and the session that registers workloads."""

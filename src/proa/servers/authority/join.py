@@ -1,0 +1,53 @@
+"""Where a node that has nothing but a token gets its first certificate: HTTPS with server TLS only.
+
+The root is given to anybody; a joining node checks it against the digest in its token before it sends anything
+secret. A token is used up by the first CSR that is signed for it.
+"""
+
+from typing import Protocol
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from proa.core.sidecar.session import JoinReply, JoinRequest, MessageError, decode, encode
+from proa.servers.grpc_edge import PeerRefused
+
+MAX_BODY = 64 * 1024
+
+
+class Joining(Protocol):
+    @property
+    def root_pem(self) -> str: ...
+
+    async def join(self, request: JoinRequest) -> JoinReply:
+        """Raises PeerRefused with the reason."""
+
+
+def build_join_app(joining: Joining) -> Starlette:
+    async def root(_request: Request) -> Response:
+        return PlainTextResponse(joining.root_pem)
+
+    async def join(request: Request) -> Response:
+        body = await _bounded_body(request)
+        if body is None:
+            return PlainTextResponse("the request is too large\n", status_code=413)
+        try:
+            reply = await joining.join(decode(body, JoinRequest))
+        except MessageError as error:
+            return PlainTextResponse(f"{error}\n", status_code=400)
+        except PeerRefused as error:
+            return PlainTextResponse(f"{error}\n", status_code=403)
+        return Response(encode(reply), media_type="application/json")
+
+    return Starlette(routes=[Route("/v1/root", root), Route("/v1/join", join, methods=["POST"])])
+
+
+async def _bounded_body(request: Request) -> bytes | None:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return body

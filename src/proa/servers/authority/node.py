@@ -1,0 +1,99 @@
+"""The node service: a session per node in which it says what it runs, and the signing of its workloads' keys."""
+
+import asyncio
+from typing import Final, Protocol
+
+from proa.core.auth.spiffe import SpiffeId
+from proa.core.sidecar.session import (
+    MessageError,
+    NodeState,
+    SessionState,
+    SignReply,
+    SignRequest,
+    decode,
+    encode,
+)
+from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, service, stream_method, unary_method
+from proa.servers.xds.delta import node_name
+
+SERVICE: Final = "proa.node.v1.Node"
+
+
+class NodeSessions(Protocol):
+    """The owner of registrations and of the authority."""
+
+    async def heard(self, node: str, state: NodeState) -> SessionState: ...
+
+    def answer(self, node: str) -> SessionState:
+        """The answer to the node's last state as it would be now."""
+
+    async def answers_changed(self) -> None:
+        """Returns when an answer may differ from what it was at the call."""
+
+    def left(self, node: str) -> None: ...
+
+    async def sign(self, node: str, request: SignRequest) -> SignReply:
+        """Raises PeerRefused with the reason."""
+
+
+def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
+    async def session(wire: ByteStream) -> None:
+        await _Session(wire, sessions, node_name(wire.peer, trust_domain)).run()
+
+    async def sign(peer: SpiffeId, body: bytes) -> bytes:
+        node = node_name(peer, trust_domain)
+        try:
+            request = decode(body, SignRequest)
+        except MessageError as error:
+            raise PeerRefused(str(error)) from error
+        return encode(await sessions.sign(node, request))
+
+    return service(SERVICE, {"Session": stream_method(session), "Sign": unary_method(sign)})
+
+
+class _Session:
+    """One node's session. The reader takes its states, the writer sends each answer that is news."""
+
+    def __init__(self, wire: ByteStream, sessions: NodeSessions, node: str) -> None:
+        self._wire = wire
+        self._sessions = sessions
+        self._node = node
+        self._answer: SessionState | None = None
+        self._spoke = asyncio.Event()
+
+    async def run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read(), name=f"session reader {self._node}")
+                writer = tasks.create_task(self._write(), name=f"session writer {self._node}")
+                watcher = tasks.create_task(self._watch(), name=f"session watcher {self._node}")
+                await reader
+                writer.cancel()
+                watcher.cancel()
+        finally:
+            self._sessions.left(self._node)
+
+    async def _read(self) -> None:
+        while (body := await self._wire.read()) is not None:
+            try:
+                state = decode(body, NodeState)
+            except MessageError as error:
+                raise PeerRefused(str(error)) from error
+            self._answer = await self._sessions.heard(self._node, state)
+            self._spoke.set()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._sessions.answers_changed()
+            if self._answer is not None:
+                answer = self._sessions.answer(self._node)
+                if answer != self._answer:
+                    self._answer = answer
+                    self._spoke.set()
+
+    async def _write(self) -> None:
+        while True:
+            await self._spoke.wait()
+            self._spoke.clear()
+            if self._answer is not None:
+                await self._wire.write(encode(self._answer))
