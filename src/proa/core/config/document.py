@@ -1,7 +1,7 @@
 """Files of configuration to documents that remember file and line. `config` and the CLI call `parse`.
 
-A file is cut at its `---` lines before libyaml sees it, so that a document with broken syntax does not hide the ones
-after it: the marker cannot stand at a line's start inside any YAML value. JSON is read as the YAML it is.
+A file is cut at its `---` and `...` lines before libyaml sees it, so that a document with broken syntax does not
+hide the ones after it: the markers cannot stand at a line's start inside any YAML value. JSON is read as YAML.
 This module does not know what a document means, with one exception: a Kubernetes `List` is the objects in it.
 """
 
@@ -18,6 +18,8 @@ from proa.core.config.yaml_reader import NO_MARKS, Fault, Marks, Tree, read_stre
 
 # A directive line (`%YAML 1.2`) belongs to the document after it.
 _DOCUMENT_START = re.compile(r"^(?:%[^\n]*\n)*---(?=\s|\Z)", re.MULTILINE)
+# libyaml knows no bare document after this line, so it is cut too.
+_DOCUMENT_END = re.compile(r"^\.\.\.(?=\s|\Z)[^\n]*\n?", re.MULTILINE)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,8 +77,9 @@ def parse(text: str, file: str) -> Parsed:
 
 def _chunks(text: str) -> Iterator[tuple[str, int]]:
     """The text between document markers, each with the line it starts at."""
-    starts = [match.start() for match in _DOCUMENT_START.finditer(text)]
-    edges = [0, *(start for start in starts if start > 0), len(text)]
+    cuts = {match.start() for match in _DOCUMENT_START.finditer(text)}
+    cuts |= {match.end() for match in _DOCUMENT_END.finditer(text)}
+    edges = sorted({0, *cuts, len(text)})
     line = 1
     for start, end in pairwise(edges):
         yield text[start:end], line

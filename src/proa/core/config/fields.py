@@ -8,7 +8,6 @@ Callers: `kinds.kind`, `render`. This module knows no kind and no meaning beyond
 As in Kubernetes, a null field is an absent field.
 """
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from types import NoneType, UnionType
@@ -21,10 +20,18 @@ from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.record import LaterWords, Milliseconds, NotEmpty, Record, Within
-from proa.core.config.shapes import Flag, Integer, Number, Shape, Text, Timespan, Word, wrong_type
+from proa.core.config.shapes import (
+    PLAIN_NUMBER,
+    Flag,
+    Integer,
+    Number,
+    Shape,
+    Text,
+    Timespan,
+    Word,
+    wrong_type,
+)
 from proa.core.config.tree import Json, shorten
-
-_PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class Items(msgspec.Struct, frozen=True):
@@ -64,8 +71,7 @@ class Pairs(msgspec.Struct, frozen=True):
         return Map(pairs)
 
     def _number(self, name: str, at: Path, found: list[Finding]) -> int:
-        # One spelling a number: two keys must not become one.
-        number = int(name) if _PLAIN_NUMBER.fullmatch(name) else name
+        number = int(name) if PLAIN_NUMBER.fullmatch(name) else name
         return cast(int, cast(Integer, self.key).read(number, at, found))
 
     def write(self, value: object) -> Json:
@@ -104,7 +110,10 @@ class Fields(msgspec.Struct, frozen=True):
             if field is None:
                 self._unknown(name, content, at, found)
             elif content is not None:
-                given[field.attribute] = field.shape.read(content, (*at, name), found)
+                read = field.shape.read(content, (*at, name), found)
+                # A default that is written out must be the default itself, or digests would tell them apart.
+                if field.required or read != field.default:
+                    given[field.attribute] = read
         for field in self.required:
             if field.attribute not in given:
                 found.append(

@@ -4,6 +4,7 @@ Every `read` answers a value of its type; where the input is wrong it reports a 
 As in Kubernetes, no text is taken for a number.
 """
 
+import re
 from typing import Protocol, cast
 
 import msgspec
@@ -13,6 +14,9 @@ from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.tree import Json, shorten, type_name
+
+# One spelling a number: as keys of a map, two spellings would become one.
+PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class Shape(Protocol):
@@ -63,7 +67,7 @@ class Integer(msgspec.Struct, frozen=True):
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is not int:
-            hint = "; remove the quotes" if isinstance(value, str) and value.strip().isdecimal() else ""
+            hint = "; remove the quotes" if isinstance(value, str) and PLAIN_NUMBER.fullmatch(value) else ""
             found.append(wrong_type(at, "a whole number", value, hint))
         elif not self.lowest <= value <= self.highest:
             found.append(out_of_range(at, value, self.lowest, self.highest))

@@ -1,0 +1,42 @@
+import pytest
+
+from proa.core.config.fields import shape_of
+from proa.core.config.kinds import KINDS, find_kind, is_not_yet
+from proa.core.config.record import Record
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["vs", "virtualservice", "virtualservices", "VirtualService", "VirtualServices.networking.istio.io"],
+)
+def test_every_name_of_a_kind(word: str) -> None:
+    row = find_kind(word)
+    assert row is not None
+    assert row.kind == "VirtualService"
+
+
+def test_other_words_name_no_kind() -> None:
+    assert find_kind("pod") is None
+    assert find_kind("vs.security.istio.io") is None
+    assert find_kind("") is None
+
+
+def test_names_are_unique() -> None:
+    names = [name for row in KINDS.values() for name in row.names()]
+    assert len(names) == len(set(names))
+
+
+def test_kinds_to_come() -> None:
+    assert is_not_yet("networking.istio.io", "Sidecar")
+    assert is_not_yet("config.istio.io", "listchecker")
+    assert not is_not_yet("networking.istio.io", "Siedcar")
+    assert not any(is_not_yet(group, kind) for group, kind in KINDS)
+
+
+def test_no_field_is_served_and_not_yet() -> None:
+    def structs(struct: type[Record]) -> list[type[Record]]:
+        return [struct, *(inner for one in struct.__subclasses__() for inner in structs(one))]
+
+    for struct in structs(Record):
+        if struct.__module__.startswith("proa."):
+            assert not set(struct.NOT_YET) & set(shape_of(struct).fields)
