@@ -5,6 +5,7 @@ into answers for the nodes. A node whose session ended keeps its workloads for a
 is no reason to take endpoints from anybody.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 from immutables import Map
 
+from proa.control_plane.bundles import Name
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, refusals
@@ -21,6 +23,8 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
+from proa.core.pilot.scope.index import Affected
+from proa.core.pilot.scope.views import Scope
 from proa.core.sidecar.session import (
     NodeState,
     Refusal,
@@ -67,6 +71,27 @@ class Registrations:
         self._port_tls: dict[PortKey, PortTls] = {}
         self._moving: dict[PortKey, int] = {}
         self._published: dict[WorkloadId, Contribution] = {}
+        self._news = asyncio.Event()
+        world.subscribe(self._on_round)
+
+    async def answers_changed(self) -> None:
+        """Returns when what a node should know may differ from what it was at the call."""
+        await self._news.wait()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+    def _on_round(
+        self,
+        generation: int,
+        affected: Affected,
+        scopes: Mapping[Scope, set[Name]],
+        workloads: Mapping[WorkloadId, set[Name]],
+    ) -> None:
+        """Gateway objects may ask for other ports now."""
+        if affected.edge or affected.workloads:
+            self._tell()
 
     # -- what nodes say --
 
@@ -137,6 +162,7 @@ class Registrations:
         """What nodes may place differs: judge everything anew."""
         self._grants = Map({grant.node: grant for grant in grants})
         self._review(set(self._claimants))
+        self._tell()
 
     # -- TLS modes --
 
@@ -144,6 +170,11 @@ class Registrations:
         """PeerAuthentications differ: aim every port at its mode again."""
         self._policies = tuple(policies)
         self._publish({workload for workload in self._accepted if self._aim(workload)})
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether a change of a TLS mode is still on its way through its steps."""
+        return bool(self._moving)
 
     def advance_modes(self) -> None:
         """Take the next step of every mode change whose last step has arrived everywhere it must."""

@@ -5,7 +5,7 @@ that it can be replaced. Peers are identified by the certificate of their connec
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import grpc
 import grpc.aio
@@ -137,9 +137,10 @@ class Credentials:
     def set(self, key_pem: str, chain_pem: str, root_pem: str) -> None:
         self._next = self._configure(key_pem, chain_pem, root_pem)
 
-    def _fetch(self) -> grpc.ServerCertificateConfiguration | None:
+    def _fetch(self) -> grpc.ServerCertificateConfiguration:
         following, self._next = self._next, None
-        return following
+        # None means "unchanged", which the stubs forget.
+        return cast(grpc.ServerCertificateConfiguration, following)
 
     def build(self) -> grpc.ServerCredentials:
         return grpc.dynamic_ssl_server_credentials(self._now, self._fetch, require_client_authentication=True)

@@ -1,0 +1,165 @@
+"""Configuration on its way into the world: what the store (and a watched directory) holds becomes changes.
+
+Owner of what is in force: the Config of each object, where it was written, and in which generation each store
+version was folded. An object of a watched directory covers one of the same name in the store.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from proa.control_plane.world import World
+from proa.core.config import Config, Document, Problem, load
+from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
+from proa.core.config.kinds.service_entry.schema import ServiceEntry
+from proa.core.config.tree import Json
+from proa.core.config.yaml_reader import NO_MARKS
+from proa.core.model.names import ObjectRef
+from proa.core.model.snapshot import Change, Contribution
+from proa.core.pilot.registry.entries import contribution_of_service_entry, contribution_of_workload_entry
+from proa.ports.config_source import ConfigSource
+from proa.ports.config_store import ConfigStore, StoredObject, StoreState
+
+PolicyListener = Callable[[tuple[Config, ...]], None]
+KEPT_VERSIONS: Final = 1000
+"""For how many store versions it is remembered in which generation they came; older ones are long folded."""
+
+
+class Configuration:
+    """Owner of the configuration in force. `follow_store` and `follow_directory` run as tasks."""
+
+    def __init__(self, world: World, on_policies: PolicyListener) -> None:
+        self._world = world
+        self._on_policies = on_policies
+        self._stored: dict[ObjectRef, StoredObject] = {}
+        self._from_store: dict[ObjectRef, Config] = {}
+        self._from_directory: dict[ObjectRef, Config] = {}
+        self._in_force: dict[ObjectRef, Config] = {}
+        self._problems: dict[str, tuple[Problem, ...]] = {}
+        self._generations: dict[int, int] = {}
+        self._version = -1
+        self._moved = asyncio.Event()
+        self.synced: set[str] = set()
+
+    @property
+    def version(self) -> int:
+        """The newest store version that is folded; -1 before the first."""
+        return self._version
+
+    @property
+    def stored(self) -> Mapping[ObjectRef, StoredObject]:
+        return MappingProxyType(self._stored)
+
+    @property
+    def directory(self) -> Mapping[ObjectRef, Config]:
+        return MappingProxyType(self._from_directory)
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What of the sources is bad and not, or not in its newest form, in force."""
+        return tuple(problem for found in self._problems.values() for problem in found)
+
+    async def generation_of(self, version: int) -> int:
+        """The generation in which a store version was folded; waits for it."""
+        while self._version < version:
+            await self._moved.wait()
+        return self._generations.get(version, 0)
+
+    def version_at(self, generation: int) -> int:
+        """The newest store version that was folded by a generation."""
+        return max((version for version, at in self._generations.items() if at <= generation), default=0)
+
+    async def follow_store(self, store: ConfigStore) -> None:
+        async for state in store.watch():
+            await self._take_store(state)
+
+    async def follow_directory(self, source: ConfigSource) -> None:
+        async for state in source.watch():
+            self._from_directory = {each.config.ref: each.config for each in state.objects}
+            self._problems["directory"] = state.problems
+            await self._fold_in()
+            self._has_synced("directory")
+
+    async def _take_store(self, state: StoreState) -> None:
+        problems: list[Problem] = []
+        loaded: dict[ObjectRef, Config] = {}
+        for ref, stored in state.objects.items():
+            known = self._stored.get(ref)
+            if known is not None and known.manifest == stored.manifest and ref in self._from_store:
+                loaded[ref] = self._from_store[ref]
+                continue
+            config = load(document_of(stored))
+            if isinstance(config, Config):
+                loaded[ref] = config
+            else:
+                # Accepted by an older program and refused by this one: said, and not served.
+                problems += config
+        self._stored = dict(state.objects)
+        self._from_store = loaded
+        self._problems["store"] = tuple(problems)
+        generation = await self._fold_in()
+        self._generations[state.version] = generation
+        for old in [each for each in self._generations if each <= state.version - KEPT_VERSIONS]:
+            del self._generations[old]
+        self._version = state.version
+        self._has_synced("store")
+
+    def _has_synced(self, source: str) -> None:
+        self.synced.add(source)
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+    async def until_synced(self, sources: set[str]) -> None:
+        """Returns when each of these sources (`store`, `directory`) has been folded once."""
+        while sources - self.synced:
+            await self._moved.wait()
+
+    async def _fold_in(self) -> int:
+        following = {**self._from_store, **self._from_directory}
+        changed = [
+            config
+            for ref, config in following.items()
+            if (known := self._in_force.get(ref)) is None or known.digest != config.digest
+        ]
+        removed = [ref for ref in self._in_force if ref not in following]
+        kinds = {config.kind for config in changed} | {ref.kind for ref in removed}
+        self._in_force = following
+        if not changed and not removed:
+            return self._world.generation
+        trust_domain = self._world.snapshot.settings.trust_domain
+        generation = await self._world.commit(
+            Change(
+                configs=tuple(changed),
+                removed_configs=tuple(removed),
+                contributions=tuple(contributions_of(changed, trust_domain)),
+                removed_sources=tuple(
+                    ref for ref in removed if ref.kind in ("ServiceEntry", "WorkloadEntry")
+                ),
+            )
+        )
+        if "PeerAuthentication" in kinds:
+            policies = (each for each in following.values() if isinstance(each.spec, PeerAuthentication))
+            self._on_policies(tuple(policies))
+            # Ports aimed anew are submitted by now: the round that folds them belongs to this change.
+            generation = await self._world.commit(Change())
+        return generation
+
+
+def contributions_of(configs: Iterable[Config], trust_domain: str) -> Iterable[Contribution]:
+    for config in configs:
+        match config.spec:
+            case ServiceEntry() as spec:
+                yield contribution_of_service_entry(config.ref, spec, trust_domain)
+            case WorkloadEntry() as spec:
+                yield contribution_of_workload_entry(config.ref, spec, trust_domain)
+            case _:
+                pass
+
+
+def document_of(stored: StoredObject) -> Document:
+    """A stored object as a document, so that what it says now is said with the place where it was written."""
+    value: dict[str, Json] = msgspec.json.decode(stored.manifest)
+    return Document(file=stored.file, line=stored.line, value=value, marks=NO_MARKS)

@@ -1,0 +1,76 @@
+"""The control plane's own metrics, read from the owners of state when somebody asks."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from proa.control_plane.authority import Authority
+from proa.control_plane.proxies import Proxies
+from proa.control_plane.registrations import Registrations
+from proa.control_plane.world import World
+
+CONVERGENCE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Seconds; from a change among connected idle proxies to a proxy that has been paused."""
+
+
+class _State(Collector):
+    def __init__(
+        self,
+        world: World,
+        proxies: Proxies,
+        registrations: Registrations,
+        authority: Authority,
+        clock: Callable[[], float],
+    ) -> None:
+        self._world = world
+        self._proxies = proxies
+        self._registrations = registrations
+        self._authority = authority
+        self._clock = clock
+
+    def collect(self) -> Iterable[Metric]:
+        nodes = self._registrations.nodes()
+        gauges = (
+            ("proa_connected_proxies", "Proxies with an open xDS stream", len(self._proxies.streams())),
+            ("proa_connected_nodes", "Node agents with an open session", sum(nodes.values())),
+            ("proa_registered_workloads", "Workloads in the model", len(self._world.snapshot.workloads)),
+            ("proa_services", "Services in the model", len(self._world.snapshot.services)),
+            ("proa_config_objects", "Configuration objects in force", len(self._world.snapshot.configs)),
+        )
+        for name, text, value in gauges:
+            yield GaugeMetricFamily(name, text, value=value)
+        expiry = GaugeMetricFamily(
+            "proa_certificate_expiry_seconds", "Seconds until a CA certificate ends", labels=["certificate"]
+        )
+        for name, not_after in self._authority.expiries.items():
+            expiry.add_metric([name], not_after - self._clock())
+        yield expiry
+        yield CounterMetricFamily("proa_xds_nacks", "Resources refused by proxies", value=self._proxies.nacks)
+        built = CounterMetricFamily(
+            "proa_built_resources", "Builder runs that no cache saved", labels=["builder"]
+        )
+        for name, count in self._world.memo.built.items():
+            built.add_metric([name], count)
+        yield built
+
+
+def build_registry(
+    world: World,
+    proxies: Proxies,
+    registrations: Registrations,
+    authority: Authority,
+    clock: Callable[[], float],
+) -> CollectorRegistry:
+    """Also hooks the convergence histogram to the proxies."""
+    registry = CollectorRegistry()
+    registry.register(_State(world, proxies, registrations, authority, clock))
+    convergence = Histogram(
+        "proa_convergence_seconds",
+        "From a folded change until every proxy it concerns has taken it",
+        buckets=CONVERGENCE_BUCKETS,
+        registry=registry,
+    )
+    proxies.convergence = convergence.observe
+    return registry

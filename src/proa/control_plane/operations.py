@@ -1,0 +1,412 @@
+"""The admin API's operations, carried out: implements `AdminOperations`.
+
+Reads what the owners of state hold and changes configuration through the store alone.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+
+import msgspec
+import orjson
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+from immutables import Map
+
+from proa import __version__
+from proa.control_plane.authority import Authority
+from proa.control_plane.authority import Refused as AuthorityRefused
+from proa.control_plane.bundles import Name
+from proa.control_plane.configuration import Configuration
+from proa.control_plane.proxies import Proxies as ProxyStreams
+from proa.control_plane.proxies import ProxyStream
+from proa.control_plane.registrations import Registrations
+from proa.control_plane.world import World
+from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
+from proa.core.config import Config, Problem, examine, parse, to_manifest
+from proa.core.config.tree import Json
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.workload import GatewayPort
+from proa.core.pilot.resource import ORDER, Resource
+from proa.ports.authority_store import AuthorityStore, Issuance
+from proa.ports.config_store import (
+    ConfigStore,
+    Conflict,
+    Delete,
+    ObjectResult,
+    Put,
+    StoredObject,
+    Transaction,
+)
+from proa.servers.admin.operations import (
+    ApplyOutcome,
+    ApplyRequest,
+    Certificates,
+    CertificateStatus,
+    DeleteRequest,
+    DiffOutcome,
+    DiffRequest,
+    MeshStatus,
+    MintedToken,
+    NotFound,
+    ObjectDiff,
+    ObjectQuery,
+    Objects,
+    OfferedResource,
+    Problems,
+    Proxies,
+    ProxyConfig,
+    ProxyProgress,
+    ProxyStatus,
+    Refused,
+    Rejection,
+    Services,
+    ServiceStatus,
+    SourceFile,
+    TokenRequest,
+    TypeStatus,
+    WaitStatus,
+)
+
+ISSUANCES_READ = 10_000
+"""How far back the audit is read for current certificates."""
+
+
+class Operations:
+    """Every method may run concurrently: what it reads it reads between two awaits."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        configuration: Configuration,
+        registrations: Registrations,
+        streams: ProxyStreams,
+        authority: Authority,
+        store: ConfigStore,
+        audit: AuthorityStore,
+        addresses: Map[str, str],
+        unready: Callable[[], tuple[str, ...]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._world = world
+        self._configuration = configuration
+        self._registrations = registrations
+        self._streams = streams
+        self._authority = authority
+        self._store = store
+        self._audit = audit
+        self._addresses = addresses
+        self._unready = unready
+        self._clock = clock
+        self._started = clock()
+
+    # -- configuration --
+
+    async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
+        puts, problems = _read(request.files, request.namespace)
+        if any(problem.severity == "error" for problem in problems):
+            return Problems(problems=problems)
+        if request.dry_run:
+            results = tuple(self._foretell(put) for put in puts)
+            return ApplyOutcome(version=self._configuration.version, results=results, warnings=problems)
+        outcome = await self._commit(tuple(puts), request.author)
+        return msgspec.structs.replace(outcome, warnings=problems)
+
+    async def delete(self, request: DeleteRequest) -> ApplyOutcome:
+        for ref in request.refs:
+            if ref in self._configuration.directory and ref not in self._configuration.stored:
+                raise Refused(f"{ref} comes from the watched directory: remove it there")
+        return await self._commit(tuple(Delete(ref=ref) for ref in request.refs), request.author)
+
+    async def _commit(self, changes: tuple[Put | Delete, ...], author: str) -> ApplyOutcome:
+        applied = await self._store.apply(Transaction(changes=changes, author=author, time=self._clock()))
+        if isinstance(applied, Conflict):
+            raise Refused(f"the configuration is at version {applied.actual}, not {applied.expected}")
+        await self._configuration.generation_of(applied.version)
+        concerned = {result.ref for result in applied.results}
+        notes = tuple(note for note in self._world.notes() if note.about in concerned)
+        return ApplyOutcome(version=applied.version, results=applied.results, notes=notes)
+
+    def _foretell(self, put: Put) -> ObjectResult:
+        known = self._configuration.stored.get(put.ref)
+        if known is None:
+            return ObjectResult(ref=put.ref, action="created")
+        return ObjectResult(ref=put.ref, action="unchanged" if known.manifest == put.manifest else "changed")
+
+    async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
+        puts, problems = _read(request.files, request.namespace)
+        if any(problem.severity == "error" for problem in problems):
+            return Problems(problems=problems)
+        stored = self._configuration.stored
+        return DiffOutcome(
+            objects=tuple(
+                ObjectDiff(
+                    ref=put.ref,
+                    before=stored[put.ref].manifest if put.ref in stored else "",
+                    after=put.manifest,
+                )
+                for put in puts
+            )
+        )
+
+    async def objects(self, query: ObjectQuery) -> Objects:
+        found = {**self._configuration.stored}
+        for ref, config in self._configuration.directory.items():
+            found[ref] = _as_stored(config)
+        matching = tuple(
+            found[ref]
+            for ref in sorted(found)
+            if query.kind in (None, ref.kind)
+            and query.namespace in (None, ref.namespace)
+            and query.name in (None, ref.name)
+        )
+        return Objects(
+            version=max(0, self._configuration.version),
+            objects=matching,
+            problems=self._configuration.problems(),
+        )
+
+    # -- proxies --
+
+    async def wait(self, version: int) -> AsyncIterator[WaitStatus]:
+        generation = await self._configuration.generation_of(version)
+        last: WaitStatus | None = None
+        while True:
+            status = self._progress(version, generation)
+            if status != last:
+                last = status
+                yield status
+            if status.done:
+                return
+            await self._streams.changed()
+
+    def _progress(self, version: int, generation: int) -> WaitStatus:
+        proxies = tuple(
+            self._progress_of(stream, generation)
+            for stream in sorted(self._streams.streams(), key=lambda stream: stream.workload)
+        )
+        moving = self._registrations.is_moving
+        done = not moving and all(proxy.state != "pending" for proxy in proxies)
+        return WaitStatus(version=version, done=done, proxies=proxies)
+
+    def _progress_of(self, stream: ProxyStream, generation: int) -> ProxyProgress:
+        problems = tuple(
+            _rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+            for refusal in stream.refusals()
+            if refusal.generation >= generation
+        )
+        if not stream.has_taken(generation):
+            return ProxyProgress(id=stream.workload, state="pending", problems=problems)
+        return ProxyProgress(id=stream.workload, state="rejected" if problems else "live", problems=problems)
+
+    async def proxies(self) -> Proxies:
+        return Proxies(
+            proxies=tuple(
+                self._proxy_status(workload) for workload in sorted(self._registrations.registrations())
+            )
+        )
+
+    def _proxy_status(self, workload: WorkloadId) -> ProxyStatus:
+        registration = self._registrations.registrations()[workload]
+        stream = self._streams.stream_of(workload)
+        ports = tuple(
+            GatewayPort(port=port.server_port, bound_port=port.bound_port)
+            for port in registration.gateway_ports
+        )
+        status = ProxyStatus(
+            id=workload,
+            kind=registration.kind,
+            node=registration.node,
+            connected=stream is not None,
+            gateway_ports=ports,
+        )
+        if stream is None:
+            return status
+        return msgspec.structs.replace(
+            status,
+            since=stream.since,
+            version=self._configuration.version_at(stream.taken_through),
+            types=_type_statuses(stream),
+            rejections=tuple(
+                _rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+                for refusal in stream.refusals()
+            ),
+        )
+
+    async def proxy_config(self, workload: WorkloadId) -> ProxyConfig:
+        stream = self._streams.stream_of(workload)
+        if stream is None:
+            if workload not in self._registrations.registrations():
+                raise NotFound(f"no workload {workload} is registered; `proa proxy status` lists them")
+            raise Refused(
+                f"the proxy of {workload} is not connected; `proa proxy logs {workload}` may say why"
+            )
+        offered = {**stream.source.shared.resources, **stream.source.own.resources}
+        pending, rejected = stream.server.pending(), stream.server.rejected()
+        resources = tuple(
+            _offered(resource, name in pending, rejected.get(name))
+            for name, resource in sorted(offered.items(), key=lambda item: _order(item[0]))
+            if stream.source.lookup(*name) is not None
+        )
+        return ProxyConfig(id=workload, resources=resources)
+
+    async def services(self) -> Services:
+        snapshot = self._world.snapshot
+        return Services(
+            services=tuple(
+                ServiceStatus(
+                    service=snapshot.services[host],
+                    endpoints=snapshot.endpoints[host].endpoints if host in snapshot.endpoints else (),
+                )
+                for host in sorted(snapshot.services)
+            )
+        )
+
+    # -- identities --
+
+    async def certificates(self) -> Certificates:
+        trust_domain = self._authority.trust_domain
+        by_name = {
+            workload_dns_name(workload, trust_domain): registration
+            for workload, registration in self._registrations.registrations().items()
+        }
+        newest: dict[tuple[str, tuple[str, ...]], CertificateStatus] = {}
+        for issuance in await self._audit.issuances(limit=ISSUANCES_READ):
+            key = (issuance.identity, issuance.dns_names)
+            if key in newest:
+                continue
+            registration = next((by_name[name] for name in issuance.dns_names if name in by_name), None)
+            node = node_of(parse_spiffe_id(issuance.identity)) or ""
+            if registration is not None:
+                newest[key] = _certificate(issuance, registration.id, registration.node)
+            elif node:
+                newest[key] = _certificate(issuance, None, node)
+        return Certificates(certificates=tuple(newest[key] for key in sorted(newest)))
+
+    async def mint_token(self, request: TokenRequest) -> MintedToken:
+        minted = await self._authority.mint_token(
+            node=request.node,
+            ttl=request.ttl_s,
+            placements=request.placements,
+            join=self._addresses["join"],
+            servers=(self._addresses["xds"],),
+        )
+        if isinstance(minted, AuthorityRefused):
+            raise Refused(minted.reason)
+        return MintedToken(
+            token=minted.text,
+            node=minted.record.node,
+            expires=minted.record.expires,
+            placements=minted.record.placements,
+        )
+
+    async def status(self) -> MeshStatus:
+        snapshot = self._world.snapshot
+        return MeshStatus(
+            version=__version__,
+            pid=os.getpid(),
+            started=self._started,
+            ready=not self._unready(),
+            trust_domain=snapshot.settings.trust_domain,
+            config_version=max(0, self._configuration.version),
+            addresses=self._addresses,
+            objects=len(snapshot.configs),
+            services=len(snapshot.services),
+            nodes=sum(self._registrations.nodes().values()),
+            proxies=len(snapshot.workloads),
+            proxies_connected=len(self._streams.streams()),
+            outbound_policy=snapshot.settings.outbound_policy,
+        )
+
+
+def _read(files: tuple[SourceFile, ...], namespace: str) -> tuple[list[Put], tuple[Problem, ...]]:
+    """Every object of the files, and every problem; an object written twice is one."""
+    puts: dict[ObjectRef, Put] = {}
+    problems: list[Problem] = []
+    for file in files:
+        parsed = parse(file.text, file.name)
+        problems += parsed.problems
+        for document in parsed.documents:
+            examined = examine(document, namespace)
+            problems += examined.problems
+            config = examined.config
+            if config is None:
+                continue
+            known = puts.get(config.ref)
+            if known is not None:
+                message = f"{config.ref} is already written at {known.file}:{known.line}; keep one of them"
+                problems.append(
+                    Problem(document.file, document.line, "metadata.name", "duplicate-object", message)
+                )
+            puts[config.ref] = Put(
+                ref=config.ref,
+                api_version=config.api_version,
+                manifest=_manifest_text(config),
+                file=document.file,
+                line=document.line,
+            )
+    return list(puts.values()), tuple(sorted(problems))
+
+
+def _manifest_text(config: Config) -> str:
+    manifest: dict[str, Json] = to_manifest(config)
+    return orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _as_stored(config: Config) -> StoredObject:
+    return StoredObject(
+        ref=config.ref,
+        api_version=config.api_version,
+        manifest=_manifest_text(config),
+        file="",
+        line=0,
+        version=0,
+        author="watched directory",
+        time=0.0,
+        created=0.0,
+    )
+
+
+def _rejection(objects: tuple[ObjectRef, ...], name: str, kind: str, error: str) -> Rejection:
+    return Rejection(objects=objects, resource=name, type=kind, error=error)
+
+
+def _type_statuses(stream: ProxyStream) -> tuple[TypeStatus, ...]:
+    pending, rejected = stream.server.pending(), stream.server.rejected()
+    found: list[TypeStatus] = []
+    for kind in ORDER:
+        waiting = sum(1 for each, _ in pending if each is kind)
+        refused = sum(1 for each, _ in rejected if each is kind)
+        synced = len(stream.server.acked(kind))
+        if waiting or refused or synced:
+            found.append(TypeStatus(type=kind.name, synced=synced, pending=waiting, rejected=refused))
+    return tuple(found)
+
+
+def _order(name: Name) -> tuple[int, str]:
+    return ORDER.index(name[0]), name[1]
+
+
+def _offered(resource: Resource, is_pending: bool, rejected: tuple[str, str] | None) -> OfferedResource:
+    body = json_format.MessageToDict(AnyMessage.FromString(resource.body))
+    return OfferedResource(
+        type=resource.type.name,
+        name=resource.name,
+        version=resource.digest,
+        state="rejected" if rejected else "pending" if is_pending else "synced",
+        objects=resource.objects,
+        error=rejected[1] if rejected else "",
+        body=msgspec.Raw(orjson.dumps(body)),
+    )
+
+
+def _certificate(issuance: Issuance, workload: WorkloadId | None, node: str) -> CertificateStatus:
+    return CertificateStatus(
+        workload=workload,
+        node=node,
+        identity=issuance.identity,
+        dns_names=issuance.dns_names,
+        serial=issuance.serial,
+        not_before=issuance.not_before,
+        not_after=issuance.not_after,
+    )

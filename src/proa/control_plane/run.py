@@ -1,0 +1,225 @@
+"""The control plane put together: opens what it needs, starts servers and tasks, ends them in order.
+
+Composition only: every decision is made elsewhere.
+"""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import ssl
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from typing import Final
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec
+from immutables import Map
+
+from proa.adapters.config_sources.files import FilesSource
+from proa.adapters.config_sources.sqlite import open_stores
+from proa.adapters.key_stores.disk import DiskKeyStore
+from proa.control_plane.authority import Authority, Refused
+from proa.control_plane.configuration import Configuration
+from proa.control_plane.metrics import build_registry
+from proa.control_plane.nodes import Nodes
+from proa.control_plane.operations import Operations
+from proa.control_plane.options import ServeOptions
+from proa.control_plane.proxies import OVERDUE_S, Proxies
+from proa.control_plane.registrations import Registrations
+from proa.control_plane.world import World
+from proa.core.auth.ca import private_pem
+from proa.core.auth.csr import build_csr
+from proa.core.auth.rotation import renew_at
+from proa.core.auth.spiffe import control_plane_id
+from proa.core.model.settings import MeshSettings
+from proa.home import Home
+from proa.ports.authority_store import AuthorityStore
+from proa.runtime.shutdown import shutdown_event
+from proa.runtime.supervise import Supervisor
+from proa.servers.admin.addresses import Addresses, write_addresses
+from proa.servers.admin.app import build_admin_app
+from proa.servers.asgi import bind_tcp, bind_unix, serving, unbind_unix
+from proa.servers.authority.join import build_join_app
+from proa.servers.authority.node import node_service
+from proa.servers.grpc_edge import Credentials, build_server
+from proa.servers.metrics.app import build_metrics_app
+from proa.servers.xds.delta import delta_service
+
+TICK_S: Final = 1.0
+"""How often leases and overdue answers are looked at."""
+
+log = logging.getLogger("proa.control_plane")
+
+
+class _Identity(msgspec.Struct, frozen=True, kw_only=True):
+    """This process's own key and chain."""
+
+    key_pem: str
+    chain_pem: str
+    renew_at: float
+
+
+async def run(options: ServeOptions) -> None:
+    """Serve until a signal. Raises StoreFailure, IssuanceError or OSError when it cannot start."""
+    home = Home(options.home)
+    home.prepare()
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(home.store))
+        authority = await Authority.open(
+            trust_domain=options.trust_domain,
+            keys=DiskKeyStore(home.ca_dir),
+            store=stores.authority,
+            clock=time.time,
+            entropy=secrets.token_bytes,
+            leaf_ttl=options.leaf_ttl,
+        )
+        world = World(
+            MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
+            time.monotonic,
+        )
+        proxies = Proxies(world, time.time)
+        registrations = Registrations(world, proxies, time.monotonic)
+        configuration = Configuration(world, registrations.set_policies)
+        expected = {"store", *(["directory"] if options.config_dir else [])}
+
+        def unready() -> tuple[str, ...]:
+            return tuple(f"configuration from the {name}" for name in sorted(expected - configuration.synced))
+
+        join_socket = bind_tcp(options.listen, options.join_port)
+        metrics_socket = bind_tcp(options.listen, options.metrics_port)
+        admin_socket = bind_unix(home.admin_socket)
+        stack.callback(unbind_unix, home.admin_socket)
+        host = options.advertise or _reachable(options.listen)
+        identity = await _new_identity(authority)
+        credentials = Credentials(identity.key_pem, identity.chain_pem, authority.root_pem)
+        tls = _server_tls(identity)
+
+        xds_port = _free_port(options.listen, options.xds_port)
+        addresses = Addresses(
+            xds=f"{host}:{xds_port}",
+            join=f"{host}:{join_socket.getsockname()[1]}",
+            metrics=f"{host}:{metrics_socket.getsockname()[1]}",
+            pid=os.getpid(),
+        )
+        nodes = Nodes(registrations, authority, proxies, (addresses.xds,))
+        operations = Operations(
+            world=world,
+            configuration=configuration,
+            registrations=registrations,
+            streams=proxies,
+            authority=authority,
+            store=stores.config,
+            audit=stores.authority,
+            addresses=Map({"xds": addresses.xds, "join": addresses.join, "metrics": addresses.metrics}),
+            unready=unready,
+            clock=time.time,
+        )
+        registry = build_registry(world, proxies, registrations, authority, time.time)
+        server = build_server(
+            delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain)
+        )
+        bound = server.add_secure_port(f"{options.listen}:{xds_port}", credentials.build())
+        if bound == 0:
+            raise OSError(f"port {xds_port} of {options.listen} is taken")
+        async with shutdown_event() as stopping, Supervisor() as tasks:
+            tasks.keep("world", world.run())
+            tasks.keep("store", configuration.follow_store(stores.config))
+            if options.config_dir is not None:
+                tasks.keep("directory", configuration.follow_directory(FilesSource(options.config_dir)))
+            tasks.keep("grants", _follow_grants(stores.authority, registrations))
+            tasks.keep("clock", _tick(registrations, proxies))
+            tasks.keep("modes", _advance_modes(registrations, proxies))
+            tasks.keep("certificate", _renew(authority, identity, credentials, tls))
+            await configuration.until_synced(expected)
+            await server.start()
+            async with (
+                serving(build_join_app(nodes), [join_socket], tls),
+                serving(build_metrics_app(registry, unready), [metrics_socket]),
+                serving(build_admin_app(operations), [admin_socket]),
+            ):
+                write_addresses(home.endpoints, addresses)
+                log.info("serving xDS at %s", addresses.xds)
+                await stopping.wait()
+                home.endpoints.unlink(missing_ok=True)
+            await server.stop(grace=1.0)
+            tasks.stop()
+
+
+async def _follow_grants(store: AuthorityStore, registrations: Registrations) -> None:
+    async for grants in store.watch_grants():
+        registrations.set_grants(grants)
+
+
+async def _tick(registrations: Registrations, proxies: Proxies) -> None:
+    waited: float = 0.0
+    while True:
+        await asyncio.sleep(TICK_S)
+        registrations.expire()
+        waited += TICK_S
+        if waited >= OVERDUE_S:
+            waited = 0.0
+            proxies.check_overdue()
+
+
+async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None:
+    while True:
+        await proxies.changed()
+        registrations.advance_modes()
+
+
+async def _new_identity(authority: Authority) -> _Identity:
+    key = ec.generate_private_key(ec.SECP256R1())
+    issued = await authority.issue_control_plane(
+        csr_pem=build_csr(key, control_plane_id(authority.trust_domain))
+    )
+    if isinstance(issued, Refused):
+        raise RuntimeError(f"the authority refuses this process a certificate: {issued.reason}")
+    return _Identity(
+        key_pem=private_pem(key),
+        chain_pem=issued.chain_pem,
+        renew_at=renew_at(issued.not_before, issued.not_after, 0.5),
+    )
+
+
+async def _renew(
+    authority: Authority, identity: _Identity, credentials: Credentials, tls: ssl.SSLContext
+) -> None:
+    """A new certificate at half life; open connections keep the one they were made with."""
+    while True:
+        await asyncio.sleep(max(0.0, identity.renew_at - time.time()))
+        identity = await _new_identity(authority)
+        credentials.set(identity.key_pem, identity.chain_pem, authority.root_pem)
+        _load(tls, identity)
+
+
+def _server_tls(identity: _Identity) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, identity)
+    return context
+
+
+def _load(context: ssl.SSLContext, identity: _Identity) -> None:
+    """The ssl module reads files only: one that nobody else may read, for a moment."""
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(identity.key_pem + identity.chain_pem)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def _reachable(listen: str) -> str:
+    """An address others can use: the one listened on, or this host's own when that is a wildcard."""
+    if listen not in ("0.0.0.0", "::"):
+        return listen
+    return socket.gethostbyname(socket.gethostname())
+
+
+def _free_port(address: str, port: int) -> int:
+    """gRPC tells which port it took only after it is too late to write it into certificates and tokens."""
+    if port:
+        return port
+    with bind_tcp(address, 0) as probe:
+        return int(probe.getsockname()[1])
