@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 from cryptography import x509
 
-from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, parse_spiffe_id
+from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, node_of, parse_spiffe_id
 
 KEEPALIVE: Final = (
     ("grpc.keepalive_time_ms", 10_000),
@@ -118,6 +118,14 @@ def unary_method(handler: UnaryHandler) -> Method:
 
 def service(name: str, methods: Mapping[str, Method]) -> Service:
     return grpc.method_handlers_generic_handler(name, dict(methods))
+
+
+def node_name(peer: SpiffeId, trust_domain: str) -> str:
+    """The node a certificate is of. Raises PeerRefused for any other identity."""
+    name = node_of(peer) if peer.trust_domain == trust_domain else None
+    if name is None:
+        raise PeerRefused(f"{peer} is no node of {trust_domain}")
+    return name
 
 
 class Credentials:

@@ -13,8 +13,15 @@ from proa.core.sidecar.session import (
     decode,
     encode,
 )
-from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, service, stream_method, unary_method
-from proa.servers.xds.delta import node_name
+from proa.servers.grpc_edge import (
+    ByteStream,
+    PeerRefused,
+    Service,
+    node_name,
+    service,
+    stream_method,
+    unary_method,
+)
 
 SERVICE: Final = "proa.node.v1.Node"
 

@@ -7,9 +7,8 @@ into the outbox, so a slow peer holds back only itself (the machine has at most 
 import asyncio
 from typing import Final, Protocol
 
-from proa.core.auth.spiffe import SpiffeId, node_of
 from proa.core.model.names import WorkloadId, parse_workload_id
-from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, service, stream_method
+from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, node_name, service, stream_method
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 WORKLOAD_KEY: Final = "proa-workload"
@@ -54,14 +53,6 @@ def delta_service(streams: DeltaStreams, trust_domain: str) -> Service:
             raise PeerRefused(stream.closed_because)
 
     return service(SERVICE, {"DeltaAggregatedResources": stream_method(handle)})
-
-
-def node_name(peer: SpiffeId, trust_domain: str) -> str:
-    """The node a certificate is of. Raises PeerRefused for any other identity."""
-    name = node_of(peer) if peer.trust_domain == trust_domain else None
-    if name is None:
-        raise PeerRefused(f"{peer} is no node of {trust_domain}")
-    return name
 
 
 def _workload(wire: ByteStream) -> WorkloadId:
