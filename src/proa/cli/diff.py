@@ -1,0 +1,53 @@
+"""`proa diff`: what an apply would change, as a unified diff of normal YAML."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from proa.cli.output import as_json, print_problems
+from proa.cli.parameters import files_options, namespace_option
+from proa.cli.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from proa.core.config import Json
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("diff", short_help="Show what an apply would change.")
+@files_options(required=True)
+@namespace_option("Namespace of objects that name none.")
+@click.pass_context
+def command(context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str) -> None:
+    """Show what `proa apply` of the same files would change. Defaults and the order of fields make no
+    difference, nor do comments.
+
+    Exit code 0: no difference. Exit code 1: differences, or files with problems (then each problem is on
+    standard error and no difference is printed).
+
+    \b
+    Example:
+      proa diff -f routes.yaml || proa apply -f routes.yaml
+    """
+    from proa.cli.documents import read_files
+    from proa.core.config import diff
+    from proa.servers.admin.operations import DiffRequest, Problems
+
+    surroundings = context.ensure_object(Surroundings)
+    with surroundings.control_plane() as client:
+        answer = client.diff(DiffRequest(files=read_files(named, more), namespace=namespace))
+    if isinstance(answer, Problems):
+        print_problems(answer.problems)
+        context.exit(1)
+    found = [
+        diff(_manifest(each.before), _manifest(each.after), str(each.ref))
+        for each in answer.objects
+        if each.before != each.after
+    ]
+    for line in "".join(found).splitlines():
+        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    context.exit(1 if any(found) else 0)
+
+
+def _manifest(text: str) -> "dict[str, Json] | None":
+    return as_json(text) if text else None

@@ -1,0 +1,98 @@
+"""What every command knows before it does anything: its home, and how to fail in words that help.
+
+The only module of the command line that reads the environment (besides click, for PROA_HOME).
+"""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from proa.home import Home
+    from proa.servers.admin.client import AdminClient
+
+
+class Failure(click.ClickException):
+    """The input or the mesh has a problem: printed on stderr, exit code 1. `todo` says what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, todo: str = "") -> None:
+        super().__init__(message)
+        self.todo = todo
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if self.message:
+            click.echo(click.style("error: ", fg="red") + self.message, err=True)
+        if self.todo:
+            click.echo(self.todo, err=True)
+
+
+class Surroundings:
+    """Made once from the global flags; commands get it with `@click.pass_obj`."""
+
+    def __init__(self, home: "Home", chosen: Path | None) -> None:
+        self.home = home
+        self._chosen = chosen
+
+    @classmethod
+    def from_flags(cls, chosen: Path | None) -> "Surroundings":
+        from proa.home import find_home
+
+        return cls(find_home(chosen, os.environ), chosen)
+
+    def command(self, words: str) -> str:
+        """A command the user may paste: with the home they chose, if they chose one by flag or environment."""
+        if self._chosen is None or os.environ.get("PROA_HOME") == str(self._chosen):
+            return f"proa {words}"
+        return f"proa --home {shlex.quote(str(self._chosen))} {words}"
+
+    @property
+    def author(self) -> str:
+        """Whose change it is, for the history."""
+        import getpass
+
+        try:
+            return getpass.getuser()
+        except (OSError, KeyError):  # a container's user without a name
+            return f"uid {os.getuid()}"
+
+    @contextmanager
+    def control_plane(self) -> Iterator["AdminClient"]:
+        """The admin API of this home. Its failures become ours, with the next step."""
+        from proa.servers.admin.client import AdminClient, Unreachable
+        from proa.servers.admin.operations import OperationFailed
+
+        try:
+            yield AdminClient(self.home.admin_socket)
+        except Unreachable:
+            raise Failure(
+                f"no control plane is running at {self.home.path}", f"start one with `{self.command('up')}`"
+            ) from None
+        except OperationFailed as error:
+            raise Failure(str(error)) from None
+
+    @contextmanager
+    def node_agent(self) -> Iterator[None]:
+        """For calls of `proa.node.client`: its failures become ours."""
+        from proa.node.client import AgentUnreachable, NoSuchWorkload, NotPlaced
+
+        try:
+            yield
+        except AgentUnreachable as error:
+            todo = f"start a mesh with `{self.command('up')}`, or join one with `{self.command('node')}`"
+            raise Failure(str(error) or f"no node agent is running at {self.home.path}", todo) from None
+        except NotPlaced as error:
+            raise Failure(f"the mesh does not take this workload: {error}") from None
+        except NoSuchWorkload as error:
+            raise Failure(str(error), f"`{self.command('proxy status')}` lists the workloads") from None
+
+
+def is_colour_wanted() -> bool:
+    """Click itself leaves colours out where there is no terminal; https://no-color.org is on top of that."""
+    return not os.environ.get("NO_COLOR")
