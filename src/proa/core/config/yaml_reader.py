@@ -35,6 +35,10 @@ MAX_DEPTH = 64
 # Nodes that aliases may add to one document. A real file repeats a block a few times.
 MAX_ALIASED_NODES = 20_000
 
+# Each mend reads the stream again.
+_MAX_MENDS = 50
+_END_OF_WORD = re.compile(r"[,?\[\]{}\n]|:?\s")
+
 _STR, _INT, _FLOAT, _BOOL, _NULL = (
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")
 )
@@ -77,29 +81,56 @@ class _Refused(Exception):
         self.fault = fault
 
 
-def read_stream(text: str, first_line: int) -> Iterator[Tree | Fault]:
+def read_stream(text: str, first_line: int) -> tuple[Tree | Fault, ...]:
     """Every document of the stream, which starts at `first_line` of its file; a Fault stands for the unreadable
     document that ends it."""
-    lines = _Lines(text, first_line)
-    try:
-        parser = CParser(text)
-        builder = _Builder(parser.get_event, lines)
-        while (event := parser.get_event()) is not None and type(event) is not StreamEndEvent:
-            if type(event) is DocumentStartEvent:
-                yield builder.document()
-    except _Refused as refused:
-        yield refused.fault
-    except MarkedYAMLError as error:
-        why = error.problem or error.context or "the syntax is broken"
-        yield Fault(
-            lines.of_mark(error.problem_mark or error.context_mark), "syntax", f"not valid YAML: {why}"
+    trees: list[Tree | Fault] = []
+    for _ in range(_MAX_MENDS):
+        lines = _Lines(text, first_line)
+        trees.clear()
+        try:
+            trees.extend(_trees(text, lines))
+        except _Refused as refused:
+            trees.append(refused.fault)
+        except MarkedYAMLError as error:
+            mended = _mend(text, error)
+            if mended is not None:
+                text = mended
+                continue
+            why = error.problem or error.context or "the syntax is broken"
+            line = lines.of_mark(error.problem_mark or error.context_mark)
+            trees.append(Fault(line, "syntax", f"not valid YAML: {why}"))
+        except (YAMLError, UnicodeError):
+            message = "a control character or half a character stands here; remove it"
+            trees.append(Fault(lines.of_bad_character(), "syntax", message))
+        break
+    else:
+        trees.append(
+            Fault(first_line, "syntax", "not valid YAML: too many bare words hold colons; put them in quotes")
         )
-    except (YAMLError, UnicodeError):
-        yield Fault(
-            lines.of_bad_character(),
-            "syntax",
-            "a control character or half a character stands here; remove it",
-        )
+    return tuple(trees)
+
+
+def _trees(text: str, lines: "_Lines") -> Iterator[Tree]:
+    parser = CParser(text)
+    builder = _Builder(parser.get_event, lines)
+    while (event := parser.get_event()) is not None and type(event) is not StreamEndEvent:
+        if type(event) is DocumentStartEvent:
+            yield builder.document()
+
+
+def _mend(text: str, error: MarkedYAMLError) -> str | None:
+    """The text with the word quoted that libyaml stumbled over, if Kubernetes would have read it as one word.
+
+    `[2001:db8::]` is no error to the parser behind Kubernetes, where a colon ends a word only before a blank.
+    """
+    start, colon = error.context_mark, error.problem_mark
+    if error.problem != "found unexpected ':'" or start is None or colon is None:
+        return None
+    end = _END_OF_WORD.search(text, colon.index)
+    stop = end.start() if end else len(text)
+    word = text[start.index : stop].replace("'", "''")
+    return None if "\n" in word else f"{text[: start.index]}'{word}'{text[stop:]}"
 
 
 class _Lines:

@@ -117,6 +117,15 @@ def test_broken_syntax_names_its_line(text: str, line: int) -> None:
     assert (fault.code, fault.line) == ("syntax", line)
 
 
+def test_words_with_colons_are_read_as_kubernetes_reads_them() -> None:
+    assert tree("é: [1.2.3.4, 001:db8::, fe80::]\nb: {c: x:, d: 'y'}").value == {
+        "é": ["1.2.3.4", "001:db8::", "fe80::"],
+        "b": {"c": "x:", "d": "y"},
+    }
+    fault = one(f"a: [{', '.join(['a::'] * 100)}]")
+    assert isinstance(fault, Fault)
+
+
 def test_line_breaks_of_other_scripts_do_not_count() -> None:
     assert tree("a: 'x\u2028\u2028y'\nb: 1").marks["b"].line == 2
 
