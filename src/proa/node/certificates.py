@@ -1,0 +1,105 @@
+"""Keeps one certificate good: loads it, asks for it, renews it at half life, each time with a new key.
+
+One Keeper for the node itself and one per workload; who uses the certificate follows the cell.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from proa.core.auth.rotation import renew_at, state_of
+from proa.core.auth.spiffe import SpiffeId
+from proa.core.model.names import WorkloadId
+from proa.core.sidecar.session import SignReply
+from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
+from proa.node.uplink import SignRefused, SignUnreachable
+from proa.runtime.backoff import Backoff
+from proa.runtime.cell import Cell
+from proa.runtime.polling import sleep_until
+
+log = logging.getLogger("proa.node.certificates")
+
+LOOK_S: Final = 30.0
+"""Longest sleep between looks at the clock: a laptop that was closed for hours renews soon after."""
+
+
+class Signer(Protocol):
+    async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
+        """Raises SignRefused, SignUnreachable."""
+
+
+class Keeper:
+    """`workload` None means the node itself. `trusted_roots` are those a stored certificate must come with to
+    be used: another mesh, or a new root, makes it worthless. `credential` is owned by this object."""
+
+    def __init__(
+        self,
+        *,
+        signer: Signer,
+        workload: WorkloadId | None,
+        identity: SpiffeId,
+        path: Path,
+        trusted_roots: str,
+        current: Credential | None = None,
+    ) -> None:
+        self._signer = signer
+        self._workload = workload
+        self._identity = identity
+        self._path = path
+        self._trusted_roots = trusted_roots
+        self._jitter = random.random()
+        self.credential: Cell[Credential | None] = Cell(current)
+
+    async def obtain(self) -> Credential:
+        """The stored certificate when it is still good for a while, else a new one; waits for the control plane
+        if it must. Raises SignRefused."""
+        stored = await asyncio.to_thread(load_credential, self._path)
+        if stored is not None and self._is_good(stored):
+            self.credential.set(stored)
+            return stored
+        return await self._renew()
+
+    async def keep(self) -> None:
+        """Until cancelled. A refusal is tried again too: grants change."""
+        while True:
+            credential = self.credential.value
+            if credential is not None:
+                due = renew_at(credential.not_before, credential.not_after, self._jitter)
+                await sleep_until(time.time, due, LOOK_S)
+            try:
+                await self._renew()
+            except SignRefused as refused:
+                log.error("%s: certificate not renewed: %s", self._identity, refused)
+                await asyncio.sleep(LOOK_S)
+
+    async def _renew(self) -> Credential:
+        backoff = Backoff(random.random, longest=5.0)
+        while True:
+            key = await asyncio.to_thread(NewKey, self._identity)
+            try:
+                reply = await self._signer.sign(self._workload, key.csr_pem)
+                old = self.credential.value
+                credential = key.credential(
+                    reply.chain_pem,
+                    dict(reply.root_bundles),
+                    node=old.node if old else "",
+                    servers=old.servers if old else (),
+                )
+                break
+            except (SignUnreachable, BadCredential) as error:
+                log.warning("%s: no certificate yet: %s", self._identity, error)
+            await asyncio.sleep(backoff.next())
+        await asyncio.to_thread(save_credential, self._path, credential)
+        self.credential.set(credential)
+        log.info("%s: certificate until %d", self._identity, credential.not_after)
+        return credential
+
+    def _is_good(self, stored: Credential) -> bool:
+        return (
+            stored.identity == str(self._identity)
+            and stored.roots_pem.strip() == self._trusted_roots.strip()
+            and state_of(stored.not_before, stored.not_after, time.time()) == "valid"
+        )

@@ -1,0 +1,256 @@
+"""The agent's side of the local protocol: one task per connection on the node's Unix socket.
+
+A connection that places a workload owns it: what the workload says goes out on it, and when it ends, the
+workload ends. The socket is 0600 and the peer's uid is checked besides: whoever may connect may place workloads.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from proa.core.sidecar.local import (
+    LINE_MAX,
+    AdminAnswer,
+    AskAdmin,
+    AskEnvironment,
+    AskGone,
+    AskList,
+    Environment,
+    Exited,
+    Failed,
+    Gone,
+    LocalMessage,
+    LocalMessageError,
+    Place,
+    Refused,
+    Started,
+    Stop,
+    decode_from_client,
+    encode_line,
+    spec_problems,
+)
+from proa.core.sidecar.local import (
+    Workloads as WorkloadsAnswer,
+)
+from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.node.workload import Surroundings, Workload
+from proa.node.workloads import Workloads
+from proa.runtime.cell import Cell
+from proa.runtime.outlet import Outlet
+from proa.runtime.races import first_of
+from proa.runtime.supervise import Supervisor
+
+log = logging.getLogger("proa.node.local")
+
+LAST_WORDS_S: Final = 0.5
+PIECE: Final = 256 * 1024
+"""Characters of an admin page in one message."""
+
+
+class SocketInUse(Exception):
+    """Another agent answers at the socket."""
+
+
+class LocalServer:
+    """`serve` runs it. Owner of every workload's task."""
+
+    def __init__(self, around: Surroundings, workloads: Workloads) -> None:
+        self._around = around
+        self._workloads = workloads
+        self._connections: Cell[int] = Cell(0)
+
+    @asynccontextmanager
+    async def serve(self, path: Path) -> AsyncIterator[None]:
+        """Answers while the block runs; then ends every connection and what it owns. Raises SocketInUse."""
+        listener = _listen(path)
+        async with Supervisor() as tasks:
+
+            def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                tasks.run("local connection", self._connection(reader, writer))
+
+            server = await asyncio.start_unix_server(connected, sock=listener, limit=LINE_MAX)
+            try:
+                yield
+            finally:
+                server.close()
+                await self._say_last_words()
+                tasks.stop()
+                _remove(path)
+
+    async def _say_last_words(self) -> None:
+        """Owners whose workloads are gone already hear of it before their connections are cut."""
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._connections.until(lambda count: count <= len(self._workloads.all()))
+        except TimeoutError:
+            return
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        outlet = Outlet()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_write(outlet, writer), name="local answers")
+                self._connections.set(self._connections.value + 1)
+                try:
+                    if _may_speak(writer):
+                        await self._converse(reader, outlet)
+                except LocalMessageError as error:
+                    _put(outlet, Failed(code="malformed", message=str(error)))
+                finally:
+                    outlet.close()
+        except* ConnectionError:
+            pass  # the client went away; what it owned is gone
+        finally:
+            self._connections.set(self._connections.value - 1)
+            writer.transport.abort() if writer.transport.is_closing() else writer.close()
+
+    async def _converse(self, reader: asyncio.StreamReader, outlet: Outlet) -> None:
+        while (message := await _read(reader)) is not None:
+            match message:
+                case Place():
+                    await self._own(message, reader, outlet)
+                    return
+                case AskEnvironment() | AskList() | AskAdmin() | AskGone():
+                    async for answer in self._answers(message):
+                        _put(outlet, answer)
+                case _:
+                    raise LocalMessageError("nothing is placed on this connection")
+
+    async def _own(self, message: Place, reader: asyncio.StreamReader, outlet: Outlet) -> None:
+        problems = spec_problems(message.spec)
+        if problems:
+            _put(outlet, Refused(reason="; ".join(problems)))
+            return
+        workload = Workload(
+            message.spec,
+            self._around,
+            tell=lambda event: _put(outlet, event),
+            register=self._workloads.register,
+            withdraw=lambda: self._workloads.withdraw(message.spec.id),
+        )
+        if not self._workloads.add(workload):
+            _put(outlet, Refused(reason=f"workload {message.spec.id} runs on this node already"))
+            return
+        log.info("%s: placed by a local process", message.spec.id)
+        try:
+            await first_of(workload.run(), _pass_orders(reader, workload))
+        except* LocalMessageError as errors:
+            _put(outlet, Refused(reason=str(errors.exceptions[0])))
+        except* SERIOUS as errors:
+            log.exception("%s: failed", message.spec.id, exc_info=errors)
+            _put(outlet, Refused(reason=f"the agent failed: {errors.exceptions[0]}; see its log"))
+        finally:
+            self._workloads.remove(workload)
+            log.info("%s: gone", message.spec.id)
+
+    async def _answers(
+        self, message: AskEnvironment | AskList | AskAdmin | AskGone
+    ) -> AsyncIterator[LocalMessage]:
+        match message:
+            case AskList():
+                yield WorkloadsAnswer(
+                    node=self._around.node,
+                    connected=self._around.session.answer.value is not None,
+                    workloads=self._workloads.summaries(),
+                )
+            case AskGone(workload=name):
+                await self._workloads.gone(name)
+                yield Gone()
+            case AskEnvironment(workload=name):
+                found = self._workloads.find(name)
+                if isinstance(found, Failed):
+                    yield found
+                elif found.placed is None:
+                    yield Failed(code="unavailable", message=f"{found.spec.id} is still starting")
+                else:
+                    yield Environment(id=found.spec.id, env=found.placed.env)
+            case AskAdmin():
+                async for answer in self._admin(message):
+                    yield answer
+
+    async def _admin(self, message: AskAdmin) -> AsyncIterator[LocalMessage]:
+        found = self._workloads.find(message.workload)
+        if isinstance(found, Failed):
+            yield found
+            return
+        path = found.admin_socket
+        if path is None or not message.path.startswith("/"):
+            yield Failed(code="unavailable", message=f"{found.spec.id} has no sidecar running")
+            return
+        try:
+            async with EnvoyAdmin(path) as admin:
+                status, body = await admin.ask(message.path, message.method)
+        except AdminUnavailable as error:
+            yield Failed(code="unavailable", message=f"{found.spec.id}: {error}")
+            return
+        text = body.decode(errors="replace")
+        for start in range(0, max(1, len(text)), PIECE):
+            piece = text[start : start + PIECE]
+            yield AdminAnswer(status=status, body=piece, more=start + PIECE < len(text))
+
+
+SERIOUS: Final = Exception
+"""A workload that fails must not take its neighbours with it: it is logged, its owner is told, the rest goes on."""
+
+
+async def _pass_orders(reader: asyncio.StreamReader, workload: Workload) -> None:
+    while (message := await _read(reader)) is not None:
+        match message:
+            case Started() | Stop() | Exited():
+                workload.obey(message)
+            case _:
+                raise LocalMessageError("this connection owns a workload already")
+
+
+async def _read(reader: asyncio.StreamReader) -> LocalMessage | None:
+    try:
+        line = await reader.readline()
+    except (ValueError, ConnectionError) as error:
+        raise LocalMessageError(str(error)) from None
+    return decode_from_client(line) if line else None
+
+
+async def _write(outlet: Outlet, writer: asyncio.StreamWriter) -> None:
+    async for line in outlet.drain():
+        writer.write(line)
+        await writer.drain()
+
+
+def _put(outlet: Outlet, message: LocalMessage) -> None:
+    outlet.put(encode_line(message))
+
+
+def _may_speak(writer: asyncio.StreamWriter) -> bool:
+    """The socket's mode says it already; a mode can be changed by mistake."""
+    peer: socket.socket = writer.get_extra_info("socket")
+    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return uid in (os.getuid(), 0)
+
+
+def _listen(path: Path) -> socket.socket:
+    """Bound under a narrow umask, so that the socket never has another mode than 0600."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            path.unlink(missing_ok=True)
+        else:
+            raise SocketInUse(f"another node agent serves this home already ({path})")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    listener.setblocking(False)
+    return listener
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

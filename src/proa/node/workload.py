@@ -1,0 +1,374 @@
+"""One workload's life on this node: ports, registration, certificate, relay, Envoy, health, and the way back.
+
+The local server starts `run` for each owner that places a workload and passes on the owner's orders. The order
+of the steps is `_place` and `_remove`; everything between them reacts to what happens. Ends with nothing left.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proa.core.auth.spiffe import workload_id
+from proa.core.sidecar import secrets
+from proa.core.sidecar.bootstrap import SidecarProcess, build_node
+from proa.core.sidecar.health import worst
+from proa.core.sidecar.local import (
+    AppPort,
+    Drained,
+    Exited,
+    HealthChanged,
+    OwnerEvent,
+    Placed,
+    Progress,
+    Refused,
+    Removed,
+    Started,
+    Stop,
+    Warned,
+    WorkloadSpec,
+    WorkloadSummary,
+)
+from proa.core.sidecar.relay import RelayTable
+from proa.core.sidecar.session import GatewayPort, Health, Registration
+from proa.core.sidecar.supervision import Event, State
+from proa.home import Home
+from proa.node.certificates import Keeper
+from proa.node.credentials import Credential
+from proa.node.envoy import Envoy, Patience
+from proa.node.gateway_ports import GatewayPorts
+from proa.node.health import AppWatch
+from proa.node.options import NodeOptions
+from proa.node.places import Place, find_place
+from proa.node.port_book import PortBook
+from proa.node.relay import Relay
+from proa.node.session import Session
+from proa.node.uplink import SignRefused, Uplink
+from proa.runtime.cell import Cell
+from proa.runtime.held_ports import PortTaken
+from proa.runtime.supervise import Supervisor
+from proa.servers.xds_local import serve_xds
+
+log = logging.getLogger("proa.node.workload")
+
+FAREWELL_S: Final = 1.0
+"""How long a removal waits for the control plane to have heard of it before the Envoy goes."""
+PATIENCE_S: Final = 3.0
+"""After so long a user is told what a start waits for."""
+
+
+class Leave(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of the agent itself: drain and go, for this reason."""
+
+    reason: str
+
+
+Order = Started | Stop | Exited | Leave
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """What all workloads of the agent share. `node_credential` holds the trust domain and its roots."""
+
+    home: Home
+    options: NodeOptions
+    binary: str
+    node: str
+    node_credential: Cell[Credential]
+    uplink: Uplink
+    session: Session
+    book: PortBook
+
+
+class Workload:
+    """`register` and `withdraw` change what the session sends up; `tell` reaches the owner. All mutable state
+    here is touched by `run` and its tasks only, in one event loop."""
+
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        around: Surroundings,
+        *,
+        tell: Callable[[OwnerEvent], None],
+        register: Callable[[Registration], None],
+        withdraw: Callable[[], None],
+    ) -> None:
+        self.spec = spec
+        self.placed: Placed | None = None
+        self._around = around
+        self._tell = tell
+        self._register = register
+        self._withdraw = withdraw
+        self._orders: asyncio.Queue[Order] = asyncio.Queue()
+        self._ports = ExitStack()
+        self._place: Place | None = None
+        self._envoy: Envoy | None = None
+        self._keeper: Keeper | None = None
+        self._gateway: GatewayPorts | None = None
+        self._app_health: dict[AppPort, Health] = {}
+        self._told_health: Health | None = None
+        self._was_ready = False
+        self._draining = False
+        self._leaving = False
+        self._pid: int | None = None
+
+    def obey(self, order: Order) -> None:
+        self._orders.put_nowait(order)
+
+    async def run(self) -> None:
+        """From Place to Removed or Refused. Cancelled, it goes at once."""
+        with self._ports:
+            try:
+                self._place = find_place(
+                    self.spec, self._around.node, self._around.options, self._around.book, self._ports
+                )
+            except PortTaken as error:
+                self._tell(Refused(reason=str(error)))
+                return
+            self._app_health = dict.fromkeys(self._place.ports, "STARTING")
+            try:
+                async with Supervisor() as tasks:
+                    tasks.run(f"place {self.spec.id}", self._start(self._place, tasks))
+                    last = await self._follow_orders(tasks)
+                    await self._remove()
+                    tasks.stop()
+            finally:
+                self._withdraw()
+        self._tell(Removed() if isinstance(last, Exited) else Refused(reason=last.reason))
+
+    # -- coming --
+
+    async def _start(self, place: Place, tasks: Supervisor) -> None:
+        around = self._around
+        self._say("registering", f"registering {place.id} with the control plane")
+        self._publish()
+        hint = tasks.run(f"hint {place.id}", self._hint())
+        refusal = await around.session.refusal(place.id)
+        if refusal is not None:
+            self.obey(Leave(reason=refusal))
+            return
+        self._say("certificate", f"getting a certificate for account {self.spec.chosen_account}")
+        credential = around.node_credential.value
+        self._keeper = Keeper(
+            signer=around.uplink,
+            workload=place.id,
+            identity=workload_id(
+                credential.spiffe_id.trust_domain, place.id.namespace, self.spec.chosen_account
+            ),
+            path=around.home.workload_dir(str(place.id)) / "credential.json",
+            trusted_roots=credential.roots_pem,
+        )
+        try:
+            await self._keeper.obtain()
+        except SignRefused as refused:
+            self.obey(Leave(reason=f"no certificate: {refused}"))
+            return
+        self._say("sidecar", "starting the sidecar")
+        envoy = self._build_envoy(place)
+        await self._start_sidecar(place, envoy, self._keeper, tasks)
+        await envoy.until(State.READY)
+        hint.cancel()
+        self.placed = place.placed(around.home, str(envoy.admin_socket))
+        self._tell(self.placed)
+
+    async def _start_sidecar(self, place: Place, envoy: Envoy, keeper: Keeper, tasks: Supervisor) -> None:
+        name = str(place.id)
+        process = self._process(place)
+        table = RelayTable(node=build_node(process).SerializeToString(deterministic=True))
+        relay = Relay(place.id, table, self._around.uplink, self._around.session)
+        bound = asyncio.Event()
+        self._envoy = envoy
+        tasks.keep(f"xds {name}", _serve(Path(process.xds_socket), relay, bound))
+        await bound.wait()
+        tasks.keep(f"secrets {name}", _follow_secrets(keeper, relay))
+        tasks.keep(f"certificate {name}", keeper.keep())
+        tasks.keep(f"relay {name}", relay.run_up())
+        tasks.run(f"sidecar {name}", envoy.run())
+        tasks.keep(f"proxy state {name}", self._follow_proxy(envoy))
+        tasks.keep(f"refusals {name}", self._follow_refusals())
+        if self.spec.kind == "gateway":
+            self._gateway = GatewayPorts(
+                self.spec, self._around.options.address, self._around.book, self._ports
+            )
+            tasks.keep(
+                f"gateway ports {name}",
+                self._gateway.run(self._around.session, envoy, publish=self._publish, tell=self._tell),
+            )
+        envoy.ask(Event.START)
+
+    def _process(self, place: Place) -> SidecarProcess:
+        home, options, name = self._around.home, self._around.options, str(place.id)
+        return SidecarProcess(
+            id=place.id,
+            kind=self.spec.kind,
+            account=self.spec.chosen_account,
+            labels=self.spec.labels,
+            locality=place.locality,
+            xds_socket=str(home.workload_socket(name, "xds")),
+            admin_socket=str(home.workload_socket(name, "admin")),
+            binary=self._around.binary,
+            bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
+            concurrency=options.envoy_concurrency,
+            drain_s=max(1, self.spec.drain_ms // 1000),
+        )
+
+    def _build_envoy(self, place: Place) -> Envoy:
+        home, name = self._around.home, str(place.id)
+        return Envoy(
+            self._process(place),
+            log_file=home.workload_log(name, "envoy"),
+            access_log=home.workload_log(name, "access"),
+            ports=lambda: place.listening,
+            patience=Patience(drain=self.spec.drain_ms / 1000),
+            dies_with_us=self._around.options.envoys_die_with_agent,
+        )
+
+    async def _hint(self) -> None:
+        await asyncio.sleep(PATIENCE_S)
+        trouble = self._around.session.trouble.value
+        self._say(
+            "waiting", f"still waiting: {trouble}" if trouble else "still waiting for the sidecar's listeners"
+        )
+
+    # -- being there --
+
+    async def _follow_orders(self, tasks: Supervisor) -> Exited | Leave:
+        while True:
+            order = await self._orders.get()
+            match order:
+                case Started(pid=pid):
+                    self._pid = pid
+                    tasks.run(f"app {self.spec.id}", self._watch_app(pid))
+                case Stop():
+                    tasks.run(f"drain {self.spec.id}", self._drain())
+                case Leave() if self.placed is not None:
+                    await self._drain()
+                    return order
+                case Exited() | Leave():
+                    return order
+
+    async def _watch_app(self, pid: int) -> None:
+        assert self._place is not None
+        watch = AppWatch(self.spec, self._place.ports, port_is=self._port_is, warn=self._tell)
+        await watch.run(pid)
+
+    async def _follow_proxy(self, envoy: Envoy) -> None:
+        restarts = 0
+        async for now in envoy.state.follow():
+            self._was_ready = self._was_ready or now.state is State.READY
+            if now.restarts > restarts:
+                restarts = now.restarts
+                text = f"the sidecar ended unasked and is started again ({restarts}); see its log"
+                self._tell(Warned(code="sidecar_restarted", text=text))
+            self._publish()
+
+    async def _follow_refusals(self) -> None:
+        """A workload that was accepted and is no more (a grant was changed) gets no endpoint and no
+        configuration from the control plane; its user must hear why. It may be accepted again."""
+        told: str | None = None
+        async for answer in self._around.session.answer.follow():
+            reason = None if answer is None else answer.refusal_of(self.spec.id)
+            if reason is not None and reason != told:
+                self._tell(
+                    Warned(code="refused", text=f"the control plane refuses the workload now: {reason}")
+                )
+            told = reason if answer is not None else told
+
+    async def _drain(self) -> None:
+        self._draining = True
+        self._publish()
+        if self._envoy is None:
+            self._tell(Drained())
+            return
+        self._envoy.ask(Event.DRAIN)
+        await self._envoy.until(State.DRAINED, State.TERMINATING, State.KILLED, State.GONE)
+        self._tell(Drained(open_requests=self._envoy.left_open))
+
+    def _port_is(self, port: AppPort, health: Health, why: str) -> None:
+        self._app_health[port] = health
+        self._publish(why)
+
+    def _publish(self, why: str = "") -> None:
+        assert self._place is not None
+        if self._leaving:
+            return
+        health = {port: self._effective(state) for port, state in self._app_health.items()}
+        gateway_ports: tuple[GatewayPort, ...] = self._gateway.ports if self._gateway else ()
+        self._register(self._place.registration(health, gateway_ports))
+        state = worst(health.values())
+        if health and state != self._told_health and self.placed is not None:
+            self._told_health = state
+            self._tell(HealthChanged(state=state, why=why))
+
+    def _effective(self, app: Health) -> Health:
+        """A port is as well as its app and its sidecar together."""
+        if self._draining:
+            return "DRAINING"
+        if self._envoy is None or self._envoy.state.value.state is not State.READY:
+            return "UNHEALTHY" if self._was_ready else "STARTING"
+        return app
+
+    # -- going --
+
+    async def _remove(self) -> None:
+        self._leaving = True
+        self._withdraw()
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                await self._around.session.noted()
+        except TimeoutError:
+            log.info("%s: removed without the control plane's word", self.spec.id)
+        if self._envoy is not None and self._envoy.state.value.state is not State.NEW:
+            self._envoy.ask(Event.STOP)
+            await self._envoy.until(State.GONE)
+
+    def _say(self, stage: str, text: str) -> None:
+        self._tell(Progress(stage=stage, text=text))
+
+    # -- being asked --
+
+    def summary(self) -> WorkloadSummary:
+        home, name = self._around.home, str(self.spec.id)
+        proxy = self._envoy.state.value if self._envoy else None
+        credential = self._keeper.credential.value if self._keeper else None
+        return WorkloadSummary(
+            id=self.spec.id,
+            kind=self.spec.kind,
+            account=self.spec.chosen_account,
+            services=self.services,
+            health=worst(self._effective(state) for state in self._app_health.values()),
+            proxy=proxy.state.value if proxy else "new",
+            pid=self._pid,
+            envoy_pid=self._envoy.pid if self._envoy else None,
+            restarts=proxy.restarts if proxy else 0,
+            ports=self._place.ports if self._place else (),
+            outbound_port=self._place.outbound_port if self._place else None,
+            certificate_not_after=credential.not_after if credential else 0,
+            envoy_log=str(home.workload_log(name, "envoy")),
+            access_log=str(home.workload_log(name, "access")),
+        )
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return tuple(sorted({port.service for port in self.spec.ports}))
+
+    @property
+    def admin_socket(self) -> Path | None:
+        """Where the Envoy's admin interface answers, None while there is none."""
+        return self._envoy.admin_socket if self._envoy and self._envoy.pid is not None else None
+
+
+async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:
+    async with serve_xds(socket, relay):
+        bound.set()
+        await asyncio.Event().wait()
+
+
+async def _follow_secrets(keeper: Keeper, relay: Relay) -> None:
+    async for credential in keeper.credential.follow():
+        if credential is not None:
+            relay.set_secret(secrets.build_identity(credential.key_pem, credential.chain_pem))
+            relay.set_secret(secrets.build_roots(credential.bundles))
