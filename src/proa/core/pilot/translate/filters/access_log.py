@@ -1,19 +1,16 @@
-"""One JSON line per request or connection, with the peer's SPIFFE id, to a file the agent names.
+"""One JSON line per request or connection, with the peer's SPIFFE id, to Envoy's standard output.
 
-The path is relative to nothing and known to nobody here: Envoy is started with its log directory as working
-directory, so the same bytes serve every workload.
+The node agent decides which file that is, so the same bytes serve every workload.
 """
 
 from typing import Final
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
-from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from google.protobuf.struct_pb2 import Struct, Value
 
 from proa.core.pilot.translate.encode import pack
-
-ACCESS_LOG_FILE: Final = "access.log"
 
 _FIELDS: Final = {
     "time": "%START_TIME%",
@@ -44,10 +41,9 @@ def build_access_log(direction: str) -> AccessLog:
     fields = {"direction": direction, **_FIELDS}
     json_format = Struct(fields={key: Value(string_value=text) for key, text in fields.items()})
     return AccessLog(
-        name="envoy.access_loggers.file",
+        name="envoy.access_loggers.stdout",
         typed_config=pack(
-            FileAccessLog(
-                path=ACCESS_LOG_FILE,
+            StdoutAccessLog(
                 log_format=SubstitutionFormatString(json_format=json_format, omit_empty_values=True),
             )
         ),
