@@ -284,7 +284,8 @@ def build_passthrough() -> Resource:
         cluster_type=Cluster.CustomClusterType(
             # The forward proxy's HTTP filter works on clusters of exactly this type name.
             name="envoy.clusters.dynamic_forward_proxy",
-            typed_config=pack(ClusterConfig(dns_cache_config=DNS_CACHE)),
+            # "Insecure" would be TLS without SNI checks; this cluster carries plaintext and apps' own TLS only.
+            typed_config=pack(ClusterConfig(dns_cache_config=DNS_CACHE, allow_insecure_cluster_options=True)),
         ),
         circuit_breakers=_circuit_breakers(ConnectionPool()),
     )
