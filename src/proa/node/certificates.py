@@ -22,6 +22,7 @@ from proa.runtime.polling import sleep_until
 
 log = logging.getLogger("proa.node.certificates")
 
+SHORTEST_S: Final = 1.0
 LOOK_S: Final = 30.0
 """Longest sleep between looks at the clock: a laptop that was closed for hours renews soon after."""
 
@@ -67,8 +68,7 @@ class Keeper:
         while True:
             credential = self.credential.value
             if credential is not None:
-                due = renew_at(credential.not_before, credential.not_after, self._jitter)
-                await sleep_until(time.time, due, LOOK_S)
+                await sleep_until(time.time, next_renewal(credential, time.time(), self._jitter), LOOK_S)
             try:
                 await self._renew()
             except SignRefused as refused:
@@ -103,3 +103,10 @@ class Keeper:
             and stored.roots_pem.strip() == self._trusted_roots.strip()
             and state_of(stored.not_before, stored.not_after, time.time()) == "valid"
         )
+
+
+def next_renewal(credential: Credential, now: float, jitter: float) -> float:
+    """Half life; when that is over already for a certificate just got (it is backdated for clocks that differ, and
+    a short life may lie in the backdating), half of what is left, and never at once: no loop of renewals."""
+    due = renew_at(credential.not_before, credential.not_after, jitter)
+    return due if due > now else now + max(SHORTEST_S, (credential.not_after - now) / 2)

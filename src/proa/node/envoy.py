@@ -26,6 +26,9 @@ from proa.runtime.supervise import Supervisor
 
 log = logging.getLogger("proa.node.envoy")
 
+ACCESS_LOG_FILE: Final = "access.log"
+"""What Pilot writes into every listener: relative, so that one resource serves all. The Envoy's working directory
+is the workload's own, where a link of this name leads to its real log."""
 POLL_S: Final = 0.03
 QUIET_S: Final = 0.3
 """No open request and none begun for so long: peers have heard that we drain, and went elsewhere."""
@@ -82,7 +85,7 @@ class Envoy:
 
     async def run(self) -> None:
         """From START until GONE. When cancelled the process is killed."""
-        write_private(Path(self._process.bootstrap_file), bootstrap_json(self._process))
+        _prepare(Path(self._process.bootstrap_file), bootstrap_json(self._process))
         try:
             async with EnvoyAdmin(self.admin_socket) as admin, Supervisor() as tasks:
                 while self.state.value.state is not State.GONE:
@@ -133,9 +136,12 @@ class Envoy:
                 self._timer(self._patience.term, Event.TERM_OVERDUE)
 
     def _spawn(self, tasks: Supervisor) -> None:
+        folder = Path(self._process.bootstrap_file).parent
         with _log(self._log_file) as errors, _log(self._access_log) as accesses:
+            _point(folder / ACCESS_LOG_FILE, self._access_log)
             self._child = start_child(
                 command_line(self._process),
+                cwd=folder,
                 stdout=accesses,
                 stderr=errors,
                 own_session=True,
@@ -204,6 +210,16 @@ class Envoy:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+
+
+def _prepare(bootstrap: Path, text: str) -> None:
+    bootstrap.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(bootstrap, text)
+
+
+def _point(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
 
 
 class _log:

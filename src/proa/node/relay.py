@@ -9,7 +9,7 @@ import random
 from typing import Final
 
 from proa.core.model.names import WorkloadId
-from proa.core.pilot.resource import Resource
+from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
 from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
 from proa.node.byte_stream import ByteStream, StreamLost, losses
@@ -21,6 +21,7 @@ from proa.runtime.outlet import Outlet
 
 ADS: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 WORKLOAD_KEY: Final = "proa-workload"
+OVERDUE_S: Final = 5.0
 log = logging.getLogger("proa.node.relay")
 
 
@@ -96,6 +97,19 @@ class Relay:
             if self._above is outlet:
                 self._above = None
                 self._perform(self._table.up_lost())
+
+    async def run_clock(self) -> None:
+        """Tells the table what the Envoy owes for too long, so that the rest need not wait for it."""
+        since: dict[ResourceType, float] = {}
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1.0)
+            awaited = self._table.awaited()
+            since = {kind: since.get(kind, loop.time()) for kind in awaited}
+            for kind, began in since.items():
+                if loop.time() - began >= OVERDUE_S:
+                    log.warning("%s: the Envoy has not answered %s", self._workload, kind.name)
+                    self._perform(self._table.down_overdue(kind))
 
     def _perform(self, actions: RelayActions) -> None:
         for action in actions:

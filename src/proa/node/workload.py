@@ -186,6 +186,7 @@ class Workload:
         tasks.keep(f"secrets {name}", _follow_secrets(keeper, relay))
         tasks.keep(f"certificate {name}", keeper.keep())
         tasks.keep(f"relay {name}", relay.run_up())
+        tasks.keep(f"relay clock {name}", relay.run_clock())
         tasks.run(f"sidecar {name}", envoy.run())
         tasks.keep(f"proxy state {name}", self._follow_proxy(envoy))
         tasks.keep(f"refusals {name}", self._follow_refusals())

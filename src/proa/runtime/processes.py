@@ -74,6 +74,7 @@ def start_child(
     argv: Sequence[str],
     *,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
     stdin: Stream = subprocess.DEVNULL,
     stdout: Stream = None,
     stderr: Stream = None,
@@ -97,6 +98,7 @@ def start_child(
     popen = subprocess.Popen(
         command,
         env=None if env is None else dict(env),
+        cwd=cwd,
         stdin=stdin,
         stdout=stdout,
         stderr=stderr,
