@@ -43,12 +43,20 @@ class Held:
         """Returns, does not raise: for whoever waits for several things."""
         return self._ended(await self._child.wait())
 
+    def check_running(self) -> None:
+        """Raises ProgramEnded."""
+        if self._child.code is not None:
+            raise self._ended(self._child.code)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM; the block's end waits for it."""
+        self._child.send(signal.SIGTERM)
+
     async def until(self, question: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
         """Asks until the answer is yes. Raises ProgramEnded or ProgramLate."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while not await question():
-            if self._child.code is not None:
-                raise self._ended(self._child.code)
+            self.check_running()
             if asyncio.get_running_loop().time() > deadline:
                 raise ProgramLate(f"{self.name} is not ready after {timeout_s:g} s; its log is {self.log}")
             await asyncio.sleep(LOOK_S)

@@ -1,0 +1,67 @@
+"""`proa serve`: flags to ServeOptions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from proa.cli.programs import mesh_options, run_program, verbose_option
+from proa.cli.surroundings import Failure, Surroundings
+
+if TYPE_CHECKING:
+    from proa.core.model.settings import OutboundPolicy
+
+
+@click.command("serve", short_help="Run a control plane.")
+@mesh_options(ports=(15012, 15013, 15014))
+@verbose_option
+@click.pass_obj
+def command(
+    surroundings: Surroundings,
+    listen: str,
+    advertise: str | None,
+    xds_port: int,
+    join_port: int,
+    metrics_port: int,
+    trust_domain: str,
+    outbound_policy: "OutboundPolicy",
+    config_dir: Path | None,
+    leaf_ttl: float,
+    verbose: bool,
+) -> None:
+    """Run a control plane until SIGTERM or Ctrl-C. It keeps configuration, certificate authority and join
+    tokens in the home, logs to standard error, and answers the other commands of this home.
+
+    `proa up` runs one together with a node agent.
+
+    \b
+    Example, on a host that others can reach:
+      proa serve --listen 0.0.0.0 --advertise 10.0.0.5
+      proa token create --node web-1         (in another terminal; then on web-1: proa node --token ...)
+    """
+    from proa.control_plane.options import ServeOptions
+    from proa.control_plane.run import run
+    from proa.home import HomeUnusable
+    from proa.ports.failures import StoreFailure
+    from proa.servers.asgi import AddressTaken
+
+    options = ServeOptions(
+        home=surroundings.home.path,
+        listen=listen,
+        advertise=advertise,
+        xds_port=xds_port,
+        join_port=join_port,
+        metrics_port=metrics_port,
+        trust_domain=trust_domain,
+        outbound_policy=outbound_policy,
+        config_dir=config_dir,
+        leaf_ttl=int(leaf_ttl),
+    )
+    try:
+        run_program(run(options), verbose=verbose)
+    except AddressTaken as error:
+        if error.filename == str(surroundings.home.admin_socket):
+            raise Failure(f"a control plane is running at {surroundings.home.path} already") from None
+        raise Failure(str(error), "choose other ports, or 0 for free ones") from None
+    except (HomeUnusable, StoreFailure, OSError) as error:
+        raise Failure(str(error)) from None
