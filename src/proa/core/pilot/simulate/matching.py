@@ -1,0 +1,133 @@
+"""Whether a virtual host and a route match a request, by Envoy's rules.
+
+Domains: exact, then the longest suffix wildcard (`*.foo`), then the longest prefix wildcard (`foo:*`), then `*`;
+case does not matter (route.proto, VirtualHost.domains). A CONNECT has no path: only a connect matcher takes it.
+"""
+
+from collections.abc import Iterable
+from urllib.parse import parse_qsl
+
+import re2  # type: ignore[import-untyped]
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RouteMatch,
+    VirtualHost,
+)
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from proa.core.pilot.simulate.request import Request
+
+
+def find_virtual_host(
+    hosts: Iterable[VirtualHost], authority: str, *, ignore_port: bool = False
+) -> VirtualHost | None:
+    """The one whose domain is the best match for the authority."""
+    name = authority.lower()
+    if ignore_port:
+        name = without_port(name)
+    best: tuple[tuple[int, int], VirtualHost] | None = None
+    for host in hosts:
+        for domain in host.domains:
+            rank = _rank(domain.lower(), name)
+            if rank is not None and (best is None or rank > best[0]):
+                best = (rank, host)
+    return best[1] if best is not None else None
+
+
+def _rank(domain: str, name: str) -> tuple[int, int] | None:
+    if domain == "*":
+        return (0, 0)
+    if domain == name:
+        return (3, 0)
+    if domain.startswith("*") and len(name) > len(domain) - 1 and name.endswith(domain[1:]):
+        return (2, len(domain))
+    if domain.endswith("*") and len(name) > len(domain) - 1 and name.startswith(domain[:-1]):
+        return (1, len(domain))
+    return None
+
+
+def without_port(authority: str) -> str:
+    """`host:80` -> `host`; an IPv6 literal keeps its brackets."""
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdecimal() and not host.endswith(":") else authority
+
+
+def matches_route(match: RouteMatch, request: Request) -> bool:
+    if match.HasField("connect_matcher"):
+        path_fits = request.method == "CONNECT"
+    else:
+        path_fits = request.method != "CONNECT" and _matches_path(match, request.path)
+    return (
+        path_fits
+        and all(matches_header(matcher, request) for matcher in match.headers)
+        and all(_matches_query(matcher, request) for matcher in match.query_parameters)
+    )
+
+
+def _matches_path(match: RouteMatch, path: str) -> bool:
+    bare = path.partition("?")[0]
+    is_sensitive = not match.HasField("case_sensitive") or match.case_sensitive.value
+    compared = bare if is_sensitive else bare.lower()
+    match match.WhichOneof("path_specifier"):
+        case "prefix":
+            return compared.startswith(match.prefix if is_sensitive else match.prefix.lower())
+        case "path":
+            return compared == (match.path if is_sensitive else match.path.lower())
+        case "safe_regex":
+            return full_match(match.safe_regex.regex, bare)
+        case _:
+            return False
+
+
+def matches_header(matcher: HeaderMatcher, request: Request) -> bool:
+    """A missing header matches nothing, inverted or not, unless it is treated as empty or asked for by presence."""
+    value = request.header(matcher.name)
+    if matcher.WhichOneof("header_match_specifier") in (None, "present_match"):
+        wanted = matcher.present_match or matcher.WhichOneof("header_match_specifier") is None
+        is_present = value is not None or matcher.treat_missing_header_as_empty
+        return (is_present == wanted) != matcher.invert_match
+    if value is None:
+        if not matcher.treat_missing_header_as_empty:
+            return False
+        value = ""
+    return matches_text(matcher.string_match, value) != matcher.invert_match
+
+
+def _matches_query(matcher: QueryParameterMatcher, request: Request) -> bool:
+    query = request.path.partition("?")[2]
+    values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
+    if matcher.WhichOneof("query_parameter_match_specifier") == "string_match":
+        return matcher.name in values and matches_text(matcher.string_match, values[matcher.name])
+    return matcher.name in values
+
+
+def matches_text(matcher: StringMatcher, text: str) -> bool:
+    if matcher.WhichOneof("match_pattern") == "safe_regex":
+        return full_match(matcher.safe_regex.regex, text)
+    if matcher.ignore_case:
+        text = text.lower()
+    match matcher.WhichOneof("match_pattern"):
+        case "exact":
+            return text == (matcher.exact.lower() if matcher.ignore_case else matcher.exact)
+        case "prefix":
+            return text.startswith(matcher.prefix.lower() if matcher.ignore_case else matcher.prefix)
+        case "suffix":
+            return text.endswith(matcher.suffix.lower() if matcher.ignore_case else matcher.suffix)
+        case "contains":
+            return (matcher.contains.lower() if matcher.ignore_case else matcher.contains) in text
+        case _:
+            return False
+
+
+def full_match(regex: str, text: str) -> bool:
+    return re2.fullmatch(regex, text) is not None
+
+
+def replace_all(regex: str, substitution: str, text: str) -> str:
+    """`substitution` in RE2's spelling: `\\1` for groups. Unlike Python, RE2 finds no empty match behind a match that
+    reached the end, so `.*` is replaced once."""
+    replaced: str = (
+        re2.sub(regex, substitution, text, 1) if regex == ".*" else re2.sub(regex, substitution, text)
+    )
+    return replaced

@@ -1,0 +1,119 @@
+"""What the simulation answers: the way a request takes and where it ends."""
+
+import msgspec
+
+
+class Mutual(msgspec.Struct, frozen=True, kw_only=True):
+    """Mesh TLS: the server must show one of `accounts` (SPIFFE ids)."""
+
+    sni: str
+    accounts: tuple[str, ...]
+    alpn: tuple[str, ...] = ()
+
+
+class Plain(msgspec.Struct, frozen=True, kw_only=True):
+    """No TLS of the proxy's making."""
+
+
+class ServerTls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS to a server outside the mesh, which must have one of `names`."""
+
+    sni: str
+    names: tuple[str, ...]
+
+
+Transport = Mutual | Plain | ServerTls
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint that the load balancer may take. `address` is an IP, a DNS name or `unix://PATH`."""
+
+    address: str
+    port: int
+    transport: Transport
+    weight: int = 1
+    locality: str = ""
+    workload: str = ""
+
+
+class FaultTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fault does to this very request; 0: that part did not hit."""
+
+    delay_ms: int = 0
+    abort_status: int = 0
+
+
+class Retries(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempts` counts retries, not the first try."""
+
+    attempts: int
+    on: tuple[str, ...]
+    status_codes: tuple[int, ...] = ()
+    per_try_timeout_ms: int = 0
+
+
+class RouteTaken(msgspec.Struct, frozen=True, kw_only=True):
+    """The route that matched. `objects` and `rule` say which configuration it was made from; `path`, `authority`:
+    what goes upstream; `guarded`: the egress guard looks at the address."""
+
+    configuration: str
+    virtual_host: str
+    name: str
+    objects: tuple[str, ...] = ()
+    rule: str = ""
+    path: str = ""
+    authority: str = ""
+    timeout_ms: int = 0
+    retries: Retries | None = None
+    fault: FaultTaken | None = None
+    guarded: bool = False
+
+
+class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
+    """To one of the candidates of `cluster`; there is at least one."""
+
+    cluster: str
+    candidates: tuple[Candidate, ...]
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """The proxy itself answers; `location` is set for redirects, `cluster` when one was chosen in vain."""
+
+    status: int
+    body: str = ""
+    location: str = ""
+    cluster: str = ""
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection is closed without an answer."""
+
+    cluster: str = ""
+
+
+End = Forwarded | Answered | Refused
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """`why` is the way in words, in order; of a CONNECT `listener`, `filter_chain` and `route` are those inside the
+    tunnel."""
+
+    listener: str
+    filter_chain: str = ""
+    route: RouteTaken | None = None
+    end: End
+    why: tuple[str, ...] = ()
+
+    @property
+    def cluster(self) -> str:
+        """The cluster chosen, also when nothing could be reached there."""
+        return self.end.cluster
+
+    @property
+    def status(self) -> int:
+        """What the proxy answers by itself; 0 when it does not."""
+        return self.end.status if isinstance(self.end, Answered) else 0
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        return self.end.candidates if isinstance(self.end, Forwarded) else ()

@@ -1,0 +1,165 @@
+"""The walk itself: listener, filter chain, route, cluster, endpoints."""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+
+from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
+from proa.core.pilot.simulate.outcome import Answered, End, Forwarded, Outcome, Refused, RouteTaken
+from proa.core.pilot.simulate.request import HTTP1, RAW, Connect, Connection, Inbound, Request, Upstream, Via
+from proa.core.pilot.simulate.resources import Decoder, Lookup, unpack
+from proa.core.pilot.simulate.routing import find_route
+
+M = TypeVar("M", HttpConnectionManager, TcpProxy)
+
+
+def simulate(lookup: Lookup, request: Request, via: Via) -> Outcome:
+    """What the proxy that holds these resources does with the request. Raises BadResource."""
+    walk = _Walk(Decoder(lookup))
+    match via:
+        case Connect():
+            tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
+            return walk.tunnel(via, tunnel, request)
+        case Inbound():
+            return walk.enter(via.listener, via.carries, request)
+        case Upstream():
+            return walk.enter(via.listener, RAW, request)
+        case _:
+            return walk.enter(via.listener, HTTP1, request)
+
+
+class _Walk:
+    """One request's way, with what was decided so far in `why`."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self._decoder = decoder
+        self._why: list[str] = []
+
+    def enter(self, name: str, connection: Connection, request: Request, fallback: str = "") -> Outcome:
+        """`fallback`: the cluster that the tunnel names for streams that are no HTTP."""
+        listener = self._decoder.listener(name)
+        if listener is None:
+            return self._end(name, Refused(), f"there is no listener {name}")
+        chain = find_chain(listener, connection)
+        if chain is None:
+            offered = ", ".join(connection.protocols) or "nothing more"
+            why = f"listener {name} takes no {connection.transport} connection with {offered}"
+            return self._end(name, Refused(), why)
+        manager, proxy = _manager(chain), _tcp_proxy(chain)
+        if manager is not None:
+            self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: HTTP")
+            return self._route(name, chain.name, manager, request)
+        if proxy is not None:
+            self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: a raw stream")
+            return self._reach(name, chain.name, None, fallback or proxy.cluster, request, is_http=False)
+        return self._end(
+            name, Refused(), f"filter chain {chain.name} of {name} ends in nothing known", chain.name
+        )
+
+    def tunnel(self, via: Connect, connect: Request, inner: Request) -> Outcome:
+        """The CONNECT itself, and if it is accepted what flows inside."""
+        listener = self._decoder.listener(via.listener)
+        chain = find_chain(listener, HTTP1) if listener is not None else None
+        manager = _manager(chain) if chain is not None else None
+        if chain is None or manager is None:
+            return self._end(via.listener, Refused(), f"there is no explicit proxy at {via.listener}")
+        routes = self._routes_of(manager)
+        if routes is None:
+            return self._end(via.listener, Answered(status=404), "its routes are not there", chain.name)
+        routed = find_route(routes, connect)
+        self._why.append(f"CONNECT {via.authority}: {routed.why}")
+        if routed.answer is not None:
+            return self._end(via.listener, routed.answer, "", chain.name, routed.taken)
+        cluster = self._decoder.cluster(routed.cluster)
+        inside = internal_listener_of(cluster) if cluster is not None else ""
+        if not inside:
+            return self._reach(via.listener, chain.name, routed.taken, routed.cluster, connect)
+        return self.enter(inside, via.carries, inner, routed.fallback)
+
+    def _route(self, listener: str, chain: str, manager: HttpConnectionManager, request: Request) -> Outcome:
+        routes = self._routes_of(manager)
+        if routes is None:
+            why = f"routes {manager.rds.route_config_name} are not there"
+            return self._end(listener, Answered(status=404), why, chain)
+        routed = find_route(routes, request)
+        self._why.append(routed.why)
+        if routed.answer is not None:
+            return self._end(listener, routed.answer, "", chain, routed.taken)
+        return self._reach(listener, chain, routed.taken, routed.cluster, request)
+
+    def _routes_of(self, manager: HttpConnectionManager) -> RouteConfiguration | None:
+        if manager.HasField("rds"):
+            return self._decoder.routes(manager.rds.route_config_name)
+        return manager.route_config
+
+    def _reach(
+        self,
+        listener: str,
+        chain: str,
+        taken: RouteTaken | None,
+        name: str,
+        request: Request,
+        *,
+        is_http: bool = True,
+    ) -> Outcome:
+        def fail(why: str) -> Outcome:
+            end: End = Answered(status=503, cluster=name) if is_http else Refused(cluster=name)
+            return self._end(listener, end, why, chain, taken)
+
+        cluster = self._decoder.cluster(name)
+        if cluster is None:
+            return fail(f"there is no cluster {name}")
+        authority = taken.authority if taken is not None else request.authority
+        candidates = candidates_of(self._decoder, cluster, authority)
+        if not candidates:
+            return fail(f"cluster {name} has no healthy endpoint")
+        end = Forwarded(cluster=name, candidates=candidates)
+        return self._end(listener, end, f"cluster {name}", chain, taken)
+
+    def _end(
+        self, listener: str, end: End, why: str, chain: str = "", taken: RouteTaken | None = None
+    ) -> Outcome:
+        words = (*self._why, why) if why else tuple(self._why)
+        return Outcome(listener=listener, filter_chain=chain, route=taken, end=end, why=words)
+
+
+def find_chain(listener: Listener, connection: Connection) -> FilterChain | None:
+    """Envoy's order: the exact transport protocol, then the first offered application protocol that any chain
+    names, then a chain that names none; there is no way back to a less exact transport."""
+    exact = [
+        chain
+        for chain in listener.filter_chains
+        if chain.filter_chain_match.transport_protocol == connection.transport
+    ]
+    chains = exact or [
+        chain for chain in listener.filter_chains if not chain.filter_chain_match.transport_protocol
+    ]
+    for protocol in (*connection.protocols, ""):
+        for chain in chains:
+            named = chain.filter_chain_match.application_protocols
+            if protocol in named or (not protocol and not named):
+                return chain
+    return listener.default_filter_chain if listener.HasField("default_filter_chain") else None
+
+
+def _manager(chain: FilterChain) -> HttpConnectionManager | None:
+    return next((found for found in _unpacked(chain, HttpConnectionManager)), None)
+
+
+def _tcp_proxy(chain: FilterChain) -> TcpProxy | None:
+    return next((found for found in _unpacked(chain, TcpProxy)), None)
+
+
+def _unpacked(chain: FilterChain, kind: type[M]) -> Iterator[M]:
+    for each in chain.filters:
+        found = unpack(each.typed_config, kind)
+        if found is not None:
+            yield found
