@@ -61,15 +61,17 @@ def mode_of(
 
 
 class PortTls(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one port stands: what it takes now (`serving`), what clients are told (`advertised`), where it goes."""
+    """Where one port stands: what it takes now (`serving`), what clients are told (`advertised`), whether all of them
+    have `heard` it, where it goes (`target`)."""
 
     serving: TlsMode
     advertised: TlsFact
     target: TlsMode
+    heard: bool = True
 
     @property
     def is_settled(self) -> bool:
-        return self.serving == self.target and self.advertised == advertised_for(self.target)
+        return self.heard and self.serving == self.target and self.advertised == advertised_for(self.target)
 
 
 def advertised_for(mode: TlsMode) -> TlsFact:
@@ -83,10 +85,11 @@ def settled(mode: TlsMode) -> PortTls:
 
 
 def aim(port: PortTls, target: TlsMode) -> PortTls:
-    """The first step towards a new mode: at once when clients need not change, else take both for now."""
-    if advertised_for(target) == port.advertised:
+    """The first step towards a new mode: at once when no client needs to change, else take both for now. A client
+    that has not heard the last word yet still does what it was told before."""
+    if port.heard and advertised_for(target) == port.advertised:
         return PortTls(serving=target, advertised=port.advertised, target=target)
-    return PortTls(serving="PERMISSIVE", advertised=port.advertised, target=target)
+    return PortTls(serving="PERMISSIVE", advertised=port.advertised, target=target, heard=port.heard)
 
 
 def advance(port: PortTls, *, server_acked: bool, clients_acked: bool) -> PortTls:
@@ -98,5 +101,7 @@ def advance(port: PortTls, *, server_acked: bool, clients_acked: bool) -> PortTl
         return port
     told = port.advertised == advertised_for(port.target)
     if not told:
-        return msgspec.structs.replace(port, advertised=advertised_for(port.target)) if server_acked else port
-    return msgspec.structs.replace(port, serving=port.target) if clients_acked else port
+        if not server_acked:
+            return port
+        return msgspec.structs.replace(port, advertised=advertised_for(port.target), heard=False)
+    return msgspec.structs.replace(port, serving=port.target, heard=True) if clients_acked else port
