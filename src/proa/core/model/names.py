@@ -51,8 +51,12 @@ def service_hostname(name: str, namespace: str) -> str:
 
 
 def expand_host(host: str, namespace: str) -> str:
-    """A short name in a rule means a service of the rule's own namespace; a dotted or wildcard one is itself."""
-    return host if "." in host or host.startswith("*") else service_hostname(host, namespace)
+    """A short name in a rule means a service of the rule's own namespace; a dotted or wildcard one is itself.
+
+    In lower case: to Envoy names that differ in case are one, and two of one name make a configuration void.
+    """
+    full = host if "." in host or host.startswith("*") else service_hostname(host, namespace)
+    return full.lower()
 
 
 def cluster_name(direction: str, port: int, subset: str, host: str) -> str:

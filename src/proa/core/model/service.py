@@ -20,6 +20,7 @@ _SPELLINGS: dict[str, Protocol] = {
     "HTTP2": "HTTP2",
     "GRPC": "GRPC",
     "GRPC-WEB": "HTTP",
+    "HTTP_PROXY": "HTTP",
     "HTTPS": "TLS",
     "TLS": "TLS",
     "TCP": "TCP",
@@ -30,8 +31,9 @@ _SPELLINGS: dict[str, Protocol] = {
 
 
 def normal_protocol(spelling: str) -> Protocol:
-    """Istio's protocol names (any case) folded to what makes a difference in a sidecar. Raises KeyError."""
-    return _SPELLINGS[spelling.upper()]
+    """Istio's protocol names (any case) folded to what makes a difference in a sidecar. One that is not known is a
+    stream of bytes: a node's registration may bear any name, and must not stop the control plane."""
+    return _SPELLINGS.get(spelling.upper(), "TCP")
 
 
 class ServicePort(msgspec.Struct, frozen=True, kw_only=True, order=True):

@@ -56,12 +56,25 @@ class ServiceClaim(msgspec.Struct, frozen=True, kw_only=True):
 
 class Instance(msgspec.Struct, frozen=True, kw_only=True):
     """An address that selectors may pick. `ports` maps names (and service ports as text) to numbers there;
-    `template` carries the remaining facts of the endpoints made from it."""
+    `template` carries the remaining facts of the endpoints made from it, `templates` those of a number that has its
+    own (health and TLS are facts of a port)."""
 
     namespace: str
     labels: Map[str, str]
     ports: Map[str, int]
     template: Endpoint
+    templates: Map[int, Endpoint] = msgspec.field(default_factory=Map)
+
+    def endpoint(self, selected: SelectedPort, *, known_only: bool) -> Endpoint | None:
+        """The endpoint that a service's port has here; None when `known_only` and no port of that name or number is."""
+        named = self.ports.get(selected.port.name, self.ports.get(str(selected.port.number)))
+        if named is None and known_only:
+            return None
+        number = selected.target if named is None else named
+        template = self.templates.get(number, self.template)
+        return msgspec.structs.replace(
+            template, port=number, service_port=selected.port.number, labels=self.labels
+        )
 
 
 class Contribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -277,11 +290,9 @@ def _selected_accounts(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[
 
 
 def _selected(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[Endpoint]:
-    for _, instance in _instances_of(snapshot, claim):
+    """A workload is reached through its sidecar's ports alone; at an operator's address any port may be open."""
+    for source, instance in _instances_of(snapshot, claim):
         for selected in claim.selected_ports:
-            number = instance.ports.get(
-                selected.port.name, instance.ports.get(str(selected.port.number), selected.target)
-            )
-            yield msgspec.structs.replace(
-                instance.template, port=number, service_port=selected.port.number, labels=instance.labels
-            )
+            endpoint = instance.endpoint(selected, known_only=source.kind == WORKLOAD_SOURCE)
+            if endpoint is not None:
+                yield endpoint

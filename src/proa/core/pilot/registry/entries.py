@@ -18,14 +18,16 @@ TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
 
 
 def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_domain: str) -> Contribution:
-    """One claim per host; every host of the entry has the same ports and endpoints."""
-    ports = tuple(sorted(_model_port(port) for port in spec.ports))
+    """One claim per host; every host of the entry has the same ports and endpoints. Ports of UDP are left out: no
+    sidecar carries it."""
+    carried = tuple(port for port in spec.ports if port.protocol.upper() != "UDP")
+    ports = tuple(sorted(_model_port(port) for port in carried))
     accounts = {*spec.subject_alt_names, *_accounts(ref.namespace, spec.endpoints, trust_domain)}
     selector = spec.workload_selector
     claims = tuple(
         ServiceClaim(
             service=Service(
-                hostname=host,
+                hostname=host.lower(),
                 namespace=ref.namespace,
                 ports=ports,
                 resolution=spec.resolution,
@@ -35,11 +37,11 @@ def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_doma
                 exported=_exported(spec.export_to),
                 sources=(ref,),
             ),
-            endpoints=_endpoints(ref.namespace, host, spec, trust_domain),
+            endpoints=_endpoints(ref.namespace, host, spec, carried, trust_domain),
             selector=Selector(namespace=ref.namespace, labels=selector.labels) if selector else None,
             selected_ports=tuple(
                 SelectedPort(port=_model_port(port), target=port.target_port or port.number)
-                for port in spec.ports
+                for port in carried
             ),
         )
         for host in spec.hosts
@@ -49,6 +51,8 @@ def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_doma
 
 def contribution_of_workload_entry(ref: ObjectRef, spec: WorkloadEntry, trust_domain: str) -> Contribution:
     """An instance that selectors of its namespace may pick."""
+    if not spec.address:
+        return Contribution(source=ref)
     template = _endpoint(ref.namespace, spec, port=0, service_port=0, trust_domain=trust_domain)
     instance = Instance(namespace=ref.namespace, labels=spec.labels, ports=spec.ports, template=template)
     return Contribution(source=ref, instances=(instance,))
@@ -67,7 +71,10 @@ def _accounts(namespace: str, entries: tuple[WorkloadEntry, ...], trust_domain: 
     return {str(workload_id(trust_domain, namespace, account)) for account in accounts}
 
 
-def _endpoints(namespace: str, host: str, spec: ServiceEntry, trust_domain: str) -> tuple[Endpoint, ...]:
+def _endpoints(
+    namespace: str, host: str, spec: ServiceEntry, ports: tuple[ServicePort, ...], trust_domain: str
+) -> tuple[Endpoint, ...]:
+    """An entry without an address stands behind a network's gateway, of which nothing is known here."""
     entries = spec.endpoints
     if not entries and spec.resolution == "DNS" and spec.workload_selector is None:
         entries = (WorkloadEntry(address=host),)
@@ -80,7 +87,8 @@ def _endpoints(namespace: str, host: str, spec: ServiceEntry, trust_domain: str)
             trust_domain=trust_domain,
         )
         for entry in entries
-        for port in spec.ports
+        if entry.address
+        for port in ports
     )
 
 

@@ -93,13 +93,14 @@ def _instances(
         return ()
     ports = {port.name: port.sidecar_port for port in started if port.name}
     ports |= {str(port.service_port): port.sidecar_port for port in started}
-    template = _endpoint(registration, started[0], port_tls, trust_domain)
+    templates = {port.sidecar_port: _endpoint(registration, port, port_tls, trust_domain) for port in started}
     return (
         Instance(
             namespace=registration.id.namespace,
             labels=registration.labels,
             ports=Map(ports),
-            template=template,
+            template=templates[started[0].sidecar_port],
+            templates=Map(templates),
         ),
     )
 
