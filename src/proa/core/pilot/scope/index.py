@@ -13,7 +13,7 @@ from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.virtual_service.schema import VirtualService
-from proa.core.model.names import ObjectRef, WorkloadId, expand_host
+from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
 
 M = TypeVar("M")
@@ -47,14 +47,18 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def bound_to_mesh(spec: VirtualService) -> bool:
-    """Whether any of its rules is for sidecars."""
-    names = {*spec.gateways, *(name for rule in spec.http for match in rule.match for name in match.gateways)}
-    return not names or MESH_GATEWAY in names
+    """Whether any of its rules may be for sidecars."""
+    return MESH_GATEWAY in _gateways_of(spec)
 
 
 def bound_to_gateways(spec: VirtualService) -> bool:
-    names = {*spec.gateways, *(name for rule in spec.http for match in rule.match for name in match.gateways)}
-    return bool(names - {MESH_GATEWAY})
+    return bool(_gateways_of(spec) - {MESH_GATEWAY})
+
+
+def _gateways_of(spec: VirtualService) -> set[str]:
+    """As its rules write them. What the object says holds for each match that says nothing of its own."""
+    own = {name for rule in spec.http for match in rule.match for name in match.gateways}
+    return own | set(spec.gateways or (MESH_GATEWAY,))
 
 
 def destinations_of(spec: VirtualService, namespace: str) -> frozenset[str]:
@@ -102,7 +106,10 @@ def reindex(
     following = rules.finish()
     hosts |= destinations
     for host in destinations:
-        hosts |= following.mentions.get(host, frozenset())
+        for named in following.mentions.get(host, frozenset()):
+            hosts |= matching_hosts(named, after.services)
+    for host in tuple(hosts):
+        hosts |= _shadowed(host, after.services)
     dns = {host for host in touched.endpoints if _is_inline(after, host)}
     return following, Affected(
         hosts=frozenset(hosts | dns),
@@ -112,6 +119,20 @@ def reindex(
         settings=touched.settings,
         nodes=nodes_changed,
     )
+
+
+def _shadowed(host: str, services: Iterable[str]) -> frozenset[str]:
+    """The services that may have `host` as a short spelling of their name, and lose it to the host itself."""
+    if host.startswith("*") or host.endswith("." + DOMAIN_SUFFIX):
+        return frozenset()
+    dots = host.count(".")
+    if dots == 0:
+        return frozenset(
+            name for name in services if name.startswith(f"{host}.") and name.endswith(DOMAIN_SUFFIX)
+        )
+    if dots == 1:
+        return frozenset((f"{host}.{DOMAIN_SUFFIX}",))
+    return frozenset((f"{host.removesuffix('.svc')}.{DOMAIN_SUFFIX}",)) if dots == 2 else frozenset()
 
 
 def _is_inline(snapshot: MeshSnapshot, host: str) -> bool:

@@ -5,6 +5,8 @@ made of it. A view names services, policies and rules and holds no endpoints: an
 it as it is.
 """
 
+from collections.abc import Iterator
+
 import msgspec
 from immutables import Map
 
@@ -14,7 +16,7 @@ from proa.core.config.kinds.gateway.schema import Gateway, Server
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.model.digest import digest_of
 from proa.core.model.endpoint import Endpoint
-from proa.core.model.names import ObjectRef
+from proa.core.model.names import ObjectRef, short_names
 from proa.core.model.service import Service, ServicePort
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
@@ -54,11 +56,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
-    """One host as its clients see it. `destinations` are those its rules name and that exist for this scope.
-    `digest` tells two views of a host apart."""
+    """One host as its clients see it. `names` are the spellings that mean it, the full one first; `destinations`
+    those its rules name and that exist for this scope. `digest` tells two views of a host apart."""
 
     host: str
-    namespace: str
+    names: tuple[str, ...]
     service: Service | None
     policy: Policy | None
     rules: Rules | None
@@ -83,7 +85,8 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> HostView | None:
     """None when this scope sees neither a service nor a rule of that name."""
     service = visible_service(snapshot, scope, host)
-    rules = _rules(snapshot, index, scope, host)
+    # Without a service a wildcard's rules are the wildcard's own affair: it has a view, too.
+    rules = _rules(snapshot, index, scope, host, exact=service is None)
     if service is None and rules is None:
         return None
     destinations: Map[str, Destination] = Map()
@@ -93,7 +96,7 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
     policy = _policy(snapshot, index, scope, service) if service else None
     view = HostView(
         host=host,
-        namespace=scope.namespace,
+        names=_names(snapshot, index, scope, host),
         service=service,
         policy=policy,
         rules=rules,
@@ -111,10 +114,8 @@ def visible_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service 
 
 def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> frozenset[str]:
     """All names a scope may have a view of; only for a scope that is new."""
-    named = (host for host in index.virtual_services if not host.startswith("*"))
-    return frozenset(host for host in snapshot.services if visible_service(snapshot, scope, host)) | set(
-        named
-    )
+    seen = frozenset(host for host in snapshot.services if visible_service(snapshot, scope, host))
+    return seen | frozenset(index.virtual_services)
 
 
 def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:
@@ -128,20 +129,29 @@ def _visible(export_to: tuple[str, ...], owner: str, scope: Scope) -> bool:
     return scope.namespace in export_to or ("." in export_to and owner == scope.namespace)
 
 
-def _candidates(index: Map[str, frozenset[ObjectRef]], host: str) -> list[tuple[str, frozenset[ObjectRef]]]:
-    """Rules for a host, the most exact name first: itself, then the longest wildcard, then `*`."""
-    found = [(host, index.get(host, frozenset()))]
-    rest = host
-    while "." in rest:
-        rest = rest.partition(".")[2]
-        found.append((f"*.{rest}", index.get(f"*.{rest}", frozenset())))
-    found.append(("*", index.get("*", frozenset())))
-    return [(name, refs) for name, refs in found if refs]
+def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> tuple[str, ...]:
+    """Without those that are another host's full name: one domain twice would void a proxy's whole routes."""
+    return tuple(
+        name
+        for name in short_names(host, scope.namespace)
+        if name == host
+        or not (visible_service(snapshot, scope, name) or _rules(snapshot, index, scope, name, exact=True))
+    )
 
 
-def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> Rules | None:
+def _candidates(
+    index: Map[str, frozenset[ObjectRef]], host: str, *, exact: bool = False
+) -> Iterator[frozenset[ObjectRef]]:
+    """Rules for a host, the most exact name first: itself, then (unless `exact`) the longest wildcard, then `*`."""
+    wildcards = () if exact else (f"*{host[cut:]}" for cut in range(1, len(host) + 1))
+    for name in dict.fromkeys((host, *wildcards)):
+        if name in index:
+            yield index[name]
+
+
+def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str, *, exact: bool) -> Rules | None:
     """On sidecars one VirtualService has a host: of several the first by namespace and name."""
-    for _, refs in _candidates(index.virtual_services, host):
+    for refs in _candidates(index.virtual_services, host, exact=exact):
         for ref in sorted(refs, key=lambda ref: (ref.namespace, ref.name)):
             config = snapshot.configs[ref]
             if isinstance(config, Config) and isinstance(config.spec, VirtualService):
@@ -153,7 +163,7 @@ def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) ->
 def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
     """Istio's look-up: the client's namespace, then the service's, then the root namespace."""
     lookup = dict.fromkeys((scope.namespace, service.namespace, snapshot.settings.root_namespace))
-    for _, refs in _candidates(index.destination_rules, service.hostname):
+    for refs in _candidates(index.destination_rules, service.hostname):
         for namespace in lookup:
             rules: list[tuple[ObjectRef, DestinationRule]] = []
             for ref in sorted(refs):

@@ -7,7 +7,7 @@ import msgspec
 
 from proa.core.config.kinds.destination_rule.schema import TrafficPolicy
 from proa.core.model.endpoint import Endpoint
-from proa.core.model.names import ObjectRef, cluster_name, mesh_sni, short_names, virtual_host_name
+from proa.core.model.names import ObjectRef, cluster_name, mesh_sni, virtual_host_name
 from proa.core.model.notes import Note
 from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import MeshSettings, OutboundPolicy
@@ -199,7 +199,7 @@ def host_routes(view: HostView) -> HostRoutes:
     explicit: list[VirtualHostIntent] = []
     by_port: dict[int, VirtualHostIntent] = {}
     notes: list[Note] = []
-    names = short_names(view.host, view.namespace)
+    names = view.names
     for port in view.service.ports:
         intent, found = _virtual_host(view, view.service, port)
         notes += found
@@ -248,7 +248,7 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
     if view.rules is None:
         return HostRoutes(explicit=(), by_port={}, notes=())
     translated = translate_rules(view.rules, view.destinations, port=80, gateways=MESH)
-    names = short_names(view.host, view.namespace)
+    names = view.names
     domains = names if view.host.startswith("*") else (*names, *(f"{name}:*" for name in names))
     intent = VirtualHostIntent(
         name=virtual_host_name(view.host, 80),
