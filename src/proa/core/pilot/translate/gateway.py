@@ -62,18 +62,20 @@ def _routes_of_port(view: GatewayView, port: int) -> GatewayRoutes:
                 hosts.setdefault(_dns_name(host), []).append(_to_https())
                 objects.setdefault(_dns_name(host), []).append(server.ref)
     for rules in view.rules:
-        gateways = frozenset(f"{each.ref.namespace}/{each.ref.name}" for each in servers)
-        translated = translate_rules(rules, view.destinations, port=port, gateways=gateways)
-        notes += translated.notes
-        if not translated.routes:
-            continue
-        for host in _admitted(rules, servers):
-            hosts.setdefault(host, []).extend(translated.routes)
+        for host, admitting in _admitted(rules, servers).items():
+            gateways = frozenset(f"{each.ref.namespace}/{each.ref.name}" for each in admitting)
+            translated = translate_rules(rules, view.destinations, port=port, gateways=gateways)
+            notes += translated.notes
+            if not translated.routes:
+                continue
+            redirects = all(each.server.tls and each.server.tls.https_redirect for each in admitting)
+            hosts.setdefault(host, []).extend((_to_https(),) if redirects else translated.routes)
             objects.setdefault(host, []).append(rules.ref)
+    bound = next((each.bound_port for each in view.workload.gateway_ports if each.port == port), port)
     intents = [
         VirtualHostIntent(
             name=f"{host}:{port}",
-            domains=(host,) if host == "*" or host.startswith("*") else (host, f"{host}:*"),
+            domains=_domains(host, port, bound),
             routes=tuple(routes),
             objects=tuple(objects[host]),
         )
@@ -87,31 +89,42 @@ def _routes_of_port(view: GatewayView, port: int) -> GatewayRoutes:
     )
 
 
+def _domains(host: str, port: int, bound: int) -> tuple[str, ...]:
+    """A client writes the port it called beside the name: any for a plain name; beside a wildcard Envoy takes no
+    second one, so there the port asked for and the one really bound are named."""
+    if host == "*":
+        return (host,)
+    if host.startswith("*"):
+        return tuple(dict.fromkeys((host, f"{host}:{port}", f"{host}:{bound}")))
+    return (host, f"{host}:*")
+
+
 def _to_https() -> RouteIntent:
     return RouteIntent(name="https_redirect", redirect=Redirect(scheme="https"))
 
 
 def _dns_name(server_host: str) -> str:
     """A server's host without the namespace it may begin with."""
-    return server_host.rpartition("/")[2]
+    return server_host.rpartition("/")[2].lower()
 
 
-def _admitted(rules: Rules, servers: list[GatewayServer]) -> list[str]:
-    """The names under which a rule is served: the narrower of its hosts and the servers', where one covers the
-    other and the server admits rules of that namespace."""
-    admitted: dict[str, None] = {}
+def _admitted(rules: Rules, servers: list[GatewayServer]) -> dict[str, list[GatewayServer]]:
+    """The names under which a rule may be served, with the servers that let it: the narrower of its hosts and the
+    server's, where one covers the other and the server admits rules of that namespace."""
+    admitted: dict[str, list[GatewayServer]] = {}
     for each in servers:
         for entry in each.server.hosts:
-            owner, slash, server_host = entry.rpartition("/")
+            owner, slash, _ = entry.rpartition("/")
+            server_host = _dns_name(entry)
             if slash and not _owner_admits(owner, rules.ref.namespace, each.ref.namespace):
                 continue
             for written in rules.spec.hosts:
-                host = written if written == "*" else expand_host(written, rules.ref.namespace)
+                host = expand_host(written, rules.ref.namespace)
                 if _covers(server_host, host):
-                    admitted[host] = None
+                    admitted.setdefault(host, []).append(each)
                 elif _covers(host, server_host):
-                    admitted[server_host] = None
-    return list(admitted)
+                    admitted.setdefault(server_host, []).append(each)
+    return admitted
 
 
 def _owner_admits(owner: str, rule_namespace: str, gateway_namespace: str) -> bool:
