@@ -74,11 +74,8 @@ class RelayTable:
         self._client = DeltaClient()
         self._server: DeltaServer | None = None
         self._owed: list[_Owed] = []
-        # Names whose newest version was sent below and not judged when the control plane went away.
-        self._unproven: frozenset[tuple[ResourceType, str]] = frozenset()
-        for (
-            kind
-        ) in WILDCARD_TYPES:  # asked for before the Envoy comes, so that it starts without a round trip
+        # Asked for before the Envoy comes, so that it starts without a round trip.
+        for kind in (ResourceType.CLUSTER, ResourceType.LISTENER):
             self._client.subscribe(kind, wildcard=True)
         for resource in self._shelf.stored():
             if resource.type not in WILDCARD_TYPES:
@@ -151,7 +148,10 @@ class RelayTable:
                     self._judged(action.type, action.name, action.version, None)
                 case Rejected():
                     actions.append(action)
-                    self._judged(action.type, action.name, action.version, action.error)
+                    is_owed = self._judged(action.type, action.name, action.version, action.error)
+                    if not is_owed and action.type not in LOCAL_TYPES:
+                        # It was ACKed while the Envoy was away: have it sent again, to refuse it truthfully.
+                        actions.extend(_up(self._client.resubscribe(action.type, action.name)))
         actions.extend(self._answer())
         return tuple(actions)
 
@@ -204,7 +204,9 @@ class RelayTable:
             if server is None or is_held or not server.wants(owed.kind, name):
                 del owed.waiting[name]
 
-    def _judged(self, kind: ResourceType, name: str, version: str, error: str | None) -> None:
+    def _judged(self, kind: ResourceType, name: str, version: str, error: str | None) -> bool:
+        """True when the control plane waits for this verdict."""
+        is_owed = False
         if error is None:
             self._shelf.prove(kind, name, version)
         elif version:
@@ -212,8 +214,10 @@ class RelayTable:
         for owed in self._owed:
             if owed.kind is kind and owed.waiting.get(name) == version:
                 del owed.waiting[name]
+                is_owed = True
                 if error is not None:
                     owed.errors[name] = error
+        return is_owed
 
     def _wished(self, event: Subscribed) -> RelayActions:
         """The Envoy's wishes go up. What it no longer wants leaves the table and is not waited for."""

@@ -98,18 +98,15 @@ class Shelf:
             rows.proven[name] = resource
 
     def refuse(self, kind: ResourceType, name: str, refusal: Refusal) -> None:
-        """Back to what the Envoy last took; to nothing when it never took any."""
+        """Back to what the Envoy last took. When it took none, the refused value stays: another Envoy may take it."""
         rows = self._rows[kind]
         resource = rows.newest.get(name)
         if resource is None or resource.digest != refusal.version:
             return
         rows.refused[name] = refusal
-        proven = rows.proven.get(name)
-        if proven is None or proven.digest == refusal.version:
-            rows.proven.pop(name, None)
-            del rows.newest[name]
-        else:
-            rows.newest[name] = proven
+        if resource == rows.proven.get(name):
+            del rows.proven[name]
+        rows.newest[name] = rows.proven.get(name, resource)
 
     # -- questions --
 
@@ -120,18 +117,19 @@ class Shelf:
             for kind, rows in self._rows.items()
             if kind not in LOCAL_TYPES
             for name, resource in rows.newest.items()
+            if name in rows.proven or name not in rows.refused
         )
 
     def versions(self, unproven: frozenset[tuple[ResourceType, str]]) -> dict[ResourceType, dict[str, str]]:
-        """What to tell the control plane is held. A name in `unproven` is still to be judged by the Envoy, so its
-        newest version is not claimed: it shall be sent again and answered."""
+        """What to tell the control plane is held. No version is claimed of what the Envoy refuses or (`unproven`) has
+        still to judge, so that it is sent again and answered, or said to be gone."""
         known: dict[ResourceType, dict[str, str]] = {}
         for kind, rows in self._rows.items():
             if kind in LOCAL_TYPES:
                 continue
             known[kind] = {}
             for name, resource in rows.newest.items():
-                claimed = rows.proven.get(name) if (kind, name) in unproven else resource
-                if claimed is not None:
-                    known[kind][name] = claimed.digest
+                refusal = rows.refused.get(name)
+                is_refused = refusal is not None and refusal.version == resource.digest
+                known[kind][name] = "" if is_refused or (kind, name) in unproven else resource.digest
         return known

@@ -81,6 +81,11 @@ class DeltaClient:
             new.insert(0, "*")
         return (encode_request(kind, subscribe=new),) if new and self._is_open else ()
 
+    def resubscribe(self, kind: ResourceType, name: str) -> Requests:
+        """Ask to be sent this name again, though it is subscribed and held."""
+        self._types[kind].names[name] = None
+        return (encode_request(kind, subscribe=(name,)),) if self._is_open else ()
+
     def unsubscribe(
         self, kind: ResourceType, names: Iterable[str] = (), *, wildcard: bool = False
     ) -> Requests:

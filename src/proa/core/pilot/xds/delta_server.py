@@ -189,6 +189,8 @@ class DeltaServer:
             return []
         if version:
             state.rejected[name] = (version, error)
+            if state.held.get(name) == version:  # ACKed once, refused now: nobody knows what it serves
+                del state.held[name]
         else:  # a refused removal cannot be asked for again: it counts as done
             state.held.pop(name, None)
         return [Rejected(type=state.kind, name=name, version=version, error=error)]
@@ -279,7 +281,9 @@ class DeltaServer:
             return False
         refusal = state.rejected.get(name)
         if refusal is not None:
-            if refusal[0] == resource.digest:
+            is_same = refusal[0] == resource.digest
+            # Endpoints are forced by a cluster that warms: refusing them again ends that, silence does not.
+            if is_same and not (state.kind is _ENDPOINT and name in state.forced):
                 state.forced.discard(name)
                 return False
             del state.rejected[name]

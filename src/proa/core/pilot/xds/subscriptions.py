@@ -62,7 +62,8 @@ def _hold(state: TypeState, request: Request) -> Iterator[Acked]:
     for name, version in request.initial.items():
         if state.wants(name):
             state.held[name] = version
-            yield Acked(type=state.kind, name=name, version=version)
+            if version:  # the empty one: "I know the name, but judge by none of its versions"
+                yield Acked(type=state.kind, name=name, version=version)
 
 
 def _drop(state: TypeState, removed: tuple[str, ...], *, lost_wildcard: bool) -> Iterator[Touch]:
