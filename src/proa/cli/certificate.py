@@ -61,7 +61,8 @@ def show(surroundings: Surroundings, workload: str, output: Format) -> None:
         print_value(certificate, output)
         return
     for name, value in _lines(certificate, time.time()):
-        click.echo(f"{name:12} {value}")
+        if value:
+            click.echo(f"{name:12} {value}")
 
 
 def _holder(certificate: "CertificateStatus") -> str:

@@ -27,6 +27,10 @@ def command(context: click.Context, workload: str, argv: tuple[str, ...]) -> Non
     """
     from proa.node.client import exec_in_workload
 
+    # Options end at WORKLOAD, so click leaves the separator behind it to us.
+    argv = argv[1:] if argv[0] == "--" else argv
+    if not argv:
+        raise click.UsageError("which command? write it behind --", context)
     surroundings = context.ensure_object(Surroundings)
     with surroundings.node_agent():
         context.exit(asyncio.run(exec_in_workload(surroundings.home, workload, argv)))
