@@ -36,15 +36,32 @@ class HeldPort:
 
 
 def hold_port(address: str, port: int = 0) -> HeldPort:
-    """Holds that port, or with 0 one the kernel chooses. Raises PortTaken."""
+    """Holds that port, or with 0 one the kernel chooses. Raises PortTaken.
+
+    A port whose last connections linger in TIME_WAIT is free too: the second try allows those (SO_REUSEADDR) and
+    still fails for whoever listens, or holds the port as we do.
+    """
+    try:
+        return _bound(address, port, over_lingering=False)
+    except OSError:
+        pass
+    try:
+        return _bound(address, port, over_lingering=True)
+    except OSError as error:
+        raise PortTaken(f"{address}:{port}: {error.strerror}") from None
+
+
+def _bound(address: str, port: int, *, over_lingering: bool) -> HeldPort:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     holder = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, over_lingering)
         holder.bind((address, port))
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    except OSError as error:
+    except OSError:
         holder.close()
-        raise PortTaken(f"{address}:{port}: {error.strerror}") from None
+        raise
     return HeldPort(address, holder.getsockname()[1], holder)
 
 

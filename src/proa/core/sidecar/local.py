@@ -18,11 +18,16 @@ import msgspec
 from immutables import Map
 
 from proa.core.model.names import DEFAULT_NAMESPACE, WorkloadId
-from proa.core.model.service import normal_protocol
 from proa.core.sidecar.session import Health
 
 LINE_MAX: Final = 1 << 20
 """Bytes of one message; a longer line is refused."""
+
+PROTOCOLS: Final = (
+    *("HTTP", "HTTP2", "GRPC", "GRPC-WEB", "HTTPS", "TLS"),
+    *("TCP", "MONGO", "MYSQL", "REDIS", "AUTO"),
+)
+"""What a user may name. Pilot takes any other word for TCP; here it is a typing mistake."""
 
 CheckKind = Literal["tcp", "http", "grpc", "exec"]
 LocalKind = Literal["sidecar", "gateway"]
@@ -357,13 +362,9 @@ def parse_port(text: str, service: str) -> PortSpec:
         app_port: int | None = service_port
     else:
         app_port = None if app_text == "auto" else _port(app_text, text)
-    if slash:
-        try:
-            normal_protocol(protocol)
-        except KeyError:
-            raise InvalidSpec(
-                f"port {text}: {protocol!r} is no protocol (http, http2, grpc, tcp, tls)"
-            ) from None
+    if slash and protocol.upper() not in PROTOCOLS:
+        known = ", ".join(PROTOCOLS).lower()
+        raise InvalidSpec(f"port {text}: {protocol!r} is no protocol (one of {known})")
     return PortSpec(
         service=service,
         service_port=service_port,

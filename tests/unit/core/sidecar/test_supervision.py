@@ -1,0 +1,127 @@
+"""Stories of an Envoy's life, and laws of the table."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proa.core.sidecar.supervision import (
+    TABLE,
+    Action,
+    Event,
+    State,
+    Supervision,
+    SupervisionError,
+    step,
+)
+from proa.testing.playbook import Playbook
+
+SPAWNING = (Action.SPAWN, Action.ALIVE_TIMER, Action.WATCH_ALIVE)
+
+
+class Life:
+    def __init__(self) -> None:
+        self.now = Supervision()
+
+    def hears(self, event: Event) -> tuple[Action, ...]:
+        self.now, actions = step(self.now, event)
+        return actions
+
+
+def ready() -> Life:
+    life = Life()
+    for event in (Event.START, Event.ALIVE, Event.LISTENING):
+        life.hears(event)
+    return life
+
+
+def test_it_comes_serves_drains_and_goes() -> None:
+    life, story = Life(), Playbook[Action]()
+    story >> life.hears(Event.START) << Action.SPAWN << Action.ALIVE_TIMER << Action.WATCH_ALIVE
+    story >> life.hears(Event.ALIVE) << Action.WATCH_LISTENERS
+    story >> life.hears(Event.LISTENING) << Action.STABLE_TIMER
+    story >> life.hears(Event.STABLE)
+    story >> life.hears(Event.DRAIN) << Action.ASK_DRAIN << Action.WATCH_QUIET << Action.DRAIN_TIMER
+    story >> life.hears(Event.QUIET)
+    story >> life.hears(Event.STOP) << Action.TERMINATE << Action.TERM_TIMER
+    story >> life.hears(Event.EXITED)
+    story.ends()
+    assert life.now == Supervision(state=State.GONE)
+
+
+def test_it_is_started_again_after_a_growing_rest_until_it_is_stable() -> None:
+    life, story = ready(), Playbook[Action]()
+    story >> life.hears(Event.EXITED) << Action.REST_TIMER
+    story >> life.hears(Event.REST_OVER) << SPAWNING[0] << SPAWNING[1] << SPAWNING[2]
+    story >> life.hears(Event.EXITED) << Action.REST_TIMER
+    story.ends()
+    assert (life.now.failures, life.now.restarts) == (2, 2)
+    for event in (Event.REST_OVER, Event.ALIVE, Event.LISTENING, Event.STABLE):
+        life.hears(event)
+    assert (life.now.state, life.now.failures, life.now.restarts) == (State.READY, 0, 2)
+
+
+def test_one_that_does_not_answer_is_killed_and_started_again() -> None:
+    life, story = Life(), Playbook[Action]()
+    life.hears(Event.START)
+    story >> life.hears(Event.ALIVE_OVERDUE) << Action.KILL
+    story >> life.hears(Event.EXITED) << Action.REST_TIMER
+    story.ends()
+
+
+def test_one_that_does_not_end_is_killed() -> None:
+    life, story = ready(), Playbook[Action]()
+    story >> life.hears(Event.STOP) << Action.TERMINATE << Action.TERM_TIMER
+    story >> life.hears(Event.TERM_OVERDUE) << Action.KILL
+    story >> life.hears(Event.EXITED)
+    story.ends()
+    assert life.now.state is State.GONE
+
+
+def test_an_end_while_draining_is_no_reason_to_start_again() -> None:
+    life = ready()
+    life.hears(Event.DRAIN)
+    assert life.hears(Event.EXITED) == ()
+    assert life.now.state is State.GONE
+
+
+def test_stopped_while_it_rests_nothing_is_left_to_do() -> None:
+    life = ready()
+    life.hears(Event.EXITED)
+    assert life.hears(Event.STOP) == ()
+    assert life.now.state is State.GONE
+
+
+def test_starting_twice_is_a_mistake() -> None:
+    with pytest.raises(SupervisionError, match="start while ready"):
+        ready().hears(Event.START)
+
+
+@given(st.lists(st.sampled_from([each for each in Event if each is not Event.START])))
+def test_whatever_happens_stop_and_the_end_of_the_process_lead_to_gone(events: list[Event]) -> None:
+    life = Life()
+    life.hears(Event.START)
+    for event in events:
+        life.hears(event)
+    for event in (Event.STOP, Event.TERM_OVERDUE, Event.EXITED):
+        life.hears(event)
+    assert life.now.state is State.GONE
+
+
+@given(st.lists(st.sampled_from(list(Event))))
+def test_at_most_one_process_lives(events: list[Event]) -> None:
+    now, lives = Supervision(), 0
+    for event in events:
+        if event is Event.EXITED:
+            lives = 0
+        try:
+            now, actions = step(now, event)
+        except SupervisionError:
+            continue
+        lives += actions.count(Action.SPAWN)
+        if event is Event.EXITED and not lives:
+            continue
+        assert lives <= 1 or event is Event.EXITED
+
+
+def test_every_state_but_the_last_can_be_left() -> None:
+    assert {state for state, _ in TABLE} == set(State) - {State.GONE}

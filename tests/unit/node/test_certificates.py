@@ -1,0 +1,62 @@
+"""When a certificate is renewed, and which stored one is of use."""
+
+from pathlib import Path
+
+import pytest
+
+from proa.core.auth.spiffe import node_id
+from proa.node.certificates import next_renewal
+from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
+from tests.mesh.tiny_control_plane import TinyCa
+
+DAY = 86_400
+
+
+def credential(not_before: int, not_after: int) -> Credential:
+    return Credential(
+        key_pem="",
+        chain_pem="",
+        bundles={},
+        identity="spiffe://a/b",
+        not_before=not_before,
+        not_after=not_after,
+    )
+
+
+def test_a_day_is_renewed_at_half_life() -> None:
+    assert next_renewal(credential(0, DAY), 10, 0.0) == DAY / 2
+    assert DAY * 0.4 <= next_renewal(credential(0, DAY), 10, 1.0) < DAY / 2
+
+
+def test_a_life_shorter_than_its_backdating_makes_no_loop() -> None:
+    assert next_renewal(credential(940, 1004), 1000, 0.0) == 1002
+    assert next_renewal(credential(0, 1000), 1000, 0.0) == 1001
+
+
+def test_a_credential_comes_back_from_disk_for_its_owner_alone(tmp_path: Path) -> None:
+    stored = TinyCa().node_credential("here", ("127.0.0.1:1",))
+    path = tmp_path / "deep" / "credential.json"
+    save_credential(path, stored)
+    assert load_credential(path) == stored
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert stored.key_pem not in repr(stored)
+    path.chmod(0o640)
+    assert load_credential(path) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"key_pem":""}'])
+def test_a_damaged_file_is_no_credential(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "credential.json"
+    path.write_text(text)
+    path.chmod(0o600)
+    assert load_credential(path) is None
+    assert load_credential(tmp_path / "missing") is None
+
+
+def test_a_chain_for_another_key_or_identity_is_refused() -> None:
+    ca = TinyCa()
+    signed = ca.node_credential("here", ())
+    with pytest.raises(BadCredential, match="another key"):
+        NewKey(node_id("cluster.local", "here")).credential(signed.chain_pem, signed.bundles)
+    with pytest.raises(BadCredential, match="cannot be read"):
+        NewKey(node_id("cluster.local", "here")).credential("nonsense", {})

@@ -1,0 +1,90 @@
+"""Where a mesh keeps its things, and who may see them."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from proa.home import Home, HomeUnusable, checked_socket, find_home, write_private
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_two_homes_never_share_a_socket(tmp_path: Path) -> None:
+    one, other = Home(tmp_path / "one", tmp_path), Home(tmp_path / "other", tmp_path)
+    assert one.node_socket != other.node_socket
+    assert one == Home(str(tmp_path / "x" / ".." / "one"))
+
+
+def test_preparing_makes_private_directories(tmp_path: Path) -> None:
+    home = Home(tmp_path / "deep" / "home")
+    home.prepare()
+    home.prepare()
+    for directory in (home.path, home.logs, home.node_dir, home.run_dir):
+        assert mode(directory) == 0o700
+
+
+def test_processes_with_other_environments_meet(tmp_path: Path) -> None:
+    short = Path("/tmp") / f"proa-test-{os.getpid()}"
+    short.mkdir()
+    try:
+        first = Home(tmp_path / "home", short)
+        first.prepare()
+        assert first.run_dir.parent == short
+        assert Home(tmp_path / "home").run_dir == first.run_dir
+        first.run_dir.rmdir()
+        assert Home(tmp_path / "home").run_dir.parent == Path("/tmp")
+    finally:
+        short.rmdir()
+
+
+def test_a_long_runtime_directory_is_not_taken(tmp_path: Path) -> None:
+    deep = tmp_path / ("x" * 60)
+    deep.mkdir()
+    assert Home(tmp_path, deep).run_dir.parent == Path("/tmp")
+
+
+def test_a_run_directory_that_others_may_enter_is_narrowed(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.run_dir.mkdir(mode=0o755)
+    home.prepare()
+    assert mode(home.run_dir) == 0o700
+
+
+def test_a_run_directory_laid_by_somebody_else_is_refused(tmp_path: Path) -> None:
+    home, elsewhere = Home(tmp_path / "home"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    home.run_dir.symlink_to(elsewhere)
+    try:
+        with pytest.raises(HomeUnusable):
+            home.prepare()
+    finally:
+        home.run_dir.unlink()
+
+
+def test_socket_paths_are_short_and_differ(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    long = "default/" + "a" * 60
+    assert home.workload_socket(long + "1", "xds") != home.workload_socket(long + "2", "xds")
+    assert len(os.fsencode(home.workload_socket(long, "admin"))) < 100
+    with pytest.raises(HomeUnusable):
+        checked_socket(Path("/" + "x" * 100))
+
+
+def test_which_home_a_user_means(tmp_path: Path) -> None:
+    environ = {"PROA_HOME": str(tmp_path / "env")}
+    assert find_home(tmp_path / "told", environ).path == tmp_path / "told"
+    assert find_home(None, environ).path == tmp_path / "env"
+    assert find_home(None, {}).path == Path("~/.proa").expanduser()
+
+
+def test_private_files_are_written_in_one_step(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    write_private(path, "one")
+    write_private(path, "two")
+    assert path.read_text() == "two"
+    assert mode(path) == 0o600
+    assert list(tmp_path.iterdir()) == [path]
