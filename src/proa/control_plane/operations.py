@@ -22,7 +22,7 @@ from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
-from proa.core.config import Config, Problem, examine, parse, to_manifest
+from proa.core.config import Config, Document, Problem, examine, parse, to_manifest
 from proa.core.config.tree import Json
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
@@ -334,10 +334,8 @@ def _read(files: tuple[SourceFile, ...], namespace: str) -> tuple[list[Put], tup
                 continue
             known = puts.get(config.ref)
             if known is not None:
-                message = f"{config.ref} is already written at {known.file}:{known.line}; keep one of them"
-                problems.append(
-                    Problem(document.file, document.line, "metadata.name", "duplicate-object", message)
-                )
+                problems.append(_written_twice(config.ref, document, known))
+                del puts[config.ref]
             puts[config.ref] = Put(
                 ref=config.ref,
                 api_version=config.api_version,
@@ -346,6 +344,17 @@ def _read(files: tuple[SourceFile, ...], namespace: str) -> tuple[list[Put], tup
                 line=document.line,
             )
     return list(puts.values()), tuple(sorted(problems))
+
+
+def _written_twice(ref: ObjectRef, document: Document, known: Put) -> Problem:
+    """Twice in one file is a slip. In two files it is an override, as when they are applied one after the other:
+    the later one counts, and that is said."""
+    where = f"{known.file}:{known.line}"
+    if document.file == known.file:
+        message = f"{ref} is already written at {where}; keep one of them"
+        return Problem(document.file, document.line, "metadata.name", "duplicate-object", message)
+    message = f"this {ref} takes the place of the one at {where}"
+    return Problem(document.file, document.line, "metadata.name", "duplicate-object", message, "warning")
 
 
 def _manifest_text(config: Config) -> str:
