@@ -3,6 +3,7 @@
 Reads what the owners of state hold and changes configuration through the store alone.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 
@@ -66,6 +67,9 @@ from proa.servers.admin.operations import (
     TypeStatus,
     WaitStatus,
 )
+
+PACE_S = 0.02
+"""Least time between two looks at all proxies: a thousand ACKs of one push are a few looks, not a thousand."""
 
 ISSUANCES_READ = 10_000
 """How far back the audit is read for current certificates."""
@@ -179,6 +183,7 @@ class Operations:
             if status.done:
                 return
             await self._streams.changed()
+            await asyncio.sleep(PACE_S)
 
     def _progress(self, version: int, generation: int) -> WaitStatus:
         proxies = tuple(

@@ -116,6 +116,17 @@ class ProxyStream:
             )
 
 
+class _Push:
+    """A generation on its way: when it was pushed, and who has not taken it yet."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.waiting: set[ProxyStream] = set()
+
+
+_NOTHING: Final[set[Name]] = set()
+
+
 class Proxies:
     """Owner of the streams, by workload. A second stream of a workload takes the place of the first."""
 
@@ -127,7 +138,7 @@ class Proxies:
         self._changed = asyncio.Event()
         self.nacks = 0
         self.resources_offered = 0
-        self._pushed_at: dict[int, float] = {}
+        self._pushes: dict[int, _Push] = {}
         self.convergence: Callable[[float], None] = lambda seconds: None
         world.subscribe(self._on_round)
 
@@ -146,13 +157,14 @@ class Proxies:
         if self._streams.get(stream.workload) is stream:
             del self._streams[stream.workload]
             self._world.release(stream.workload, self._streams)
+        self._settle(stream, is_gone=True)
         self._notify()
 
     def received(self, stream: ProxyStream, body: bytes) -> None:
         before = len(stream.server.rejected())
         stream.receive(body)
         self.nacks += max(0, len(stream.server.rejected()) - before)
-        self._settle()
+        self._settle(stream)
         self._notify()
 
     def check_overdue(self) -> None:
@@ -177,10 +189,14 @@ class Proxies:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    def _settle(self) -> None:
-        """Tell how long generations took to be taken by every proxy."""
-        for generation in [each for each in self._pushed_at if self.have_taken(each)]:
-            self.convergence(self._clock() - self._pushed_at.pop(generation))
+    def _settle(self, stream: ProxyStream, *, is_gone: bool = False) -> None:
+        """Strike a stream off the generations it has taken, and tell how long those took that all have taken."""
+        for generation, push in list(self._pushes.items()):
+            if stream in push.waiting and (is_gone or stream.has_taken(generation)):
+                push.waiting.discard(stream)
+                if not push.waiting:
+                    del self._pushes[generation]
+                    self.convergence(self._clock() - push.at)
 
     def _on_round(
         self,
@@ -189,12 +205,16 @@ class Proxies:
         scopes: dict[Scope, set[Name]],
         workloads: dict[WorkloadId, set[Name]],
     ) -> None:
-        if scopes or workloads:
-            self._pushed_at[generation] = self._clock()
+        push = _Push(at=self._clock())
         for workload, stream in self._streams.items():
-            own = workloads.get(workload, set())
-            changed = own | scopes.get(Scope(workload.namespace), set())
+            changed = scopes.get(Scope(workload.namespace), _NOTHING)
+            own = workloads.get(workload)
+            if own:
+                changed = changed | own
             if changed:
                 stream.offer(changed, generation)
-        self._settle()
+                if not stream.has_taken(generation):
+                    push.waiting.add(stream)
+        if push.waiting:
+            self._pushes[generation] = push
         self._notify()

@@ -25,7 +25,7 @@ from proa.control_plane.authority import Authority, Refused
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.metrics import build_registry
 from proa.control_plane.nodes import Nodes
-from proa.control_plane.operations import Operations
+from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
 from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.registrations import Registrations
@@ -167,7 +167,9 @@ async def _tick(registrations: Registrations, proxies: Proxies) -> None:
 async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None:
     while True:
         await proxies.changed()
-        registrations.advance_modes()
+        if registrations.is_moving:
+            registrations.advance_modes()
+            await asyncio.sleep(PACE_S)
 
 
 async def _new_identity(authority: Authority) -> _Identity:
