@@ -39,7 +39,8 @@ from proa.core.sidecar.local import (
     Workloads as WorkloadsAnswer,
 )
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
-from proa.node.workload import Surroundings, Workload
+from proa.node.surroundings import Surroundings
+from proa.node.workload import Workload
 from proa.node.workloads import Workloads
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet

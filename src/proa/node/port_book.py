@@ -4,6 +4,7 @@ Ports are chosen from the mesh's sidecar range, starting at a place that follows
 workload that comes back gets the ports it had, and two agents on one host rarely try the same.
 """
 
+import socket
 from collections.abc import Iterator
 
 from proa.core.model.digest import digest_bytes
@@ -57,3 +58,10 @@ class PortBook:
         start = int(digest_bytes(purpose.encode())[:8], 16) % size
         for offset in range(size):
             yield first + (start + offset) % size
+
+
+def is_listened_on(port: int) -> bool:
+    """Whether somebody answers on loopback."""
+    with socket.socket() as probe:
+        probe.settimeout(0.2)
+        return probe.connect_ex((LOOPBACK, port)) == 0

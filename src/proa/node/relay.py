@@ -22,6 +22,7 @@ from proa.runtime.outlet import Outlet
 ADS: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 WORKLOAD_KEY: Final = "proa-workload"
 OVERDUE_S: Final = 5.0
+TURN_S: Final = 1.0
 log = logging.getLogger("proa.node.relay")
 
 
@@ -36,6 +37,7 @@ class Relay:
         self._session = session
         self._above: Outlet | None = None
         self._below: Outlet | None = None
+        self._has_spoken = False
         self.down: Cell[bool] = Cell(False)
 
     # -- the Envoy's side --
@@ -50,6 +52,7 @@ class Relay:
 
     def received(self, outlet: Outlet, request: bytes) -> None:
         if outlet is self._below:
+            self._has_spoken = True
             self._perform(self._table.down_received(request))
 
     def lost(self, outlet: Outlet) -> None:
@@ -99,11 +102,15 @@ class Relay:
                 self._perform(self._table.up_lost())
 
     async def run_clock(self) -> None:
-        """Tells the table what the Envoy owes for too long, so that the rest need not wait for it."""
+        """Tells the table what the Envoy owes for too long, so that the rest need not wait for it, and when it has
+        said nothing for a whole turn."""
         since: dict[ResourceType, float] = {}
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(TURN_S)
+            if not self._has_spoken:
+                self._perform(self._table.down_quiet())
+            self._has_spoken = False
             awaited = self._table.awaited()
             since = {kind: since.get(kind, loop.time()) for kind in awaited}
             for kind, began in since.items():

@@ -23,8 +23,8 @@ from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable
 from proa.node.port_book import PortBook
 from proa.node.session import Session
+from proa.node.surroundings import Surroundings
 from proa.node.uplink import Uplink
-from proa.node.workload import Surroundings
 from proa.node.workloads import Workloads
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell

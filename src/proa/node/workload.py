@@ -14,8 +14,6 @@ from typing import Final
 import msgspec
 
 from proa.core.auth.spiffe import workload_id
-from proa.core.sidecar import secrets
-from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.health import worst
 from proa.core.sidecar.local import (
     AppPort,
@@ -33,25 +31,19 @@ from proa.core.sidecar.local import (
     WorkloadSpec,
     WorkloadSummary,
 )
-from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort, Health, Registration
 from proa.core.sidecar.supervision import Event, State
-from proa.home import Home
 from proa.node.certificates import Keeper
-from proa.node.credentials import Credential
-from proa.node.envoy import Envoy, Patience
+from proa.node.envoy import Envoy
 from proa.node.gateway_ports import GatewayPorts
 from proa.node.health import AppWatch
-from proa.node.options import NodeOptions
 from proa.node.places import Place, find_place
-from proa.node.port_book import PortBook
-from proa.node.relay import Relay
-from proa.node.session import Session
-from proa.node.uplink import SignRefused, Uplink
-from proa.runtime.cell import Cell
+from proa.node.port_book import is_listened_on
+from proa.node.sidecar import Sidecar
+from proa.node.surroundings import Surroundings
+from proa.node.uplink import SignRefused
 from proa.runtime.held_ports import PortTaken
 from proa.runtime.supervise import Supervisor
-from proa.servers.xds_local import serve_xds
 
 log = logging.getLogger("proa.node.workload")
 
@@ -68,19 +60,6 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Order = Started | Stop | Exited | Leave
-
-
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What all workloads of the agent share. `node_credential` holds the trust domain and its roots."""
-
-    home: Home
-    options: NodeOptions
-    binary: str
-    node: str
-    node_credential: Cell[Credential]
-    uplink: Uplink
-    session: Session
-    book: PortBook
 
 
 class Workload:
@@ -128,6 +107,9 @@ class Workload:
             except PortTaken as error:
                 self._tell(Refused(reason=str(error)))
                 return
+            for port in (each for each in self._place.ports if is_listened_on(each.app_port)):
+                text = f"another program listens on 127.0.0.1:{port.app_port}: the app cannot, and calls would reach it"
+                self._tell(Warned(code="app_port_taken", text=text))
             self._app_health = dict.fromkeys(self._place.ports, "STARTING")
             try:
                 async with Supervisor() as tasks:
@@ -167,65 +149,28 @@ class Workload:
             self.obey(Leave(reason=f"no certificate: {refused}"))
             return
         self._say("sidecar", "starting the sidecar")
-        envoy = self._build_envoy(place)
-        await self._start_sidecar(place, envoy, self._keeper, tasks)
-        await envoy.until(State.READY)
+        sidecar = Sidecar(place, around, self._keeper)
+        await self._start_sidecar(sidecar, tasks)
+        await sidecar.envoy.until(State.READY)
         hint.cancel()
-        self.placed = place.placed(around.home, str(envoy.admin_socket))
+        self.placed = place.placed(around.home, str(sidecar.envoy.admin_socket))
         self._tell(self.placed)
 
-    async def _start_sidecar(self, place: Place, envoy: Envoy, keeper: Keeper, tasks: Supervisor) -> None:
-        name = str(place.id)
-        process = self._process(place)
-        table = RelayTable(node=build_node(process).SerializeToString(deterministic=True))
-        relay = Relay(place.id, table, self._around.uplink, self._around.session)
-        bound = asyncio.Event()
-        self._envoy = envoy
-        tasks.keep(f"xds {name}", _serve(Path(process.xds_socket), relay, bound))
-        await bound.wait()
-        tasks.keep(f"secrets {name}", _follow_secrets(keeper, relay))
-        tasks.keep(f"certificate {name}", keeper.keep())
-        tasks.keep(f"relay {name}", relay.run_up())
-        tasks.keep(f"relay clock {name}", relay.run_clock())
-        tasks.run(f"sidecar {name}", envoy.run())
-        tasks.keep(f"proxy state {name}", self._follow_proxy(envoy))
+    async def _start_sidecar(self, sidecar: Sidecar, tasks: Supervisor) -> None:
+        name = str(self.spec.id)
+        self._envoy = sidecar.envoy
+        await sidecar.prepare(tasks)
+        tasks.keep(f"proxy state {name}", self._follow_proxy(sidecar.envoy))
         tasks.keep(f"refusals {name}", self._follow_refusals())
         if self.spec.kind == "gateway":
             self._gateway = GatewayPorts(
                 self.spec, self._around.options.address, self._around.book, self._ports
             )
-            tasks.keep(
-                f"gateway ports {name}",
-                self._gateway.run(self._around.session, envoy, publish=self._publish, tell=self._tell),
+            following = self._gateway.run(
+                self._around.session, sidecar.envoy, publish=self._publish, tell=self._tell
             )
-        envoy.ask(Event.START)
-
-    def _process(self, place: Place) -> SidecarProcess:
-        home, options, name = self._around.home, self._around.options, str(place.id)
-        return SidecarProcess(
-            id=place.id,
-            kind=self.spec.kind,
-            account=self.spec.chosen_account,
-            labels=self.spec.labels,
-            locality=place.locality,
-            xds_socket=str(home.workload_socket(name, "xds")),
-            admin_socket=str(home.workload_socket(name, "admin")),
-            binary=self._around.binary,
-            bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
-            concurrency=options.envoy_concurrency,
-            drain_s=max(1, self.spec.drain_ms // 1000),
-        )
-
-    def _build_envoy(self, place: Place) -> Envoy:
-        home, name = self._around.home, str(place.id)
-        return Envoy(
-            self._process(place),
-            log_file=home.workload_log(name, "envoy"),
-            access_log=home.workload_log(name, "access"),
-            ports=lambda: place.listening,
-            patience=Patience(drain=self.spec.drain_ms / 1000),
-            dies_with_us=self._around.options.envoys_die_with_agent,
-        )
+            tasks.keep(f"gateway ports {name}", following)
+        sidecar.envoy.ask(Event.START)
 
     async def _hint(self) -> None:
         await asyncio.sleep(PATIENCE_S)
@@ -360,16 +305,3 @@ class Workload:
     def admin_socket(self) -> Path | None:
         """Where the Envoy's admin interface answers, None while there is none."""
         return self._envoy.admin_socket if self._envoy and self._envoy.pid is not None else None
-
-
-async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:
-    async with serve_xds(socket, relay):
-        bound.set()
-        await asyncio.Event().wait()
-
-
-async def _follow_secrets(keeper: Keeper, relay: Relay) -> None:
-    async for credential in keeper.credential.follow():
-        if credential is not None:
-            relay.set_secret(secrets.build_identity(credential.key_pem, credential.chain_pem))
-            relay.set_secret(secrets.build_roots(credential.bundles))

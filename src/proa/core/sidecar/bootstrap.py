@@ -135,6 +135,8 @@ def command_line(process: SidecarProcess) -> tuple[str, ...]:
         str(process.concurrency),
         "--drain-time-s",
         str(process.drain_s),
+        "--file-flush-interval-msec",
+        "500",
         "--drain-strategy",
         "immediate",
         "--log-level",

@@ -1,0 +1,79 @@
+"""One workload's sidecar: its Envoy, the socket it is configured through, and the secrets it is given there.
+
+The workload makes it when it has a certificate, and lives with what the Envoy does.
+"""
+
+import asyncio
+from pathlib import Path
+
+from proa.core.sidecar import secrets
+from proa.core.sidecar.bootstrap import SidecarProcess, build_node
+from proa.core.sidecar.relay import RelayTable
+from proa.node.certificates import Keeper
+from proa.node.envoy import Envoy, Patience
+from proa.node.places import Place
+from proa.node.relay import Relay
+from proa.node.surroundings import Surroundings
+from proa.runtime.supervise import Supervisor
+from proa.servers.xds_local import serve_xds
+
+
+class Sidecar:
+    """`envoy` is not started before its owner asks it; `keeper` holds a certificate already."""
+
+    def __init__(self, place: Place, around: Surroundings, keeper: Keeper) -> None:
+        home, name = around.home, str(place.id)
+        self._process = describe_process(place, around)
+        table = RelayTable(node=build_node(self._process).SerializeToString(deterministic=True))
+        self._relay = Relay(place.id, table, around.uplink, around.session)
+        self._keeper = keeper
+        self.envoy = Envoy(
+            self._process,
+            log_file=home.workload_log(name, "envoy"),
+            access_log=home.workload_log(name, "access"),
+            ports=lambda: place.listening,
+            patience=Patience(drain=place.spec.drain_ms / 1000),
+            dies_with_us=around.options.envoys_die_with_agent,
+        )
+
+    async def prepare(self, tasks: Supervisor) -> None:
+        """Starts all that the Envoy needs, and the Envoy's own loop. Returns when its socket is there."""
+        name = str(self._process.id)
+        bound = asyncio.Event()
+        tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound))
+        await bound.wait()
+        tasks.keep(f"secrets {name}", _follow_secrets(self._keeper, self._relay))
+        tasks.keep(f"certificate {name}", self._keeper.keep())
+        tasks.keep(f"relay {name}", self._relay.run_up())
+        tasks.keep(f"relay clock {name}", self._relay.run_clock())
+        tasks.run(f"sidecar {name}", self.envoy.run())
+
+
+def describe_process(place: Place, around: Surroundings) -> SidecarProcess:
+    home, name = around.home, str(place.id)
+    return SidecarProcess(
+        id=place.id,
+        kind=place.spec.kind,
+        account=place.spec.chosen_account,
+        labels=place.spec.labels,
+        locality=place.locality,
+        xds_socket=str(home.workload_socket(name, "xds")),
+        admin_socket=str(home.workload_socket(name, "admin")),
+        binary=around.binary,
+        bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
+        concurrency=around.options.envoy_concurrency,
+        drain_s=max(1, place.spec.drain_ms // 1000),
+    )
+
+
+async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:
+    async with serve_xds(socket, relay):
+        bound.set()
+        await asyncio.Event().wait()
+
+
+async def _follow_secrets(keeper: Keeper, relay: Relay) -> None:
+    async for credential in keeper.credential.follow():
+        if credential is not None:
+            relay.set_secret(secrets.build_identity(credential.key_pem, credential.chain_pem))
+            relay.set_secret(secrets.build_roots(credential.bundles))

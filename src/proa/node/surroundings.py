@@ -1,0 +1,24 @@
+"""What all workloads of one agent share. Made by `node.run`, read by everybody else."""
+
+import msgspec
+
+from proa.home import Home
+from proa.node.credentials import Credential
+from proa.node.options import NodeOptions
+from proa.node.port_book import PortBook
+from proa.node.session import Session
+from proa.node.uplink import Uplink
+from proa.runtime.cell import Cell
+
+
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
+    """`node_credential` holds the trust domain and its roots; `binary` is the Envoy's path."""
+
+    home: Home
+    options: NodeOptions
+    binary: str
+    node: str
+    node_credential: Cell[Credential]
+    uplink: Uplink
+    session: Session
+    book: PortBook
