@@ -181,9 +181,10 @@ def logs(surroundings: Surroundings, workload: str, follow: bool, kind: str, tai
     from proa.cli.log_files import follow_file, last_lines
 
     path = surroundings.home.workload_log(str(_logged(surroundings, workload, kind)), kind)
-    click.echo(last_lines(path, tail), nl=False)
+    end, place = last_lines(path, tail)
+    click.echo(end, nl=False)
     if follow:
-        for text in follow_file(path):
+        for text in follow_file(path, place):
             click.echo(text, nl=False)
 
 
