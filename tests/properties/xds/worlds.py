@@ -140,10 +140,16 @@ class Mesh:
             self._relayed(take(body))
         return True
 
+    def _fall_quiet(self) -> bool:
+        """No wire carries anything: the relay's clock says so. Whether there is something to deliver now."""
+        if self.relay is not None:
+            self._relayed(self.relay.down_quiet())
+        return bool(self.server_in)
+
     def settle(self, choices: Iterable[int] = ()) -> None:
         for choice in choices:
             self.step(choice)
         for _ in range(5000):
-            if not self.step(0):
+            if not self.step(0) and not self._fall_quiet():
                 return
         raise AssertionError("the exchange never ends")

@@ -1,22 +1,25 @@
 """The agent's table for one workload: what comes from above goes below unchanged, what the Envoy says goes up.
 
 Decides when a response of the control plane is answered: when the Envoy below has judged every resource in it.
-A resource is not waited for when the Envoy is away, does not want it or holds that very version, when a newer one
-has replaced it, and when it is a removal: a removal cannot be refused, and below it waits for others in
-make-before-break order, which may in turn wait for the control plane. Called by the agent's edge; performs no
-I/O. Bodies are opaque: a type or field that the agent does not know passes.
+A resource is not waited for when the Envoy does not want it or holds that very version, when a newer one has
+replaced it, and when it is a removal: a removal cannot be refused, and below it waits for others in
+make-before-break order, which may in turn wait for the control plane. While the Envoy is away everything waits: an
+ACK says that somebody serves it. What an Envoy wants is known only when it has said so (see `down_quiet`).
+Called by the agent's edge; performs no I/O. Bodies are opaque: a type or field that the agent does not know passes.
 """
 
 from collections.abc import Iterable
 
 import msgspec
 
-from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.resource import ORDER, Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Actions, Close, Rejected, Send, Subscribed
 from proa.core.pilot.xds.delta_client import DeltaClient, Received, Requests
 from proa.core.pilot.xds.delta_server import DeltaServer
 from proa.core.pilot.xds.order import WILDCARD_TYPES
 from proa.core.sidecar.relay_shelf import LOCAL_TYPES, Refusal, Shelf
+
+BY_NAME_TYPES = tuple(kind for kind in ORDER if kind not in WILDCARD_TYPES and kind not in LOCAL_TYPES)
 
 
 class Up(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +76,7 @@ class RelayTable:
         self._shelf = Shelf(stored)
         self._client = DeltaClient()
         self._server: DeltaServer | None = None
+        self._is_introduced = False
         self._owed: list[_Owed] = []
         # Asked for before the Envoy comes, so that it starts without a round trip.
         for kind in (ResourceType.CLUSTER, ResourceType.LISTENER):
@@ -127,6 +131,7 @@ class RelayTable:
     def down_connected(self) -> RelayActions:
         """The Envoy opened a stream; an earlier one is forgotten."""
         self._server = DeltaServer(self._shelf, max_bytes=self._max_bytes)
+        self._is_introduced = False
         return ()
 
     def down_received(self, request: bytes) -> RelayActions:
@@ -150,17 +155,33 @@ class RelayTable:
                     actions.append(action)
                     is_owed = self._judged(action.type, action.name, action.version, action.error)
                     if not is_owed and action.type not in LOCAL_TYPES:
-                        # It was ACKed while the Envoy was away: have it sent again, to refuse it truthfully.
+                        # An earlier Envoy took it, or it was excused: have it sent again, to refuse it truthfully.
                         actions.extend(_up(self._client.resubscribe(action.type, action.name)))
         actions.extend(self._answer())
         return tuple(actions)
 
     def down_lost(self) -> RelayActions:
-        """Nobody below wants anything now: what was waited for is answered."""
+        """What is waited for waits for the Envoy's return."""
         self._server = None
+        self._is_introduced = False
+        return ()
+
+    def down_quiet(self) -> RelayActions:
+        """The Envoy has said nothing for a while (the edge's clock). When it then owes no answer and has asked for
+        clusters and listeners, it has said all it wants: other resources, asked for on behalf of an earlier Envoy,
+        are not waited for any more. Sooner one cannot know: it asks for routes only after it has ACKed listeners."""
+        server = self._server
+        if server is None or self._is_introduced or not server.is_settled:
+            return ()
+        if not all(server.has_wildcard(kind) for kind in WILDCARD_TYPES):
+            return ()
+        self._is_introduced = True
+        actions: list[RelayAction] = []
+        for kind in BY_NAME_TYPES:
+            actions.extend(self._drop_unwanted(kind, self._client.names(kind)))
         for owed in self._owed:
-            owed.waiting.clear()
-        return self._answer()
+            self._excuse(owed)
+        return (*actions, *self._answer())
 
     def down_overdue(self, kind: ResourceType) -> RelayActions:
         """See `DeltaServer.overdue`."""
@@ -196,12 +217,15 @@ class RelayTable:
             return ()
         return _down(self._server.offer(changed) if all_of is None else self._server.offer_all(all_of))
 
-    def _excuse(self, owed: _Owed) -> None:
-        """Strike what the Envoy need not judge."""
+    def _excuse(self, owed: _Owed, *, is_blocking: bool = False) -> None:
+        """Strike what the Envoy need not judge. `is_blocking`: the Envoy waits for another answer of this type."""
         server = self._server
+        if server is None:
+            return
+        may_be_unwanted = owed.kind in BY_NAME_TYPES and (self._is_introduced or is_blocking)
         for name, version in list(owed.waiting.items()):
-            is_held = server is not None and server.acked(owed.kind).get(name) == version
-            if server is None or is_held or not server.wants(owed.kind, name):
+            is_held = server.acked(owed.kind).get(name) == version
+            if is_held or (may_be_unwanted and not server.wants(owed.kind, name)):
                 del owed.waiting[name]
 
     def _judged(self, kind: ResourceType, name: str, version: str, error: str | None) -> bool:
@@ -224,6 +248,11 @@ class RelayTable:
         if event.type in LOCAL_TYPES:
             return ()
         requests = self._client.subscribe(event.type, event.added)
+        if any(not self._shelf.knows(event.type, name) for name in event.added):
+            # The control plane sends no second response of a type before the first is answered.
+            for owed in self._owed:
+                if owed.kind is event.type:
+                    self._excuse(owed, is_blocking=True)
         return (*_up(requests), *self._drop_unwanted(event.type, event.removed))
 
     def _drop_unwanted(self, kind: ResourceType, names: Iterable[str]) -> RelayActions:

@@ -121,15 +121,14 @@ class Shelf:
         )
 
     def versions(self, unproven: frozenset[tuple[ResourceType, str]]) -> dict[ResourceType, dict[str, str]]:
-        """What to tell the control plane is held. No version is claimed of what the Envoy refuses or (`unproven`) has
-        still to judge, so that it is sent again and answered, or said to be gone."""
+        """What to tell the control plane is held. No version is claimed of what no Envoy has taken or (`unproven`) this
+        one has still to judge, so that it is sent again and answered, or said to be gone."""
         known: dict[ResourceType, dict[str, str]] = {}
         for kind, rows in self._rows.items():
             if kind in LOCAL_TYPES:
                 continue
             known[kind] = {}
             for name, resource in rows.newest.items():
-                refusal = rows.refused.get(name)
-                is_refused = refusal is not None and refusal.version == resource.digest
-                known[kind][name] = "" if is_refused or (kind, name) in unproven else resource.digest
+                is_proven = rows.proven.get(name) == resource and (kind, name) not in unproven
+                known[kind][name] = resource.digest if is_proven else ""
         return known

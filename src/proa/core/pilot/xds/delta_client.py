@@ -136,3 +136,7 @@ class DeltaClient:
 
     def wants(self, kind: ResourceType, name: str) -> bool:
         return self._types[kind].covers(name)
+
+    def names(self, kind: ResourceType) -> tuple[str, ...]:
+        """What is subscribed by name."""
+        return tuple(self._types[kind].names)

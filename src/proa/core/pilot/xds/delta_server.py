@@ -125,6 +125,10 @@ class DeltaServer:
     def wants(self, kind: ResourceType, name: str) -> bool:
         return self._states[kind].wants(name)
 
+    def has_wildcard(self, kind: ResourceType) -> bool:
+        """Whether the proxy asked for all there is of `kind`."""
+        return self._states[kind].wildcard
+
     def acked(self, kind: ResourceType) -> Mapping[str, str]:
         """name -> version that the proxy serves (read-only, live view)."""
         return MappingProxyType(self._states[kind].held)
