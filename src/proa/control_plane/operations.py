@@ -176,13 +176,14 @@ class Operations:
         generation = await self._configuration.generation_of(version)
         last: WaitStatus | None = None
         while True:
+            seen = self._streams.revision
             status = self._progress(version, generation)
             if status != last:
                 last = status
                 yield status
             if status.done:
                 return
-            await self._streams.changed()
+            await self._streams.changed(seen)
             await asyncio.sleep(PACE_S)
 
     def _progress(self, version: int, generation: int) -> WaitStatus:

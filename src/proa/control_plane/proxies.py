@@ -136,6 +136,7 @@ class Proxies:
         self._pieces = Pieces()
         self._streams: dict[WorkloadId, ProxyStream] = {}
         self._changed = asyncio.Event()
+        self.revision = 0
         self.nacks = 0
         self.resources_offered = 0
         self._pushes: dict[int, _Push] = {}
@@ -180,12 +181,15 @@ class Proxies:
     def have_taken(self, generation: int) -> bool:
         return all(stream.has_taken(generation) for stream in self._streams.values())
 
-    async def changed(self) -> None:
-        """Returns when any proxy's state may have changed since the call."""
-        event = self._changed
-        await event.wait()
+    async def changed(self, seen: int) -> int:
+        """Returns the revision as soon as it is another than `seen`: read `revision` first, look, then wait, and no
+        change in between is missed."""
+        while self.revision == seen:
+            await self._changed.wait()
+        return self.revision
 
     def _notify(self) -> None:
+        self.revision += 1
         self._changed.set()
         self._changed = asyncio.Event()
 

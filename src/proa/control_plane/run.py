@@ -166,10 +166,11 @@ async def _tick(registrations: Registrations, proxies: Proxies) -> None:
 
 async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None:
     while True:
-        await proxies.changed()
+        seen = proxies.revision
         if registrations.is_moving:
             registrations.advance_modes()
             await asyncio.sleep(PACE_S)
+        await proxies.changed(seen)
 
 
 async def _new_identity(authority: Authority) -> _Identity:
