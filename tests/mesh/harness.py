@@ -390,11 +390,11 @@ class Mesh:
         return asyncio.run(list_workloads(self.home))
 
     def summary(self, workload: str) -> WorkloadSummary:
-        """One line of `node`: pids, ports, certificate."""
+        """One line of `node`: pids, ports, certificate. Raises NoSuchWorkload, AgentUnreachable."""
         for each in self.node().workloads:
             if workload in (each.id.name, str(each.id)):
                 return each
-        raise AssertionError(f"no workload {workload} among {self.node().workloads}")
+        raise NoSuchWorkload(f"no workload {workload} among {self.node().workloads}")
 
     def environment(self, workload: str) -> Mapping[str, str]:
         """What `proa exec` adds to the environment. Raises NoSuchWorkload, AgentUnreachable."""
@@ -439,13 +439,16 @@ class Mesh:
     def _is_well(self, name: str) -> bool:
         program = self.workloads.get(name)
         assert program is None or program.code is None, f"{name} ended:\n{program.output if program else ''}"
-        with contextlib.suppress(AgentUnreachable, NoSuchWorkload, StopIteration):
-            mine = next(each for each in self.node().workloads if name in (each.id.name, str(each.id)))
-            connected = {proxy.id for proxy in self.admin.proxies().proxies if proxy.connected}
-            ports = [each for each in self.endpoints() if each.workload == str(mine.id)]
-            well = all(each.health == "HEALTHY" for each in ports)
-            return mine.id in connected and len(ports) >= len(mine.ports) and well
-        return False
+        try:
+            mine = self.summary(name)
+        except (AgentUnreachable, NoSuchWorkload):
+            return False
+        if mine.proxy != "ready" or (mine.kind == "sidecar" and mine.pid is None):
+            return False
+        connected = {proxy.id for proxy in self.admin.proxies().proxies if proxy.connected}
+        ports = [each for each in self.endpoints() if each.workload == str(mine.id)]
+        well = all(each.health == "HEALTHY" for each in ports)
+        return mine.id in connected and len(ports) >= len(mine.ports) and well
 
     def settle(self, version: int | None = None, timeout_s: float = WAIT_S) -> None:
         """No connected proxy works by anything older than what the control plane knows now."""
