@@ -103,6 +103,7 @@ class LazyGroup(click.Group):
     show_envvar=True,
     help="Where the mesh keeps its things; another home is another mesh.  [default: ~/.proa]",
 )
+@click.version_option(package_name="proa", prog_name="proa")
 @click.pass_context
 def cli(context: click.Context, home: Path | None) -> None:
     """Proa is a service mesh: it stands between your programs, encrypts and names both ends of every

@@ -1,6 +1,7 @@
 """`proa proxy`: how far each proxy is, what it is offered, what it really has, what it logs."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -184,8 +185,9 @@ def logs(surroundings: Surroundings, workload: str, follow: bool, kind: str, tai
     end, place = last_lines(path, tail)
     click.echo(end, nl=False)
     if follow:
-        for text in follow_file(path, place):
-            click.echo(text, nl=False)
+        with contextlib.suppress(KeyboardInterrupt):  # the asked-for end
+            for text in follow_file(path, place):
+                click.echo(text, nl=False)
 
 
 def _logged(surroundings: Surroundings, word: str, kind: str) -> "WorkloadId":

@@ -67,3 +67,11 @@ def serve(home: Home) -> Serve:
             thread.join()
 
     return serving
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Something to apply; with FixedOperations its content does not matter."""
+    path = tmp_path / "routes.yaml"
+    path.write_text("kind: VirtualService\nmetadata: {name: reviews}\n")
+    return path

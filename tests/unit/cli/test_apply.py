@@ -1,35 +1,15 @@
-"""apply, delete and diff: what they print, and with which exit code they end."""
-
-import json
 from pathlib import Path
-
-import pytest
 
 from proa.core.config import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
-from proa.ports.config_store import ObjectResult, StoredObject
-from proa.servers.admin.operations import (
-    ApplyRequest,
-    DeleteRequest,
-    ObjectDiff,
-    ProxyProgress,
-    Rejection,
-    SourceFile,
-    WaitStatus,
-)
+from proa.ports.config_store import ObjectResult
+from proa.servers.admin.operations import ApplyRequest, ProxyProgress, Rejection, SourceFile, WaitStatus
 from proa.testing.admin_operations import FixedOperations
 from tests.unit.cli.conftest import Proa, Serve
 
 REVIEWS = ObjectRef("VirtualService", "default", "reviews")
 RATINGS = ObjectRef("VirtualService", "default", "ratings")
 PAGE, SHOP = WorkloadId("default", "page"), WorkloadId("default", "shop")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "routes.yaml"
-    path.write_text("kind: VirtualService\nmetadata: {name: reviews}\n")
-    return path
 
 
 def progress(*states: tuple[WorkloadId, str], done: bool) -> WaitStatus:
@@ -126,71 +106,3 @@ def test_a_timeout_without_a_unit_is_a_usage_error(proa: Proa, file: Path) -> No
 
     assert result.exit_code == 2
     assert "write 30s, 5m or 1h30m" in result.stderr
-
-
-def stored(ref: ObjectRef) -> StoredObject:
-    return StoredObject(
-        ref=ref,
-        api_version="networking.istio.io/v1",
-        manifest="{}",
-        file="a.yaml",
-        line=1,
-        version=1,
-        author="me",
-        time=0.0,
-        created=0.0,
-    )
-
-
-def test_delete_by_name_asks_for_the_full_kind(proa: Proa, serve: Serve) -> None:
-    operations = FixedOperations(stored=(stored(REVIEWS),))
-    with serve(operations):
-        result = proa("delete", "vs", "reviews", "ratings")
-        ignored = proa("delete", "vs/ratings", "--ignore-not-found")
-
-    assert result.exit_code == 1
-    assert (
-        result.stdout == "VirtualService/default/reviews deleted\nVirtualService/default/ratings not found\n"
-    )
-    assert ignored.exit_code == 0
-    assert operations.asked[0].refs == (REVIEWS, RATINGS)  # type: ignore[attr-defined]
-
-
-def test_delete_by_file_needs_no_valid_object(proa: Proa, serve: Serve, tmp_path: Path) -> None:
-    (tmp_path / "old.yaml").write_text(
-        "kind: VirtualService\nmetadata: {name: reviews}\nspec: {gone: 1}\n"
-        "---\nkind: Gateway\nmetadata: {name: door, namespace: shop}\n"
-    )
-    operations = FixedOperations(stored=(stored(REVIEWS), stored(ObjectRef("Gateway", "shop", "door"))))
-    with serve(operations):
-        result = proa("delete", "-f", tmp_path / "old.yaml")
-
-    assert result.exit_code == 0
-    (request,) = operations.asked
-    assert isinstance(request, DeleteRequest)
-    assert request.refs == (REVIEWS, ObjectRef("Gateway", "shop", "door"))
-
-
-def test_delete_of_nothing_is_a_usage_error(proa: Proa) -> None:
-    assert proa("delete").exit_code == 2
-    assert proa("delete", "vs").exit_code == 2
-    assert proa("delete", "nonsense", "x").exit_code == 2
-
-
-def test_diff_shows_and_tells_by_exit_code(proa: Proa, serve: Serve, file: Path) -> None:
-    before, after = ({"kind": "VirtualService", "spec": {"hosts": [host]}} for host in "ab")
-    changed = ObjectDiff(ref=REVIEWS, before=json.dumps(before), after=json.dumps(after))
-    same = ObjectDiff(ref=RATINGS, before=json.dumps(before), after=json.dumps(before))
-    with serve(FixedOperations(differences=(changed, same))):
-        different = proa("diff", "-f", file)
-    with serve(FixedOperations(differences=(same,))):
-        equal = proa("diff", "-f", file)
-
-    assert different.exit_code == 1
-    assert different.stdout.splitlines()[:2] == [
-        "--- VirtualService/default/reviews",
-        "+++ VirtualService/default/reviews",
-    ]
-    assert {"-  - a", "+  - b"} <= set(different.stdout.splitlines())
-    assert "ratings" not in different.stdout
-    assert (equal.exit_code, equal.stdout) == (0, "")
