@@ -31,11 +31,14 @@ from proa.core.sidecar.local import (
     Stop,
     Warned,
     WorkloadSpec,
+    WorkloadSummary,
     parse_port,
 )
 from proa.home import Home
 from proa.node.client import (
+    AgentUnreachable,
     NoSuchWorkload,
+    NotPlaced,
     ask_admin,
     exec_in_workload,
     list_workloads,
@@ -49,6 +52,7 @@ from proa.node.options import NodeOptions, NodeUnusable
 from proa.node.run import CREDENTIAL, find_envoy, run_until
 from proa.runtime.polling import poll
 from proa.runtime.processes import start_child
+from proa.runtime.processes import wait_gone as wait_gone_process
 from tests.mesh.tiny_control_plane import TinyCa, TinyControlPlane, leaf_of
 from tests.mesh.tiny_resources import configure
 
@@ -457,3 +461,49 @@ def test_metrics_of_all_sidecars_stand_on_one_page(tmp_path: Path) -> None:
             assert page.count("# TYPE envoy_server_live gauge") == 1
 
     asyncio.run(scenario())
+
+
+AGENT = """
+import asyncio, sys
+from proa.home import Home
+from proa.node.options import NodeOptions
+from proa.node.run import run
+asyncio.run(run(NodeOptions(home=Home(sys.argv[1]), metrics="")))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_outlives_the_agent(tmp_path: Path, number: signal.Signals) -> None:
+    async def scenario() -> None:
+        home = Home(tmp_path / "home")
+        home.prepare()
+        plane = TinyControlPlane(TinyCa(), configure)
+        async with plane.serve() as port:
+            credential = plane.ca.node_credential("here", (f"127.0.0.1:{port}",))
+            save_credential(home.node_dir / CREDENTIAL, credential)
+            with start_child((sys.executable, "-c", AGENT, str(home.path))) as process:
+                await eventually(lambda: answers(home))
+                sleeper = (sys.executable, "-c", "import time; time.sleep(600)")
+                seen: list[WorkloadSummary] = []
+
+                async def end_the_agent() -> None:
+                    await eventually(lambda: runs(home))
+                    seen.extend((await list_workloads(home)).workloads)
+                    process.send(number)
+
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(end_the_agent())
+                    with pytest.raises((AgentUnreachable, NotPlaced)):
+                        await run_workload(home, CLIENT, sleeper, lambda event: None)
+                (summary,) = seen
+                async with asyncio.timeout(20):
+                    for pid in (summary.pid, summary.envoy_pid):
+                        assert pid is not None
+                        await wait_gone_process(pid)
+                assert await process.wait() == (-9 if number == signal.SIGKILL else 0)
+
+    asyncio.run(scenario())
+
+
+async def runs(home: Home) -> bool:
+    return any(each.pid is not None for each in (await list_workloads(home)).workloads)

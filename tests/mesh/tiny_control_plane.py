@@ -49,8 +49,8 @@ Configure = Callable[[Registration, tuple[Registration, ...]], Iterable[Resource
 class TinyCa:
     def __init__(self, leaf_ttl: int = 3600) -> None:
         self.leaf_ttl = leaf_ttl
-        self.root = make_root(TRUST_DOMAIN, _key(), _serial(), time.time())
-        self.signer = make_intermediate(TRUST_DOMAIN, self.root, _key(), _serial(), time.time())
+        self.root = make_root(TRUST_DOMAIN, new_key(), new_serial(), time.time())
+        self.signer = make_intermediate(TRUST_DOMAIN, self.root, new_key(), new_serial(), time.time())
 
     def sign(self, csr_pem: str, template: CertificateTemplate) -> str:
         checked = check_csr(csr_pem, template.uri)
@@ -64,13 +64,13 @@ class TinyCa:
     def node_credential(self, node: str, servers: tuple[str, ...]) -> Credential:
         """What joining would have given."""
         key = NewKey(node_id(TRUST_DOMAIN, node))
-        chain = self.sign(key.csr_pem, node_leaf(TRUST_DOMAIN, node, _serial(), self.validity))
+        chain = self.sign(key.csr_pem, node_leaf(TRUST_DOMAIN, node, new_serial(), self.validity))
         return key.credential(chain, {TRUST_DOMAIN: self.root.pem}, node=node, servers=servers)
 
     def server_credentials(self) -> grpc.ServerCredentials:
-        key = _key()
+        key = new_key()
         csr = build_csr(key, control_plane_id(TRUST_DOMAIN))
-        chain = self.sign(csr, control_plane_leaf(TRUST_DOMAIN, _serial(), self.validity))
+        chain = self.sign(csr, control_plane_leaf(TRUST_DOMAIN, new_serial(), self.validity))
         pair = [(private_pem(key).encode(), chain.encode())]
         return grpc.ssl_server_credentials(pair, self.root.pem.encode(), require_client_auth=True)
 
@@ -155,13 +155,13 @@ class TinyControlPlane:
     async def _sign(self, body: bytes, context: Any) -> bytes:
         request = decode(body, SignRequest)
         if request.workload is None:
-            template = node_leaf(TRUST_DOMAIN, "here", _serial(), self.ca.validity)
+            template = node_leaf(TRUST_DOMAIN, "here", new_serial(), self.ca.validity)
         else:
             claim = next((each for each in self.registrations if each.id == request.workload), None)
             if claim is None:
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, "not registered")
             assert claim is not None
-            template = workload_leaf(TRUST_DOMAIN, claim.id, claim.account, _serial(), self.ca.validity)
+            template = workload_leaf(TRUST_DOMAIN, claim.id, claim.account, new_serial(), self.ca.validity)
         chain = self.ca.sign(request.csr_pem, template)
         self.signed.append(str(request.workload or "node"))
         await self._tell()
@@ -241,9 +241,9 @@ def leaf_of(chain_pem: str) -> x509.Certificate:
     return x509.load_pem_x509_certificate(chain_pem.encode())
 
 
-def _key() -> ec.EllipticCurvePrivateKey:
+def new_key() -> ec.EllipticCurvePrivateKey:
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _serial() -> int:
+def new_serial() -> int:
     return serial_from(secrets.token_bytes(20))

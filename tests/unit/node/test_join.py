@@ -1,0 +1,154 @@
+"""First contact with a real TLS server: the right one is joined, a wrong one learns nothing."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiohttp import web
+from immutables import Map
+
+from proa.core.auth.ca import private_pem
+from proa.core.auth.csr import build_csr
+from proa.core.auth.roots import root_sha256
+from proa.core.auth.spiffe import control_plane_id, node_id
+from proa.core.auth.template import control_plane_leaf, node_leaf
+from proa.core.auth.tokens import JoinToken, encode_token
+from proa.core.sidecar.session import JoinReply, JoinRequest, decode, encode
+from proa.home import Home
+from proa.node.credentials import load_credential
+from proa.node.join import JoinRefused, JoinUnreachable, join
+from proa.node.options import NodeOptions, NodeUnusable
+from proa.node.run import CREDENTIAL, own_credential
+from tests.mesh.tiny_control_plane import TRUST_DOMAIN, TinyCa, new_key, new_serial
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class JoinServer:
+    """What it was told is in `heard`. `shown_root` may be another CA's."""
+
+    def __init__(self, ca: TinyCa, tmp_path: Path, *, shown_root: str = "", refuses: str = "") -> None:
+        self.ca = ca
+        self.heard: list[JoinRequest] = []
+        self._shown_root = shown_root or ca.root.pem
+        self._refuses = refuses
+        self._tls = _tls(ca, tmp_path)
+
+    @asynccontextmanager
+    async def serve(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.add_routes([web.get("/v1/root", self._root), web.post("/v1/join", self._join)])
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls).start()
+        try:
+            yield f"127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+    async def _root(self, request: web.Request) -> web.Response:
+        return web.Response(text=self._shown_root)
+
+    async def _join(self, request: web.Request) -> web.Response:
+        message = decode(await request.read(), JoinRequest)
+        self.heard.append(message)
+        if self._refuses:
+            return web.Response(status=403, text=self._refuses)
+        chain = self.ca.sign(message.csr_pem, node_leaf(TRUST_DOMAIN, "here", new_serial(), self.ca.validity))
+        bundles = Map({TRUST_DOMAIN: self.ca.root.pem})
+        reply = JoinReply(chain_pem=chain, bundles=bundles, node="here", servers=("127.0.0.1:1",))
+        return web.Response(body=encode(reply))
+
+
+def _tls(ca: TinyCa, tmp_path: Path) -> ssl.SSLContext:
+    key = new_key()
+    template = control_plane_leaf(TRUST_DOMAIN, new_serial(), ca.validity)
+    pair = tmp_path / "server.pem"
+    pair.write_text(private_pem(key) + ca.sign(build_csr(key, control_plane_id(TRUST_DOMAIN)), template))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair)
+    return context
+
+
+def token(ca: TinyCa, address: str) -> str:
+    secret = "5ec3e7" * 10
+    digest = root_sha256(ca.root.pem)
+    return encode_token(JoinToken(id="1", secret=secret, node="here", root_sha256=digest, join=address))
+
+
+def test_a_token_becomes_a_credential_that_persists(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ca, home = TinyCa(), Home(tmp_path / "home")
+        home.prepare()
+        server = JoinServer(ca, tmp_path)
+        async with server.serve() as address:
+            text = token(ca, address)
+            credential = await own_credential(NodeOptions(home=home, token=text))
+            assert credential.spiffe_id == node_id(TRUST_DOMAIN, "here")
+            assert credential.servers == ("127.0.0.1:1",)
+            assert [each.token for each in server.heard] == [text]
+            again = await own_credential(NodeOptions(home=home, token=text))
+        assert again == await own_credential(NodeOptions(home=home)) == credential
+        assert len(server.heard) == 1
+        assert load_credential(home.node_dir / CREDENTIAL) == credential
+
+    asyncio.run(scenario())
+
+
+def test_a_server_with_another_root_learns_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        right, wrong = TinyCa(), TinyCa()
+        for shown in ("", right.root.pem):
+            server = JoinServer(wrong, tmp_path, shown_root=shown)
+            async with server.serve() as address:
+                with pytest.raises((JoinRefused, JoinUnreachable)):
+                    await join(token(right, address))
+            assert server.heard == []
+
+    asyncio.run(scenario())
+
+
+def test_a_refusal_is_told_and_not_tried_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ca, home = TinyCa(), Home(tmp_path / "home")
+        home.prepare()
+        server = JoinServer(ca, tmp_path, refuses="join token 1 for node here has been used")
+        async with server.serve() as address:
+            with pytest.raises(NodeUnusable, match="has been used"):
+                await own_credential(NodeOptions(home=home, token=token(ca, address)))
+        assert len(server.heard) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_token_says_where_the_control_plane_is_now(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ca, home = TinyCa(), Home(tmp_path / "home")
+        home.prepare()
+        async with JoinServer(ca, tmp_path).serve() as address:
+            await own_credential(NodeOptions(home=home, token=token(ca, address)))
+        digest = root_sha256(ca.root.pem)
+        moved = JoinToken(
+            id="2", secret="x", node="here", root_sha256=digest, join="127.0.0.1:9", servers=("a:1",)
+        )
+        credential = await own_credential(NodeOptions(home=home, token=encode_token(moved)))
+        assert credential.servers == ("a:1",)
+        other = msgspec.structs.replace(moved, root_sha256="00" * 32)
+        options = NodeOptions(home=home, token=encode_token(other), join_patience_s=0.0)
+        with pytest.raises(NodeUnusable):
+            await own_credential(options)
+
+    asyncio.run(scenario())
+
+
+def test_without_token_or_credential_there_is_no_node(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    with pytest.raises(NodeUnusable, match="join token"):
+        asyncio.run(own_credential(NodeOptions(home=home)))
+    with pytest.raises(NodeUnusable, match="starts with"):
+        asyncio.run(own_credential(NodeOptions(home=home, token="nonsense")))
