@@ -114,6 +114,16 @@ class Home:
         _make_private(run_dir)
         _point(self.path / "run", run_dir)
 
+    def tidy(self) -> None:
+        """Takes the run directory away when nobody has a socket there any more; the last process to end calls it
+        with success."""
+        run_dir = self.run_dir
+        try:
+            run_dir.rmdir()
+        except OSError:
+            return
+        (self.path / "run").unlink(missing_ok=True)
+
 
 def find_home(chosen: str | Path | None, environ: Mapping[str, str]) -> Home:
     """The home a user means: the one chosen on the command line, else `$PROA_HOME`, else `~/.proa`."""

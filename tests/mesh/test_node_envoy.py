@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -501,6 +502,7 @@ def test_nothing_outlives_the_agent(tmp_path: Path, number: signal.Signals) -> N
                         assert pid is not None
                         await wait_gone_process(pid)
                 assert await process.wait() == (-9 if number == signal.SIGKILL else 0)
+        await asyncio.to_thread(shutil.rmtree, home.run_dir, ignore_errors=True)
 
     asyncio.run(scenario())
 

@@ -25,6 +25,21 @@ def test_preparing_makes_private_directories(tmp_path: Path) -> None:
     home.prepare()
     for directory in (home.path, home.logs, home.node_dir, home.run_dir):
         assert mode(directory) == 0o700
+    home.tidy()
+
+
+def test_a_run_directory_goes_with_its_last_socket(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.prepare()
+    run_dir = home.run_dir
+    home.node_socket.touch()
+    home.tidy()
+    assert run_dir.exists()
+    home.node_socket.unlink()
+    home.tidy()
+    home.tidy()
+    assert not run_dir.exists()
+    assert not (home.path / "run").is_symlink()
 
 
 def test_processes_with_other_environments_meet(tmp_path: Path) -> None:
@@ -52,6 +67,7 @@ def test_a_run_directory_that_others_may_enter_is_narrowed(tmp_path: Path) -> No
     home.run_dir.mkdir(mode=0o755)
     home.prepare()
     assert mode(home.run_dir) == 0o700
+    home.tidy()
 
 
 def test_a_run_directory_laid_by_somebody_else_is_refused(tmp_path: Path) -> None:

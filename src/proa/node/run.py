@@ -59,6 +59,8 @@ async def run_until(options: NodeOptions, stop: asyncio.Event) -> None:
             await _serve(options, str(binary), joined.value, stop)
     except (HomeUnusable, SocketInUse, MetricsUnavailable) as error:
         raise NodeUnusable(str(error)) from None
+    finally:
+        options.home.tidy()
 
 
 async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asyncio.Event) -> None:

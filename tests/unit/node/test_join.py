@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -80,10 +80,17 @@ def token(ca: TinyCa, address: str) -> str:
     return encode_token(JoinToken(id="1", secret=secret, node="here", root_sha256=digest, join=address))
 
 
-def test_a_token_becomes_a_credential_that_persists(tmp_path: Path) -> None:
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    home = Home(tmp_path / "home")
+    home.prepare()
+    yield home
+    home.tidy()
+
+
+def test_a_token_becomes_a_credential_that_persists(home: Home, tmp_path: Path) -> None:
     async def scenario() -> None:
-        ca, home = TinyCa(), Home(tmp_path / "home")
-        home.prepare()
+        ca = TinyCa()
         server = JoinServer(ca, tmp_path)
         async with server.serve() as address:
             text = token(ca, address)
@@ -112,10 +119,9 @@ def test_a_server_with_another_root_learns_nothing(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_refusal_is_told_and_not_tried_again(tmp_path: Path) -> None:
+def test_a_refusal_is_told_and_not_tried_again(home: Home, tmp_path: Path) -> None:
     async def scenario() -> None:
-        ca, home = TinyCa(), Home(tmp_path / "home")
-        home.prepare()
+        ca = TinyCa()
         server = JoinServer(ca, tmp_path, refuses="join token 1 for node here has been used")
         async with server.serve() as address:
             with pytest.raises(NodeUnusable, match="has been used"):
@@ -125,10 +131,9 @@ def test_a_refusal_is_told_and_not_tried_again(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_token_says_where_the_control_plane_is_now(tmp_path: Path) -> None:
+def test_a_token_says_where_the_control_plane_is_now(home: Home, tmp_path: Path) -> None:
     async def scenario() -> None:
-        ca, home = TinyCa(), Home(tmp_path / "home")
-        home.prepare()
+        ca = TinyCa()
         async with JoinServer(ca, tmp_path).serve() as address:
             await own_credential(NodeOptions(home=home, token=token(ca, address)))
         digest = root_sha256(ca.root.pem)
@@ -145,9 +150,7 @@ def test_a_token_says_where_the_control_plane_is_now(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_without_token_or_credential_there_is_no_node(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home")
-    home.prepare()
+def test_without_token_or_credential_there_is_no_node(home: Home) -> None:
     with pytest.raises(NodeUnusable, match="join token"):
         asyncio.run(own_credential(NodeOptions(home=home)))
     with pytest.raises(NodeUnusable, match="starts with"):
