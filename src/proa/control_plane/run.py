@@ -91,6 +91,7 @@ async def run(options: ServeOptions) -> None:
         join_socket = bind_tcp(options.listen, options.join_port)
         metrics_socket = bind_tcp(options.listen, options.metrics_port)
         admin_socket = bind_unix(home.admin_socket)
+        stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
         host = options.advertise or _reachable(options.listen)
         identity = await _new_identity(authority)
