@@ -56,6 +56,7 @@ class ProxyStream:
         self.sent_resources = 0
         self.ready = asyncio.Event()
         self._generation = generation
+        self._has_asked = False
         self._pending_since: dict[Name, int] = {}
         self._refused_at: dict[Name, int] = {}
         self._objects: dict[Name, tuple[ObjectRef, ...]] = {}
@@ -70,6 +71,7 @@ class ProxyStream:
         return bodies
 
     def receive(self, body: bytes) -> None:
+        self._has_asked = True
         self._perform(self.server.receive(body))
 
     def overdue(self) -> None:
@@ -96,8 +98,9 @@ class ProxyStream:
         self._pending_since = {name: self._pending_since.get(name, self._generation) for name in pending}
 
     def has_taken(self, generation: int) -> bool:
-        """Whether nothing of this generation or before is on its way any more."""
-        return all(since > generation for since in self._pending_since.values())
+        """Whether nothing of this generation or before is on its way any more. A stream on which nothing was asked yet
+        has taken nothing."""
+        return self._has_asked and all(since > generation for since in self._pending_since.values())
 
     @property
     def taken_through(self) -> int:
@@ -178,15 +181,16 @@ class Proxies:
     def stream_of(self, workload: WorkloadId) -> ProxyStream | None:
         return self._streams.get(workload)
 
-    def have_taken(self, generation: int) -> bool:
-        return all(stream.has_taken(generation) for stream in self._streams.values())
-
     async def changed(self, seen: int) -> int:
         """Returns the revision as soon as it is another than `seen`: read `revision` first, look, then wait, and no
         change in between is missed."""
         while self.revision == seen:
             await self._changed.wait()
         return self.revision
+
+    def look_again(self) -> None:
+        """Something else that those who wait for `changed` look at is different now."""
+        self._notify()
 
     def _notify(self) -> None:
         self.revision += 1

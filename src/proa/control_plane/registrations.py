@@ -23,6 +23,7 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
+from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.index import Affected
 from proa.core.pilot.scope.views import Scope
 from proa.core.sidecar.session import (
@@ -169,30 +170,61 @@ class Registrations:
     def set_policies(self, policies: Iterable[Config]) -> None:
         """PeerAuthentications differ: aim every port at its mode again."""
         self._policies = tuple(policies)
-        self._publish({workload for workload in self._accepted if self._aim(workload)})
+        aimed = {key for workload in self._accepted for key in self._aim(workload)}
+        self._publish({workload for workload, _ in aimed}, aimed)
+        self.advance_modes()
 
     @property
     def is_moving(self) -> bool:
-        """Whether a change of a TLS mode is still on its way through its steps."""
-        return bool(self._moving)
+        """Whether a change of a TLS mode is still on its way: the ports' last step is not in force. A port whose
+        proxy refuses a step stays where it is; that is a refusal to be shown, and nothing to wait for."""
+        return any(
+            not (self._port_tls[key].is_settled and self._has_arrived(key[0], moved_at))
+            and not self._is_refused(key[0], moved_at)
+            for key, moved_at in self._moving.items()
+        )
 
     def advance_modes(self) -> None:
-        """Take the next step of every mode change whose last step has arrived everywhere it must."""
-        stepped: set[WorkloadId] = set()
+        """Take every next step of the mode changes whose last step has arrived everywhere it must."""
+        was_moving = bool(self._moving)
+        while self._step():
+            pass
+        if was_moving and not self._moving:
+            # The last step may be one of knowledge only, which no proxy hears of.
+            self._proxies.look_again()
+
+    def _step(self) -> bool:
+        """One step of each port that can; whether there was any."""
+        stepped: set[PortKey] = set()
+        heard: dict[int, bool] = {}
         for key, moved_at in list(self._moving.items()):
-            if self._world.generation < moved_at:
-                continue
-            server = self._proxies.stream_of(key[0])
             port = self._port_tls[key]
-            following = advance(
-                port,
-                server_acked=server is None or server.has_taken(moved_at),
-                clients_acked=self._proxies.have_taken(moved_at),
-            )
+            has_server = self._has_arrived(key[0], moved_at) and not self._is_refused(key[0], moved_at)
+            if port.is_settled:
+                if has_server:
+                    del self._moving[key]
+                continue
+            if moved_at not in heard:
+                heard[moved_at] = all(self._has_arrived(each, moved_at) for each in self._accepted)
+            following = advance(port, server_acked=has_server, clients_acked=heard[moved_at])
             if following != port:
-                self._set_port(key, following)
-                stepped.add(key[0])
-        self._publish(stepped)
+                self._port_tls[key] = following
+                stepped.add(key)
+        self._publish({workload for workload, _ in stepped}, stepped)
+        return bool(stepped)
+
+    def _has_arrived(self, workload: WorkloadId, generation: int) -> bool:
+        """Whether a workload's proxy has judged a generation. One whose line is broken goes on as it was told last:
+        it counts as soon as it is back or its lease is over."""
+        stream = self._proxies.stream_of(workload)
+        return self._world.generation >= generation and stream is not None and stream.has_taken(generation)
+
+    def _is_refused(self, workload: WorkloadId, generation: int) -> bool:
+        stream = self._proxies.stream_of(workload)
+        return stream is not None and any(
+            refusal.type is ResourceType.LISTENER and refusal.generation >= generation
+            for refusal in stream.refusals()
+        )
 
     # -- inside --
 
@@ -224,6 +256,7 @@ class Registrations:
     def _review(self, workloads: set[WorkloadId]) -> None:
         """Judge these workloads anew, and publish what follows from it."""
         services: set[Service] = set()
+        aimed: set[PortKey] = set()
         for workload in workloads:
             before = self._accepted.pop(workload, None)
             after = self._judge(workload)
@@ -234,7 +267,7 @@ class Registrations:
                     members = self._members.setdefault((workload.namespace, name), set())
                     members.add(workload) if joins else members.discard(workload)
                     services.add((workload.namespace, name))
-            self._aim(workload)
+            aimed |= self._aim(workload)
         for service in services:
             claims = [self._accepted[member] for member in self._members[service]]
             accounts = accepted_accounts(self._grants, service[0], service[1], claims)
@@ -244,7 +277,8 @@ class Registrations:
             if not claims:
                 del self._members[service]
                 self._accounts.pop(service, None)
-        self._publish(workloads)
+        self._publish(workloads, aimed)
+        self.advance_modes()
 
     def _judge(self, workload: WorkloadId) -> Registration | None:
         for node in self._claimants.get(workload, ()):
@@ -253,32 +287,24 @@ class Registrations:
                 return registration
         return None
 
-    def _aim(self, workload: WorkloadId) -> bool:
-        """Set course for the modes that hold for a workload now; whether anything differs."""
+    def _aim(self, workload: WorkloadId) -> set[PortKey]:
+        """Set course for the modes that hold for a workload now; the ports whose mode was another one."""
         registration = self._accepted.get(workload)
         numbers = {port.service_port for port in registration.ports} if registration else set()
         for key in [key for key in self._port_tls if key[0] == workload and key[1] not in numbers]:
             del self._port_tls[key]
             self._moving.pop(key, None)
-        differs = False
+        aimed: set[PortKey] = set()
         for port in registration.ports if registration else ():
             key = (workload, port.service_port)
             target = self._mode(registration, port) if registration else "STRICT"
             known = self._port_tls.get(key)
             if known is None:
-                self._set_port(key, settled(target))
+                self._port_tls[key] = settled(target)
             elif known.target != target:
-                self._set_port(key, aim(known, target))
-                differs = True
-        return differs
-
-    def _set_port(self, key: PortKey, port: PortTls) -> None:
-        self._port_tls[key] = port
-        if port.is_settled:
-            self._moving.pop(key, None)
-        else:
-            # What is published now is folded in the next round.
-            self._moving[key] = self._world.generation + 1
+                self._port_tls[key] = aim(known, target)
+                aimed.add(key)
+        return aimed
 
     def _mode(self, registration: Registration, port: RegisteredPort) -> TlsMode:
         return mode_of(
@@ -289,8 +315,9 @@ class Registrations:
             root_namespace=self._world.snapshot.settings.root_namespace,
         )
 
-    def _publish(self, workloads: Iterable[WorkloadId]) -> None:
-        """Submit what differs of these workloads from what was published last."""
+    def _publish(self, workloads: Iterable[WorkloadId], moved: Iterable[PortKey]) -> None:
+        """Submit what differs of these workloads from what was published last. `moved` ports are waited for: until
+        the next round has arrived, which folds what is submitted here, or the one they were waited for already."""
         changed: list[Contribution] = []
         removed: list[ObjectRef] = []
         for workload in sorted(workloads):
@@ -315,3 +342,8 @@ class Registrations:
                 changed.append(contribution)
         if changed or removed:
             self._world.submit(Change(contributions=tuple(changed), removed_sources=tuple(removed)))
+        submitted = {contribution.source for contribution in changed}
+        for key in moved:
+            is_news = workload_source(key[0]) in submitted
+            now = self._world.generation
+            self._moving[key] = now + 1 if is_news else self._moving.get(key, now)
