@@ -108,7 +108,7 @@ class Home:
 
     def prepare(self) -> None:
         """Makes home, logs and run directory, 0700 each. Raises HomeUnusable when one is not ours alone."""
-        for directory in (self.path, self.logs, self.node_dir):
+        for directory in (self.path, self.logs, self.node_dir, self.node_dir / "workloads"):
             _make_private(directory)
         run_dir = self.run_dir
         _make_private(run_dir)

@@ -253,6 +253,14 @@ class Mesh:
         assert not check or done.returncode == 0, f"proa {' '.join(words)}: {done.stdout}{done.stderr}"
         return done
 
+    def output_of(self, argv: Sequence[str]) -> str:
+        """What a program of the test prints, run with the mesh's environment. Fails when it fails."""
+        done = subprocess.run(
+            argv, capture_output=True, text=True, timeout=60, env=dict(self.env), check=False
+        )
+        assert done.returncode == 0, done
+        return done.stdout
+
     def background(self, name: str, *words: str) -> Program:
         """A command that goes on; its output is in `<name>.log`."""
         return Program(name, self.command(*words), self._top / f"{name}.log", self.env)
