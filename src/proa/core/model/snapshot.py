@@ -244,7 +244,16 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
     ]
     if not claims:
         return None, None
-    first = claims[0][1].service
+    # A claim that its namespace keeps to itself must not reach a host that others see: it could hide or take it.
+    public = [claim.service.namespace for _, claim in claims if claim.service.exported]
+    owner = public[0] if public else claims[0][1].service.namespace
+    claims = [
+        (source, claim)
+        for source, claim in claims
+        if claim.service.exported or claim.service.namespace == owner
+    ]
+    owned = [claim.service for _, claim in claims if claim.service.namespace == owner]
+    first = owned[0]
     ports: dict[int, ServicePort] = {}
     for _, claim in claims:
         for port in claim.service.ports:
@@ -261,7 +270,7 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         mesh_external=first.mesh_external,
         addresses=tuple(sorted({address for _, claim in claims for address in claim.service.addresses})),
         accounts=tuple(sorted(accounts)),
-        exported=all(claim.service.exported for _, claim in claims),
+        exported=all(service.exported for service in owned),
         sources=tuple(source for source, _ in claims),
     )
     endpoints: dict[tuple[int, str, int, str], Endpoint] = {}
