@@ -1,0 +1,159 @@
+"""B9: one endpoint of a service that every proxy sees changes its health; how long until every proxy has it.
+
+Idle, one change after the other; and busy, twenty a second. Time runs from the node's message that says so to the
+first byte of the response at each proxy and to the writing of its ACK, on one monotonic clock. A proxy has a change
+when it got that one or a later one: servers may skip what is stale.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from benchmarks.figures import Figure, Goal, percentile, rounds
+from benchmarks.propagation.swarm import Sample
+from benchmarks.propagation.systems import System, naive_system, our_system
+from benchmarks.workshop import Workshop
+
+PEER_NAME = "naive grpcio ADS server"
+GOAL = Goal(ratio=0.05)
+SERVICES = 50
+RATE = 20
+PAUSE_S = 0.05
+SWARM_SHARE = 0.30
+"""Beyond this part of the server's CPU the swarm is itself a good part of what is measured."""
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """Milliseconds over all proxies and changes of one window; CPU in ms per change."""
+
+    first_p50: float
+    first_p99: float
+    ack_p50: float
+    ack_p99: float
+    cpu: float
+    swarm_share: float
+    achieved: float = 1.0
+
+
+async def measure_propagation(shop: Workshop, full: bool) -> Sequence[Figure]:
+    sizes, pairs = ((100, 300, 1000), 7) if full else ((100, 300), 5)
+    samples, seconds = (30_000, 10.0) if full else (1_200, 3.0)
+    found: list[Figure] = []
+    for proxies in sizes:
+        shop.tell(f"{proxies} proxies: starting")
+        ours = await our_system(shop, proxies, SERVICES)
+        naive = await naive_system(shop, proxies, SERVICES)
+        idle: dict[str, list[Window]] = {ours.name: [], naive.name: []}
+        busy: dict[str, list[Window]] = {ours.name: [], naive.name: []}
+        for number, system in rounds((ours, naive), pairs):
+            shop.tell(f"{proxies} proxies: pair {number + 1} of {pairs}: {system.name}")
+            idle[system.name].append(await _idle(system, samples // proxies))
+            busy[system.name].append(await _busy(system, seconds))
+        for label, windows in (("idle", idle), (f"{RATE} changes/s", busy)):
+            found += _figures(proxies, label, windows[ours.name], windows[naive.name])
+        await shop.end_all()
+    return found
+
+
+async def _idle(system: System, changes: int) -> Window:
+    """One change, until all have it; then the next."""
+    await _flip(system)  # warm-up: not counted
+    await system.swarm.samples()
+    cpu, swarm_cpu = system.cpu(), await system.swarm.cpu()
+    sent = {}
+    for _ in range(changes):
+        at = await _flip(system)
+        sent[system.number] = at
+        await asyncio.sleep(PAUSE_S)
+    return await _window(system, sent, cpu, swarm_cpu)
+
+
+async def _flip(system: System) -> int:
+    at = system.flip()
+    await system.flipper.answered()
+    await system.swarm.until(system.number)
+    return at
+
+
+async def _busy(system: System, seconds: float) -> Window:
+    """Changes on a fixed schedule, whether or not the last one has arrived."""
+    await system.swarm.samples()
+    cpu, swarm_cpu = system.cpu(), await system.swarm.cpu()
+    sent, start, wanted = {}, time.monotonic(), round(RATE * seconds)
+    for number in range(wanted):
+        await asyncio.sleep(max(0.0, start + number / RATE - time.monotonic()))
+        at = system.flip()
+        sent[system.number] = at
+    took = time.monotonic() - start + 1 / RATE
+    await system.flipper.answered()
+    await system.swarm.until(system.number)
+    window = await _window(system, sent, cpu, swarm_cpu)
+    return msgspec.structs.replace(window, achieved=min(1.0, wanted / RATE / took))
+
+
+async def _window(system: System, sent: Mapping[int, int], cpu: float, swarm_cpu: float) -> Window:
+    used, swarm_used = system.cpu() - cpu, await system.swarm.cpu() - swarm_cpu
+    first, ack = latencies(sent, await system.swarm.samples())
+    return Window(
+        first_p50=percentile(first, 50),
+        first_p99=percentile(first, 99),
+        ack_p50=percentile(ack, 50),
+        ack_p99=percentile(ack, 99),
+        cpu=used * 1000 / len(sent),
+        swarm_share=swarm_used / used if used else 0.0,
+    )
+
+
+def latencies(
+    sent: Mapping[int, int], samples: Sequence[Sequence[Sample]]
+) -> tuple[list[float], list[float]]:
+    """(to the first byte, to the ACK) in ms, one of each per change and proxy. `sent` is change -> ns. Raises
+    RuntimeError when a proxy never got a change."""
+    first, ack = [], []
+    for noted in samples:
+        left = iter(noted)
+        have = next(left, None)
+        for number in sorted(sent):
+            while have is not None and have[0] < number:
+                have = next(left, None)
+            if have is None:
+                raise RuntimeError(f"a proxy never got change {number}")
+            first.append((have[1] - sent[number]) / 1e6)
+            ack.append((have[2] - sent[number]) / 1e6)
+    return first, ack
+
+
+def _figures(proxies: int, label: str, ours: Sequence[Window], peer: Sequence[Window]) -> list[Figure]:
+    share = max(window.swarm_share for window in ours)
+    conditions: dict[str, str | float] = {
+        "proxies": proxies,
+        "services": SERVICES + 1,
+        "mode": label,
+        "swarm_share_of_server_cpu_ours": round(share, 3),
+        "swarm_share_of_server_cpu_peer": round(max(window.swarm_share for window in peer), 3),
+    }
+    if share > SWARM_SHARE:
+        conditions["caution"] = f"the swarm costs more than {SWARM_SHARE:.0%} of our server's CPU"
+    achieved = tuple(min(one.achieved, other.achieved) for one, other in zip(ours, peer, strict=True))
+
+    def figure(text: str, unit: str, field: str, goal: Goal | None) -> Figure:
+        return Figure(
+            benchmark="B9",
+            figure=f"{text}, {proxies} proxies, {label}",
+            unit=unit,
+            ours=tuple(getattr(window, field) for window in ours),
+            peer=tuple(getattr(window, field) for window in peer),
+            peer_name=PEER_NAME,
+            goal=goal,
+            achieved=achieved,
+            conditions=conditions,
+        )
+
+    return [
+        figure("p99 to first byte", "ms", "first_p99", GOAL),
+        figure("p99 to ACK", "ms", "ack_p99", GOAL),
+        figure("p50 to ACK", "ms", "ack_p50", None),
+        figure("server CPU per change", "ms", "cpu", None),
+    ]
