@@ -1,105 +1,204 @@
-"""When the relay answers the control plane: while the Envoy is away, when it comes back, and what it never wants."""
+"""Stories of the agent between a control plane and an Envoy."""
+
+import pytest
 
 from proa.core.pilot.resource import Resource, ResourceType
-from proa.core.pilot.xds.wire import Request, decode_request, decode_response, encode_request, encode_response
-from proa.core.pilot.xds.wire import encode_resource as piece
-from proa.core.sidecar.relay import Down, RelayActions, RelayTable, Up
-from proa.testing.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, fake_resource
+from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
+from proa.core.pilot.xds.wire import (
+    decode_request,
+    decode_response,
+    encode_request,
+    encode_resource,
+    encode_response,
+)
+from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayAction, RelayTable, Up
+from proa.testing.playbook import ANY, Playbook
+from proa.testing.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, fake_resource
+
+Told = tuple[str, ResourceType, object, object]
 
 
-def response(kind: ResourceType, nonce: str, *resources: Resource) -> bytes:
-    return encode_response(kind, nonce, [piece(each) for each in resources], [])
+def view(action: RelayAction) -> object:
+    """("up", type, what is wished or answered, held versions) or ("down", type, versions, removed)."""
+    match action:
+        case Up():
+            request = decode_request(action.body)
+            kind = next(kind for kind in ResourceType if kind.url == request.type_url)
+            if request.nonce:
+                return "up", kind, f"nack {request.error}" if request.error is not None else "ack"
+            wishes = [*request.subscribe, *(f"-{name}" for name in request.unsubscribe)]
+            return "up", kind, " ".join(wishes), *([dict(request.initial)] if request.initial else [])
+        case Down():
+            response = decode_response(action.body)
+            return "down", response.type, {r.name: r.digest for r in response.changed}, response.removed
+    return action
 
 
-def up(actions: RelayActions) -> list[Request]:
-    return [decode_request(action.body) for action in actions if isinstance(action, Up)]
+def response(kind: ResourceType, nonce: str, *resources: Resource, removed: tuple[str, ...] = ()) -> bytes:
+    return encode_response(kind, nonce, map(encode_resource, resources), removed)
 
 
-def answers(actions: RelayActions) -> list[tuple[str, str | None]]:
-    """(nonce, error) of each answer that goes up."""
-    return [(each.nonce, each.error) for each in up(actions) if each.nonce]
+def cluster(version: str) -> Resource:
+    return fake_resource(CLUSTER, "c", version)
 
 
-def sent_nonce(actions: RelayActions, kind: ResourceType) -> str:
-    """The nonce of the one response of `kind` that goes to the Envoy."""
-    bodies = [decode_response(action.body) for action in actions if isinstance(action, Down)]
-    (nonce,) = (each.nonce for each in bodies if each.type is kind)
-    return nonce
+def serving() -> tuple[RelayTable, Playbook[RelayAction]]:
+    """Both sides are there; the Envoy holds cluster c 1, by its nonce 1."""
+    relay, story = RelayTable(), Playbook(view)
+    story >> relay.up_connected() << ("up", CLUSTER, "*") << ("up", LISTENER, "*")
+    story >> relay.up_received(response(CLUSTER, "u1", cluster("1")))  # nobody has judged it yet
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER)) << Subscribed(type=CLUSTER, wildcard=True)
+    story << ("down", CLUSTER, {"c": "1"}, ())
+    story >> relay.down_received(encode_request(CLUSTER, nonce="1"))
+    story << Acked(type=CLUSTER, name="c", version="1") << ("up", CLUSTER, "ack")
+    return relay, story
 
 
-def new_table(*stored: Resource) -> RelayTable:
-    table = RelayTable(stored=stored)
-    table.up_connected()
-    return table
+def test_the_answer_goes_up_when_the_envoy_has_answered() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("2"))) << ("down", CLUSTER, {"c": "2"}, ())
+    story >> relay.down_received(encode_request(CLUSTER, nonce="2"))
+    story << Acked(type=CLUSTER, name="c", version="2") << ("up", CLUSTER, "ack")
+    story.ends()
+    assert relay.stored() == (cluster("2"),)
 
 
-def introduce(table: RelayTable) -> None:
-    """An Envoy that wants clusters and listeners, and has answered whatever it was sent."""
-    table.down_connected()
-    for kind in (CLUSTER, LISTENER):
-        actions = table.down_received(encode_request(kind))
-        for action in actions:
-            if isinstance(action, Down):
-                table.down_received(encode_request(kind, nonce=decode_response(action.body).nonce))
+def test_a_refusal_goes_up_with_its_name_and_is_remembered() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("2"))) << ("down", CLUSTER, {"c": "2"}, ())
+    story >> relay.down_received(encode_request(CLUSTER, nonce="2", error="no"))
+    story << Rejected(type=CLUSTER, name="c", version="2", error="no") << ("up", CLUSTER, "nack c: no")
+    story >> relay.up_received(response(CLUSTER, "u3", cluster("2"))) << ("up", CLUSTER, "nack c: no")
+    assert relay.stored() == (cluster("1"),)
+    # The next Envoy starts with what the last one took.
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER)) << ANY << ("down", CLUSTER, {"c": "1"}, ())
+    story.ends()
 
 
-def test_no_answer_while_the_envoy_is_away() -> None:
-    table = new_table()
-    assert answers(table.up_received(response(CLUSTER, "u1", fake_resource(CLUSTER, "c", "1")))) == []
-    table.down_connected()
-    nonce = sent_nonce(table.down_received(encode_request(CLUSTER)), CLUSTER)
-    assert answers(table.down_received(encode_request(CLUSTER, nonce=nonce))) == [("u1", None)]
+def test_what_one_envoy_took_and_the_next_refuses_is_refused_above_too() -> None:
+    relay, story = serving()
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER)) << ANY << ("down", CLUSTER, {"c": "1"}, ())
+    story >> relay.down_received(encode_request(CLUSTER, nonce="1", error="no"))
+    story << Rejected(type=CLUSTER, name="c", version="1", error="no") << ("up", CLUSTER, "c")
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("1"))) << ("up", CLUSTER, "nack c: no")
+    story.ends()
 
 
-def test_an_envoy_that_comes_later_may_refuse() -> None:
-    table = new_table()
-    table.up_received(response(CLUSTER, "u1", fake_resource(CLUSTER, "c", "1")))
-    table.down_connected()
-    nonce = sent_nonce(table.down_received(encode_request(CLUSTER)), CLUSTER)
-    actions = table.down_received(encode_request(CLUSTER, nonce=nonce, error="bad"))
-    assert answers(actions) == [("u1", "c: bad")]
+def test_wishes_go_up_and_absence_comes_down() -> None:
+    relay, story = serving()
+    story >> relay.down_received(encode_request(ENDPOINT, subscribe=["c", "x"]))
+    story << Subscribed(type=ENDPOINT, added=("c", "x")) << ("up", ENDPOINT, "c x")
+    endpoints = fake_resource(ENDPOINT, "c", "1")
+    story >> relay.up_received(response(ENDPOINT, "u2", endpoints, removed=("x",)))
+    story << ("down", ENDPOINT, {"c": "1"}, ("x",))
+    story >> relay.down_received(encode_request(ENDPOINT, nonce="2", unsubscribe=["x"]))
+    story << Acked(type=ENDPOINT, name="c", version="1") << Acked(type=ENDPOINT, name="x", version="")
+    story << Subscribed(type=ENDPOINT, removed=("x",)) << ("up", ENDPOINT, "-x") << ("up", ENDPOINT, "ack")
+    story.ends()
 
 
-def test_what_was_owed_when_the_envoy_left_waits_for_its_return() -> None:
-    table = new_table()
-    introduce(table)
-    table.up_received(response(CLUSTER, "u1", fake_resource(CLUSTER, "c", "1")))
-    assert answers(table.down_lost()) == []
-    table.down_connected()
-    held = encode_request(CLUSTER, initial={"c": "1"})
-    assert answers(table.down_received(held)) == [("u1", None)], "it held that version when it came back"
+def test_nobody_waits_for_what_the_envoy_does_not_want_any_more() -> None:
+    relay, story = serving()
+    story >> relay.down_received(encode_request(ROUTE, subscribe=["r"])) << ANY << ("up", ROUTE, "r")
+    story >> relay.up_received(response(ROUTE, "u2", fake_resource(ROUTE, "r", "1"))) << ANY
+    story >> relay.down_received(encode_request(ROUTE, unsubscribe=["r"]))
+    story << Subscribed(type=ROUTE, removed=("r",)) << ("up", ROUTE, "-r") << ("up", ROUTE, "ack")
+    story.ends()
 
 
-def test_a_name_the_envoy_does_not_want_is_excused_once_it_is_quiet() -> None:
-    table = new_table(fake_resource(CLUSTER, "c", "1"), fake_resource(ENDPOINT, "gone", "1"))
-    table.up_received(response(LISTENER, "u1"))
-    table.up_received(response(ENDPOINT, "u2", fake_resource(ENDPOINT, "gone", "2")))
-    introduce(table)
-    actions = table.down_quiet()
-    assert answers(actions) == [("u2", None)]
-    assert [each.unsubscribe for each in up(actions) if not each.nonce] == [("gone",)]
+def test_a_removal_is_answered_at_once() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", removed=("c",)))
+    story << ("down", CLUSTER, {}, ("c",)) << ("up", CLUSTER, "ack")
+    story.ends()
 
 
-def test_a_quiet_envoy_that_has_not_asked_for_listeners_has_not_said_all() -> None:
-    table = new_table(fake_resource(ROUTE, "r", "1"))
-    table.up_received(response(ROUTE, "u1", fake_resource(ROUTE, "r", "2")))
-    table.down_connected()
-    table.down_received(encode_request(CLUSTER))
-    assert table.down_quiet() == ()
+def test_without_a_control_plane_the_table_serves() -> None:
+    relay, story = serving()
+    story >> relay.up_lost()
+    story >> relay.down_lost()
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER, initial={"c": "1"}))
+    story << Acked(type=CLUSTER, name="c", version="1") << Subscribed(type=CLUSTER, wildcard=True)
+    story >> relay.up_connected() << ("up", CLUSTER, "*", {"c": "1"}) << ("up", LISTENER, "*")
+    story.ends()
 
 
-def test_an_unwanted_name_does_not_hold_up_a_wanted_one() -> None:
-    """The control plane sends no second response of a type before the first is answered."""
-    table = new_table(fake_resource(ENDPOINT, "gone", "1"))
-    table.up_received(response(ENDPOINT, "u1", fake_resource(ENDPOINT, "gone", "2")))
-    table.down_connected()
-    actions = table.down_received(encode_request(ENDPOINT, subscribe=["new"]))
-    assert answers(actions) == [("u1", None)]
+def test_what_is_not_judged_is_not_claimed_on_reconnect() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("2"))) << ANY
+    story >> relay.up_lost()
+    story >> relay.up_connected() << ("up", CLUSTER, "*", {"c": ""}) << ANY
+    story >> relay.up_received(response(CLUSTER, "v1", cluster("2")))  # still in the Envoy's hands
+    story >> relay.down_received(encode_request(CLUSTER, nonce="2")) << ANY << ("up", CLUSTER, "ack")
+    story.ends()
 
 
-def test_only_what_an_envoy_took_is_claimed_to_be_held() -> None:
-    table = new_table(fake_resource(CLUSTER, "old", "1"))
-    table.up_received(response(CLUSTER, "u1", fake_resource(CLUSTER, "c", "1")))
-    table.up_lost()
-    (clusters,) = (each for each in up(table.up_connected()) if each.type_url == CLUSTER.url)
-    assert clusters.initial == {"old": "1", "c": ""}
+def test_an_envoy_that_goes_away_has_not_judged() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("2"))) << ANY
+    story >> relay.down_lost()
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER, initial={"c": "1"})) << ANY << ANY
+    story << ("down", CLUSTER, {"c": "2"}, ())
+    story >> relay.down_received(encode_request(CLUSTER, nonce="1")) << ANY << ("up", CLUSTER, "ack")
+    story.ends()
+
+
+def test_wishes_of_an_earlier_envoy_end_when_the_next_has_said_its_own() -> None:
+    relay, story = serving()
+    story >> relay.down_received(encode_request(ROUTE, subscribe=["r"])) << ANY << ("up", ROUTE, "r")
+    story >> relay.up_received(response(LISTENER, "u2")) << ("up", LISTENER, "ack")
+    story >> relay.down_connected()
+    story >> relay.up_received(response(ROUTE, "u3", fake_resource(ROUTE, "r", "1")))
+    story >> relay.down_received(encode_request(CLUSTER, initial={"c": "1"})) << ANY << ANY
+    story >> relay.down_quiet()  # it has not asked for listeners yet
+    story >> relay.down_received(encode_request(LISTENER)) << ANY << ("down", LISTENER, {}, ())
+    story >> relay.down_quiet()  # it owes an answer
+    story >> relay.down_received(encode_request(LISTENER, nonce="1"))
+    story >> relay.down_quiet() << ("up", ROUTE, "-r") << ("up", ROUTE, "ack")
+    story >> relay.down_quiet()
+    story.ends()
+
+
+def test_a_restarted_agent_serves_its_stored_table() -> None:
+    relay, story = RelayTable(stored=[cluster("1"), fake_resource(ENDPOINT, "c", "1")]), Playbook(view)
+    story >> relay.down_connected()
+    story >> relay.down_received(encode_request(CLUSTER)) << ANY << ("down", CLUSTER, {"c": "1"}, ())
+    story >> relay.up_connected() << ("up", CLUSTER, "*", {"c": ""})  # this Envoy has not judged it yet
+    story << ("up", ENDPOINT, "c", {"c": "1"}) << ("up", LISTENER, "*")
+    story.ends()
+
+
+def test_secrets_are_the_agents_own() -> None:
+    relay, story = serving()
+    story >> relay.down_received(encode_request(SECRET, subscribe=["default"]))
+    story << Subscribed(type=SECRET, added=("default",))
+    story >> relay.set_local(fake_resource(SECRET, "default", "1")) << ("down", SECRET, {"default": "1"}, ())
+    story >> relay.down_received(encode_request(SECRET, nonce="2")) << ANY
+    story >> relay.drop_local(SECRET, "default") << ("down", SECRET, {}, ("default",))
+    story.ends()
+    with pytest.raises(ValueError, match="control plane"):
+        relay.set_local(cluster("1"))
+
+
+def test_garbage_ends_the_side_it_came_from() -> None:
+    relay, story = serving()
+    story >> relay.up_received(b"\xff\xff") << CloseUp(reason="not a DeltaDiscoveryResponse")
+    story >> relay.down_received(b"\xff\xff") << CloseDown(reason="not a DeltaDiscoveryRequest")
+    story >> relay.down_received(encode_request(CLUSTER))
+    story.ends()
+
+
+def test_an_overdue_envoy_holds_nothing_below() -> None:
+    relay, story = serving()
+    story >> relay.up_received(response(CLUSTER, "u2", cluster("2"))) << ANY
+    assert relay.awaited() == {CLUSTER}
+    (
+        story >> relay.up_received(response(CLUSTER, "u3", cluster("3"))) << ("up", CLUSTER, "ack")
+    )  # u2 is superseded
+    story >> relay.down_overdue(CLUSTER) << ("down", CLUSTER, {"c": "3"}, ())
+    story.ends()

@@ -114,7 +114,7 @@ def decode_request(body: bytes) -> Request:
         error=message.error_detail.message if message.HasField("error_detail") else None,
         subscribe=tuple(message.resource_names_subscribe),
         unsubscribe=tuple(message.resource_names_unsubscribe),
-        initial=dict(message.initial_resource_versions) if message.initial_resource_versions else {},
+        initial=dict(sorted(message.initial_resource_versions.items())),  # a protobuf map has no order
     )
 
 
