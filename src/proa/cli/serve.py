@@ -62,6 +62,6 @@ def command(
     except AddressTaken as error:
         if error.filename == str(surroundings.home.admin_socket):
             raise Failure(f"a control plane is running at {surroundings.home.path} already") from None
-        raise Failure(str(error), "choose other ports, or 0 for free ones") from None
+        raise Failure(error.strerror or str(error), "choose other ports, or 0 for free ones") from None
     except (HomeUnusable, StoreFailure, OSError) as error:
         raise Failure(str(error)) from None
