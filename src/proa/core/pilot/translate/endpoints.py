@@ -64,7 +64,9 @@ def _lb_endpoint(endpoint: Endpoint) -> LbEndpoint:
     if endpoint.workload:
         metadata["proa"] = struct(workload=endpoint.workload)
     return LbEndpoint(
-        endpoint=EnvoyEndpoint(address=_address(endpoint)),
+        # Envoy goes on with the connections it has to an address whatever its metadata say; another hostname makes
+        # it another host, so that those of the old TLS mode are left in good order. Nothing else reads it.
+        endpoint=EnvoyEndpoint(address=_address(endpoint), hostname=_TLS_MODE[endpoint.tls]),
         health_status=_HEALTH[endpoint.health],
         load_balancing_weight=uint32(endpoint.weight),
         metadata=Metadata(filter_metadata=metadata),

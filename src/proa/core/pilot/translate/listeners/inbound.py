@@ -29,7 +29,8 @@ from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbou
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
 
 INSPECTION_TIMEOUT_MS: Final = 1_000
-"""How long the first bytes are waited for before a connection is taken for a server-first protocol."""
+"""How long the first bytes are waited for before a connection is taken for a server-first protocol. Mesh clients begin
+with TLS whatever they carry: only where plaintext may come are there others, and only there the limit is this short."""
 
 PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
@@ -58,7 +59,9 @@ def http_inspector() -> ListenerFilter:
 def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     name = inbound_listener_name(intent.service_port)
     plain = intent.mode != "STRICT"
-    inspectors = [tls_inspector()]
+    is_stream = intent.protocol in ("TCP", "TLS")
+    # A port that takes streams only, from anybody, has nothing to tell apart.
+    inspectors = [] if intent.mode == "DISABLE" and is_stream else [tls_inspector()]
     if plain and intent.protocol == "AUTO":
         inspectors.append(http_inspector())
     chains = [
@@ -72,7 +75,7 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
         listener_filters=inspectors,
         filter_chains=chains,
     )
-    if plain and intent.protocol == "AUTO":
+    if plain and inspectors and (is_stream or intent.protocol == "AUTO"):
         listener.listener_filters_timeout.CopyFrom(millis(INSPECTION_TIMEOUT_MS))
         listener.continue_on_listener_filters_timeout = True
     return build_resource(ResourceType.LISTENER, name, listener)
@@ -141,5 +144,7 @@ def _plain_chains(intent: InboundListenerIntent) -> list[FilterChain]:
                 FilterChain(name="plain-tcp", filter_chain_match=raw, filters=_tcp(intent)),
                 own_tls,
             ]
+        case _ if intent.mode == "DISABLE":
+            return [FilterChain(name="plain-tcp", filters=_tcp(intent))]
         case _:
             return [FilterChain(name="plain-tcp", filter_chain_match=raw, filters=_tcp(intent)), own_tls]
