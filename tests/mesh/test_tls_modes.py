@@ -240,10 +240,10 @@ def test_disable_at_one_port_moves_its_clients_alone(mesh: Mesh) -> None:
 @pytest.mark.parametrize("port", [TCP_PORT, ANY_PORT])
 def test_a_plaintext_client_may_speak_late_and_little(mesh: Mesh, mode: str, port: int) -> None:
     """As clients of a server that speaks first do: no byte, or too few to tell TLS by, is no reason to hang up."""
-    with mesh.applied(policy(mode)):
-        with socket.create_connection(mesh.inbound("lines", port), timeout=10) as connection:
-            connection.sendall(b"a\n")
-            assert connection.recv(10) == b"A\n"
+    address = mesh.inbound("lines", port)
+    with mesh.applied(policy(mode)), socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"a\n")
+        assert connection.recv(10) == b"A\n"
 
 
 def test_a_kept_plaintext_connection_ends_soon_after_the_port_became_strict(mesh: Mesh) -> None:
