@@ -1,16 +1,9 @@
 """`proa validate`: pure, so that it works in an editor, a hook and CI."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
-
 import click
 
 from proa.cli.output import Format, count, output_option, print_problems, print_value
 from proa.cli.parameters import files_options, namespace_option
-
-if TYPE_CHECKING:
-    from proa.core.config import Loaded, Problem
-    from proa.core.model.names import ObjectRef
 
 
 @click.command("validate", short_help="Check configuration files; no mesh needed.")
@@ -34,37 +27,16 @@ def command(
       cat routes.yaml | proa validate -f -
     """
     from proa.cli.documents import read_files
-    from proa.core.config import load_all
+    from proa.core.config import read_batch
 
     files = read_files(named, more)
-    loaded = [load_all(file.text, file.name, namespace) for file in files]
-    problems = tuple(problem for each in loaded for problem in each.problems) + _written_twice(
-        loaded, namespace
-    )
-    errors = sum(problem.severity == "error" for problem in problems)
-    objects = sum(len(each.configs) for each in loaded)
+    batch = read_batch([(file.name, file.text) for file in files], namespace)
+    errors = sum(problem.severity == "error" for problem in batch.problems)
+    objects = len(batch.objects)
     if output == "table":
-        print_problems(problems)
+        print_problems(batch.problems)
         if not errors:
             click.echo(f"{count(objects, 'object')} in {count(len(files), 'file')}: fine")
     else:
-        print_value({"objects": objects, "errors": errors, "problems": problems}, output)
+        print_value({"objects": objects, "errors": errors, "problems": batch.problems}, output)
     context.exit(1 if errors else 0)
-
-
-def _written_twice(loaded: "Iterable[Loaded]", namespace: str) -> "tuple[Problem, ...]":
-    """An apply of all these files would not know which one counts, and refuses them."""
-    from proa.core.config import Problem, load
-
-    first: dict[ObjectRef, str] = {}
-    found = []
-    for document in (document for each in loaded for document in each.documents):
-        config = load(document, namespace)
-        if isinstance(config, tuple):
-            continue
-        place = f"{document.file}:{document.line}"
-        if config.ref in first:
-            message = f"{config.ref} is already written at {first[config.ref]}; keep one of them"
-            found.append(Problem(document.file, document.line, "metadata.name", "duplicate-object", message))
-        first.setdefault(config.ref, place)
-    return tuple(found)

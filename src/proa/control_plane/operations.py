@@ -8,34 +8,36 @@ import os
 from collections.abc import AsyncIterator, Callable
 
 import msgspec
-import orjson
-from google.protobuf import json_format
-from google.protobuf.any_pb2 import Any as AnyMessage
 from immutables import Map
 
 from proa import __version__
 from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
-from proa.control_plane.bundles import Name
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.showing import (
+    as_stored,
+    manifest_text,
+    resource_order,
+    show_certificate,
+    show_offered,
+    show_rejection,
+    show_types,
+)
 from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
-from proa.core.config import Config, Document, Problem, examine, parse, to_manifest
-from proa.core.config.tree import Json
-from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.config import Batch, read_batch
+from proa.core.model.names import WorkloadId
 from proa.core.model.workload import GatewayPort
-from proa.core.pilot.resource import ORDER, Resource
-from proa.ports.authority_store import AuthorityStore, Issuance
+from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import (
     ConfigStore,
     Conflict,
     Delete,
     ObjectResult,
     Put,
-    StoredObject,
     Transaction,
 )
 from proa.servers.admin.operations import (
@@ -52,19 +54,16 @@ from proa.servers.admin.operations import (
     ObjectDiff,
     ObjectQuery,
     Objects,
-    OfferedResource,
     Problems,
     Proxies,
     ProxyConfig,
     ProxyProgress,
     ProxyStatus,
     Refused,
-    Rejection,
     Services,
     ServiceStatus,
     SourceFile,
     TokenRequest,
-    TypeStatus,
     WaitStatus,
 )
 
@@ -107,14 +106,15 @@ class Operations:
     # -- configuration --
 
     async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
-        puts, problems = _read(request.files, request.namespace)
-        if any(problem.severity == "error" for problem in problems):
-            return Problems(problems=problems)
+        batch = _read(request.files, request.namespace)
+        if not batch.is_valid:
+            return Problems(problems=batch.problems)
+        puts = _puts(batch)
         if request.dry_run:
             results = tuple(self._foretell(put) for put in puts)
-            return ApplyOutcome(version=self._configuration.version, results=results, warnings=problems)
-        outcome = await self._commit(tuple(puts), request.author)
-        return msgspec.structs.replace(outcome, warnings=problems)
+            return ApplyOutcome(version=self._configuration.version, results=results, warnings=batch.problems)
+        outcome = await self._commit(puts, request.author)
+        return msgspec.structs.replace(outcome, warnings=batch.problems)
 
     async def delete(self, request: DeleteRequest) -> ApplyOutcome:
         for ref in request.refs:
@@ -138,9 +138,9 @@ class Operations:
         return ObjectResult(ref=put.ref, action="unchanged" if known.manifest == put.manifest else "changed")
 
     async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
-        puts, problems = _read(request.files, request.namespace)
-        if any(problem.severity == "error" for problem in problems):
-            return Problems(problems=problems)
+        batch = _read(request.files, request.namespace)
+        if not batch.is_valid:
+            return Problems(problems=batch.problems)
         stored = self._configuration.stored
         return DiffOutcome(
             objects=tuple(
@@ -149,14 +149,14 @@ class Operations:
                     before=stored[put.ref].manifest if put.ref in stored else "",
                     after=put.manifest,
                 )
-                for put in puts
+                for put in _puts(batch)
             )
         )
 
     async def objects(self, query: ObjectQuery) -> Objects:
         found = {**self._configuration.stored}
         for ref, config in self._configuration.directory.items():
-            found[ref] = _as_stored(config)
+            found[ref] = as_stored(config)
         matching = tuple(
             found[ref]
             for ref in sorted(found)
@@ -197,7 +197,7 @@ class Operations:
 
     def _progress_of(self, stream: ProxyStream, generation: int) -> ProxyProgress:
         problems = tuple(
-            _rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+            show_rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
             for refusal in stream.refusals()
             if refusal.generation >= generation
         )
@@ -232,9 +232,9 @@ class Operations:
             status,
             since=stream.since,
             version=self._configuration.version_at(stream.taken_through),
-            types=_type_statuses(stream),
+            types=show_types(stream),
             rejections=tuple(
-                _rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+                show_rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
                 for refusal in stream.refusals()
             ),
         )
@@ -250,8 +250,8 @@ class Operations:
         offered = {**stream.source.shared.resources, **stream.source.own.resources}
         pending, rejected = stream.server.pending(), stream.server.rejected()
         resources = tuple(
-            _offered(resource, name in pending, rejected.get(name))
-            for name, resource in sorted(offered.items(), key=lambda item: _order(item[0]))
+            show_offered(resource, name in pending, rejected.get(name))
+            for name, resource in sorted(offered.items(), key=lambda item: resource_order(item[0]))
             if stream.source.lookup(*name) is not None
         )
         return ProxyConfig(id=workload, resources=resources)
@@ -284,9 +284,9 @@ class Operations:
             registration = next((by_name[name] for name in issuance.dns_names if name in by_name), None)
             node = node_of(parse_spiffe_id(issuance.identity)) or ""
             if registration is not None:
-                newest[key] = _certificate(issuance, registration.id, registration.node)
+                newest[key] = show_certificate(issuance, registration.id, registration.node)
             elif node:
-                newest[key] = _certificate(issuance, None, node)
+                newest[key] = show_certificate(issuance, None, node)
         return Certificates(certificates=tuple(newest[key] for key in sorted(newest)))
 
     async def mint_token(self, request: TokenRequest) -> MintedToken:
@@ -325,103 +325,18 @@ class Operations:
         )
 
 
-def _read(files: tuple[SourceFile, ...], namespace: str) -> tuple[list[Put], tuple[Problem, ...]]:
-    """Every object of the files, and every problem; an object written twice is one."""
-    puts: dict[ObjectRef, Put] = {}
-    problems: list[Problem] = []
-    for file in files:
-        parsed = parse(file.text, file.name)
-        problems += parsed.problems
-        for document in parsed.documents:
-            examined = examine(document, namespace)
-            problems += examined.problems
-            config = examined.config
-            if config is None:
-                continue
-            known = puts.get(config.ref)
-            if known is not None:
-                problems.append(_written_twice(config.ref, document, known))
-                del puts[config.ref]
-            puts[config.ref] = Put(
-                ref=config.ref,
-                api_version=config.api_version,
-                manifest=_manifest_text(config),
-                file=document.file,
-                line=document.line,
-            )
-    return list(puts.values()), tuple(sorted(problems))
-
-
-def _written_twice(ref: ObjectRef, document: Document, known: Put) -> Problem:
-    """Twice in one file is a slip. In two files it is an override, as when they are applied one after the other:
-    the later one counts, and that is said."""
-    where = f"{known.file}:{known.line}"
-    if document.file == known.file:
-        message = f"{ref} is already written at {where}; keep one of them"
-        return Problem(document.file, document.line, "metadata.name", "duplicate-object", message)
-    message = f"this {ref} takes the place of the one at {where}"
-    return Problem(document.file, document.line, "metadata.name", "duplicate-object", message, "warning")
-
-
-def _manifest_text(config: Config) -> str:
-    manifest: dict[str, Json] = to_manifest(config)
-    return orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _as_stored(config: Config) -> StoredObject:
-    return StoredObject(
-        ref=config.ref,
-        api_version=config.api_version,
-        manifest=_manifest_text(config),
-        file="",
-        line=0,
-        version=0,
-        author="watched directory",
-        time=0.0,
-        created=0.0,
+def _puts(batch: Batch) -> tuple[Put, ...]:
+    return tuple(
+        Put(
+            ref=written.config.ref,
+            api_version=written.config.api_version,
+            manifest=manifest_text(written.config),
+            file=written.document.file,
+            line=written.document.line,
+        )
+        for written in batch.objects
     )
 
 
-def _rejection(objects: tuple[ObjectRef, ...], name: str, kind: str, error: str) -> Rejection:
-    return Rejection(objects=objects, resource=name, type=kind, error=error)
-
-
-def _type_statuses(stream: ProxyStream) -> tuple[TypeStatus, ...]:
-    pending, rejected = stream.server.pending(), stream.server.rejected()
-    found: list[TypeStatus] = []
-    for kind in ORDER:
-        waiting = sum(1 for each, _ in pending if each is kind)
-        refused = sum(1 for each, _ in rejected if each is kind)
-        synced = len(stream.server.acked(kind))
-        if waiting or refused or synced:
-            found.append(TypeStatus(type=kind.name, synced=synced, pending=waiting, rejected=refused))
-    return tuple(found)
-
-
-def _order(name: Name) -> tuple[int, str]:
-    return ORDER.index(name[0]), name[1]
-
-
-def _offered(resource: Resource, is_pending: bool, rejected: tuple[str, str] | None) -> OfferedResource:
-    body = json_format.MessageToDict(AnyMessage.FromString(resource.body))
-    return OfferedResource(
-        type=resource.type.name,
-        name=resource.name,
-        version=resource.digest,
-        state="rejected" if rejected else "pending" if is_pending else "synced",
-        objects=resource.objects,
-        error=rejected[1] if rejected else "",
-        body=msgspec.Raw(orjson.dumps(body)),
-    )
-
-
-def _certificate(issuance: Issuance, workload: WorkloadId | None, node: str) -> CertificateStatus:
-    return CertificateStatus(
-        workload=workload,
-        node=node,
-        identity=issuance.identity,
-        dns_names=issuance.dns_names,
-        serial=issuance.serial,
-        not_before=issuance.not_before,
-        not_after=issuance.not_after,
-    )
+def _read(files: tuple[SourceFile, ...], namespace: str) -> Batch:
+    return read_batch([(file.name, file.text) for file in files], namespace)

@@ -3,6 +3,7 @@
 Everything outside `core/config` imports from here, or a kind's structs from its `schema`.
 """
 
+from proa.core.config.batch import Batch, Written, read_batch
 from proa.core.config.config import Config, Examined, Loaded, examine, load, load_all
 from proa.core.config.diff import diff
 from proa.core.config.document import Document, Parsed, parse
@@ -16,6 +17,7 @@ from proa.core.config.tree import Json
 __all__ = [
     "KINDS",
     "AnyKind",
+    "Batch",
     "Config",
     "Document",
     "Examined",
@@ -26,6 +28,7 @@ __all__ = [
     "Path",
     "Problem",
     "Spec",
+    "Written",
     "diff",
     "examine",
     "find_kind",
@@ -33,6 +36,7 @@ __all__ = [
     "load_all",
     "parse",
     "path_text",
+    "read_batch",
     "to_manifest",
     "to_yaml",
 ]

@@ -1,0 +1,82 @@
+"""What operators are shown of the control plane's state: its values in the admin API's words.
+
+Called by the operations; reads what it is given and decides nothing.
+"""
+
+import msgspec
+import orjson
+from google.protobuf import json_format
+from google.protobuf.any_pb2 import Any as AnyMessage
+
+from proa.control_plane.bundles import Name
+from proa.control_plane.proxies import ProxyStream
+from proa.core.config import Config, Json, to_manifest
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.resource import ORDER, Resource
+from proa.ports.authority_store import Issuance
+from proa.ports.config_store import StoredObject
+from proa.servers.admin.operations import CertificateStatus, OfferedResource, Rejection, TypeStatus
+
+
+def manifest_text(config: Config) -> str:
+    manifest: dict[str, Json] = to_manifest(config)
+    return orjson.dumps(manifest, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def as_stored(config: Config) -> StoredObject:
+    return StoredObject(
+        ref=config.ref,
+        api_version=config.api_version,
+        manifest=manifest_text(config),
+        file="",
+        line=0,
+        version=0,
+        author="watched directory",
+        time=0.0,
+        created=0.0,
+    )
+
+
+def show_rejection(objects: tuple[ObjectRef, ...], name: str, kind: str, error: str) -> Rejection:
+    return Rejection(objects=objects, resource=name, type=kind, error=error)
+
+
+def show_types(stream: ProxyStream) -> tuple[TypeStatus, ...]:
+    pending, rejected = stream.server.pending(), stream.server.rejected()
+    found: list[TypeStatus] = []
+    for kind in ORDER:
+        waiting = sum(1 for each, _ in pending if each is kind)
+        refused = sum(1 for each, _ in rejected if each is kind)
+        synced = len(stream.server.acked(kind))
+        if waiting or refused or synced:
+            found.append(TypeStatus(type=kind.name, synced=synced, pending=waiting, rejected=refused))
+    return tuple(found)
+
+
+def resource_order(name: Name) -> tuple[int, str]:
+    return ORDER.index(name[0]), name[1]
+
+
+def show_offered(resource: Resource, is_pending: bool, rejected: tuple[str, str] | None) -> OfferedResource:
+    body = json_format.MessageToDict(AnyMessage.FromString(resource.body))
+    return OfferedResource(
+        type=resource.type.name,
+        name=resource.name,
+        version=resource.digest,
+        state="rejected" if rejected else "pending" if is_pending else "synced",
+        objects=resource.objects,
+        error=rejected[1] if rejected else "",
+        body=msgspec.Raw(orjson.dumps(body)),
+    )
+
+
+def show_certificate(issuance: Issuance, workload: WorkloadId | None, node: str) -> CertificateStatus:
+    return CertificateStatus(
+        workload=workload,
+        node=node,
+        identity=issuance.identity,
+        dns_names=issuance.dns_names,
+        serial=issuance.serial,
+        not_before=issuance.not_before,
+        not_after=issuance.not_after,
+    )

@@ -1,0 +1,61 @@
+"""Several files taken together, as one apply takes them.
+
+An object written twice in one file is a slip and an error. In two files it is an override, as when they are applied
+one after the other: the later file counts, and a warning says so. `proa validate` and the control plane both read
+through here, so that what is fine in an editor is fine in the mesh.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from proa.core.config.config import Config, examine
+from proa.core.config.document import Document, parse
+from proa.core.config.problem import Problem
+from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
+
+
+class Written(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid object and the document it was written in."""
+
+    config: Config
+    document: Document
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """`objects` in the order of the files, one per name; `problems` of all files, warnings too, sorted by place."""
+
+    objects: tuple[Written, ...]
+    problems: tuple[Problem, ...]
+
+    @property
+    def is_valid(self) -> bool:
+        return all(problem.severity != "error" for problem in self.problems)
+
+
+def read_batch(files: Iterable[tuple[str, str]], default_namespace: str = DEFAULT_NAMESPACE) -> Batch:
+    """`files` are (name, text). Never raises; every problem of every file is found."""
+    found: dict[ObjectRef, Written] = {}
+    problems: list[Problem] = []
+    for name, text in files:
+        parsed = parse(text, name)
+        problems += parsed.problems
+        for document in parsed.documents:
+            examined = examine(document, default_namespace)
+            problems += examined.problems
+            if examined.config is None:
+                continue
+            ref = examined.config.ref
+            earlier = found.pop(ref, None)
+            if earlier is not None:
+                problems.append(_written_twice(ref, document, earlier.document))
+            found[ref] = Written(config=examined.config, document=document)
+    return Batch(objects=tuple(found.values()), problems=tuple(sorted(problems)))
+
+
+def _written_twice(ref: ObjectRef, document: Document, earlier: Document) -> Problem:
+    where = f"{earlier.file}:{earlier.line}"
+    place = (document.file, document.line, "metadata.name", "duplicate-object")
+    if document.file == earlier.file:
+        return Problem(*place, f"{ref} is already written at {where}; keep one of them")
+    return Problem(*place, f"this {ref} takes the place of the one at {where}", "warning")

@@ -1,0 +1,47 @@
+"""Several files as one apply takes them."""
+
+from proa.core.config import read_batch
+
+RULE = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http:
+  - route:
+    - destination: {host: reviews, subset: SUBSET}
+"""
+
+
+def rule(subset: str) -> str:
+    return RULE.replace("SUBSET", subset)
+
+
+def test_a_later_file_overrides_an_earlier_one_and_says_so() -> None:
+    batch = read_batch([("all-v1.yaml", rule("v1")), ("test-v2.yaml", rule("v2"))])
+    assert batch.is_valid
+    (written,) = batch.objects
+    assert written.document.file == "test-v2.yaml"
+    (problem,) = batch.problems
+    assert (problem.file, problem.line, problem.severity) == ("test-v2.yaml", 1, "warning")
+    assert "all-v1.yaml:1" in problem.message
+
+
+def test_twice_in_one_file_is_a_slip() -> None:
+    batch = read_batch([("rules.yaml", f"{rule('v1')}---\n{rule('v2')}")])
+    assert not batch.is_valid
+    (problem,) = batch.problems
+    assert (problem.line, problem.code, problem.severity) == (10, "duplicate-object", "error")
+
+
+def test_problems_of_all_files_are_found() -> None:
+    batch = read_batch([("a.yaml", "kind: Nothing\n"), ("b.yaml", "- no\n"), ("c.yaml", rule("v1"))])
+    assert not batch.is_valid
+    assert {problem.file for problem in batch.problems} == {"a.yaml", "b.yaml"}
+    assert [written.config.ref.name for written in batch.objects] == ["reviews"]
+
+
+def test_objects_keep_the_namespace_asked_for() -> None:
+    (written,) = read_batch([("a.yaml", rule("v1"))], "shop").objects
+    assert written.config.ref.namespace == "shop"
