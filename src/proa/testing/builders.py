@@ -213,7 +213,8 @@ def removal(*refs: ObjectRef) -> Change:
 
 
 class Mesh:
-    """A control plane's memory to drive by hand, and the question what a request would do.
+    """A control plane's memory to drive by hand, and the question what a request would do. A workload `client` that
+    serves nothing is there from the start, in the namespaces default and shop.
 
     mesh = Mesh(simple("reviews", "v1"))
     mesh.apply(YAML)
@@ -222,7 +223,7 @@ class Mesh:
 
     def __init__(self, *placed: Registration, settings: MeshSettings | None = None) -> None:
         self.world = World(settings or MeshSettings(), clock=lambda: 0.0)
-        self.place(registration("client"), *placed)
+        self.place(registration("client"), registration("shop/client"), *placed)
 
     def place(self, *placed: Registration, port_tls: Mapping[int, PortTls] | None = None) -> Affected:
         """Register these workloads, or register them anew."""

@@ -134,6 +134,7 @@ class _Walk:
 def find_chain(listener: Listener, connection: Connection) -> FilterChain | None:
     """Envoy's order: the exact transport protocol, then the first offered application protocol that any chain
     names, then a chain that names none; there is no way back to a less exact transport."""
+    connection = _seen(listener, connection)
     exact = [
         chain
         for chain in listener.filter_chains
@@ -148,6 +149,14 @@ def find_chain(listener: Listener, connection: Connection) -> FilterChain | None
             if protocol in named or (not protocol and not named):
                 return chain
     return listener.default_filter_chain if listener.HasField("default_filter_chain") else None
+
+
+def _seen(listener: Listener, connection: Connection) -> Connection:
+    """What the listener's inspectors tell: without them TLS and HTTP are bytes like any others. The explicit proxy
+    and gateways have none and need none."""
+    inspectors = {each.name.rpartition(".")[2] for each in listener.listener_filters}
+    needed = "tls_inspector" if connection.transport == "tls" else "http_inspector"
+    return connection if needed in inspectors else RAW
 
 
 def _manager(chain: FilterChain) -> HttpConnectionManager | None:

@@ -168,6 +168,21 @@ def test_a_proxy_that_never_answers_is_given_up_and_still_heard() -> None:
     story.ends()
 
 
+def test_what_vanishes_while_a_response_is_given_up_is_removed() -> None:
+    source, server, story = running((CLUSTER, "c"))
+    (
+        story
+        >> server.offer([source.set(fake_resource(CLUSTER, "late", "1"))])
+        << Sent(CLUSTER, "1", {"late": "1"})
+    )
+    story >> server.overdue(CLUSTER)
+    story >> server.offer([source.remove(CLUSTER, "late")]) << Sent(CLUSTER, "2", {}, ("late",))
+    story >> server.receive(ack(CLUSTER, 1)) << ANY
+    story >> server.receive(ack(CLUSTER, 2)) << ANY
+    story.ends()
+    assert server.acked(CLUSTER) == {"c": "1"}
+
+
 def test_names_that_do_not_exist_are_answered_once_that_is_known() -> None:
     source, server, story = started()
     source.is_complete = False

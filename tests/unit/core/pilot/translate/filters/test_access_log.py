@@ -1,0 +1,9 @@
+"""One line per request, as JSON, with the peer's identity."""
+
+from proa.core.pilot.translate.filters.access_log import build_access_log
+
+
+def test_a_line_names_the_peer_and_its_direction() -> None:
+    body = build_access_log("inbound").typed_config.value
+    assert b"%DOWNSTREAM_PEER_URI_SAN%" in body
+    assert b"inbound" in body

@@ -1,0 +1,60 @@
+"""Which filters a connection manager has, and what strangers may say of themselves."""
+
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+
+from proa.core.pilot.simulate.resources import unpack
+from proa.core.pilot.translate.filters.chain import (
+    Direction,
+    gateway_filters,
+    http_chain,
+    inbound_filters,
+    outbound_filters,
+    tcp_chain,
+)
+
+
+def manager(direction: Direction, *, connect: bool = False) -> HttpConnectionManager:
+    filters = {
+        Direction.INBOUND: inbound_filters,
+        Direction.OUTBOUND: outbound_filters,
+        Direction.GATEWAY: gateway_filters,
+    }
+    chain = http_chain(direction, "routes", filters[direction](), access_log=True, connect=connect)
+    found = unpack(chain.typed_config, HttpConnectionManager)
+    assert found is not None
+    return found
+
+
+def test_the_guard_stands_behind_the_forward_proxy_and_is_off_unless_a_route_says_so() -> None:
+    names = [each.name for each in manager(Direction.OUTBOUND).http_filters]
+    assert names.index("envoy.filters.http.dynamic_forward_proxy") < names.index("proa.egress_guard")
+    assert names[-1] == "envoy.filters.http.router"
+    guard = manager(Direction.OUTBOUND).http_filters[names.index("proa.egress_guard")]
+    assert guard.disabled
+    assert guard.HasField("config_discovery")
+
+
+def test_client_certificates_that_a_stranger_claims_are_dropped() -> None:
+    assert manager(Direction.GATEWAY).forward_client_cert_details == HttpConnectionManager.SANITIZE
+    assert manager(Direction.OUTBOUND).forward_client_cert_details == HttpConnectionManager.SANITIZE
+    assert manager(Direction.INBOUND).forward_client_cert_details == HttpConnectionManager.SANITIZE_SET
+    assert manager(Direction.GATEWAY).use_remote_address.value
+
+
+def test_an_app_that_refuses_is_marked_by_its_own_sidecar_only() -> None:
+    assert manager(Direction.INBOUND).local_reply_config.mappers
+    assert not manager(Direction.OUTBOUND).local_reply_config.mappers
+
+
+def test_connect_is_taken_where_it_is_asked_for() -> None:
+    upgrades = [each.upgrade_type for each in manager(Direction.OUTBOUND, connect=True).upgrade_configs]
+    assert upgrades == ["websocket", "CONNECT"]
+    assert [each.upgrade_type for each in manager(Direction.GATEWAY).upgrade_configs] == ["websocket"]
+
+
+def test_a_stream_out_says_that_it_is_one() -> None:
+    names = [each.name for each in tcp_chain(Direction.OUTBOUND, "c", access_log=False)]
+    assert names == ["envoy.filters.network.set_filter_state", "envoy.filters.network.tcp_proxy"]
+    assert len(tcp_chain(Direction.INBOUND, "c", access_log=False)) == 1

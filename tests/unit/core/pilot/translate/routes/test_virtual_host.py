@@ -1,0 +1,48 @@
+"""Virtual hosts are built one by one and joined by their bytes."""
+
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proa.core.model.names import ObjectRef
+from proa.core.pilot.simulate.resources import decode
+from proa.core.pilot.translate.routes.intents import Connect, RouteIntent, Target, VirtualHostIntent
+from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
+
+REF = ObjectRef("VirtualService", "default", "a")
+
+
+def intent(name: str, connect: Connect | None = None) -> VirtualHostIntent:
+    route = RouteIntent(targets=(Target(cluster=f"to-{name}"),))
+    return VirtualHostIntent(name=name, domains=(name,), routes=(route,), connect=connect, objects=(REF,))
+
+
+@given(st.permutations(["a", "b", "c"]))
+def test_a_configuration_is_its_hosts_in_the_order_of_their_names(names: list[str]) -> None:
+    parts = [build_virtual_host(intent(name)) for name in names]
+    resource = build_route_configuration("80", parts)
+    routes = decode(resource, RouteConfiguration)
+    assert [host.name for host in routes.virtual_hosts] == ["a", "b", "c"]
+    assert (routes.name, resource.objects) == ("80", (REF,))
+    assert resource == build_route_configuration("80", reversed(parts))
+
+
+def test_what_the_mesh_says_to_itself_is_taken_from_every_answer() -> None:
+    routes = decode(build_route_configuration("80", []), RouteConfiguration)
+    assert list(routes.response_headers_to_remove) == ["x-proa-app-refused"]
+
+
+def connect_route(connect: Connect) -> RouteConfiguration:
+    return decode(
+        build_route_configuration("x", [build_virtual_host(intent("a", connect))]), RouteConfiguration
+    )
+
+
+def test_connect_comes_first_and_is_tunnelled_guarded_or_refused() -> None:
+    tunnel = connect_route(Connect(tunnel="connect_80", fallback="c")).virtual_hosts[0].routes[0]
+    assert tunnel.match.HasField("connect_matcher")
+    assert tunnel.route.cluster == "connect_80"
+    assert "envoy.filters.http.set_filter_state" in tunnel.typed_per_filter_config
+    guarded = connect_route(Connect(guarded="out")).virtual_hosts[0].routes[0]
+    assert "proa.egress_guard" in guarded.typed_per_filter_config
+    assert connect_route(Connect(refusal=502)).virtual_hosts[0].routes[0].direct_response.status == 502
