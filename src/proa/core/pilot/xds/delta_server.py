@@ -118,6 +118,8 @@ class DeltaServer:
         state = self._states[kind]
         for nonce, flight in state.flights.items():
             state.flights[nonce] = Flight(versions=flight.versions, first=flight.first, stalled=True)
+            # Whether it will be taken is unknown: the next change is sent, whatever seems to be held.
+            state.forced.update(name for name in flight.versions if state.wants(name))
         return self._pump()
 
     # -- questions --
@@ -178,6 +180,7 @@ class DeltaServer:
                 self._warming.pop(name, None)
             if not state.wants(name):
                 continue
+            state.rejected.pop(name, None)
             if version:
                 state.held[name] = version
             else:

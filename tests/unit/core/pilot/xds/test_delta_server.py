@@ -162,7 +162,7 @@ def test_a_proxy_that_never_answers_is_given_up_and_still_heard() -> None:
     story >> server.overdue(CLUSTER) << Sent(ROUTE, "2", {"r": "2"})
     story >> server.receive(ack(ROUTE, 2)) << ANY
     story >> server.offer([source.remove(CLUSTER, "stuck"), source.remove(CLUSTER, "c")])
-    story << Sent(CLUSTER, "3", {}, ("c",))
+    story << Sent(CLUSTER, "3", {}, ("stuck", "c"))
     assert not server.is_settled
     story >> server.receive(ack(CLUSTER, 1)) << Acked(type=CLUSTER, name="stuck", version="1")
     story.ends()
