@@ -19,117 +19,38 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.sidecar.local import Workloads, WorkloadSummary
 from proa.home import Home
 from proa.node.client import AgentUnreachable, NoSuchWorkload, list_workloads, workload_environment
-from proa.node.options import NodeOptions, NodeUnusable
-from proa.node.run import find_envoy
 from proa.servers.admin.client import AdminClient, Unreachable
 from proa.servers.admin.operations import ObjectQuery, OperationFailed
+from tests.mesh.programs import FOREVER, WAIT_S, Program, app, until, why_no_envoy
 
-T = TypeVar("T")
+__all__ = [
+    "FOREVER",
+    "Completed",
+    "Mesh",
+    "Program",
+    "app",
+    "curl_status",
+    "identity",
+    "until",
+    "why_no_envoy",
+]
+
 Part = Literal["up", "serve", "node", "none"]
 Completed = subprocess.CompletedProcess[str]
 
-APPS: Final = Path(__file__).with_name("apps")
 MARK: Final = "PROA_TEST_MESH"
-WAIT_S: Final = 30.0
-LOOK_S: Final = 0.05
-FOREVER: Final = (sys.executable, "-c", "import signal; signal.pause()")
-"""A program that serves nothing: the workload of a client."""
 
 _PROXY_WORDS: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "proa_home", "proa_join_token")
-
-
-def why_no_envoy() -> str:
-    """The reason to skip, empty when there is an Envoy."""
-    try:
-        find_envoy(NodeOptions(home=Home("/nonexistent")))
-    except NodeUnusable as error:
-        return str(error)
-    return ""
-
-
-def app(name: str, *words: str) -> tuple[str, ...]:
-    """The command line of `tests/mesh/apps/<name>.py`."""
-    return (sys.executable, str(APPS / f"{name}.py"), *words)
-
-
-def until(question: Callable[[], T], what: str, timeout_s: float = WAIT_S) -> T:
-    """The first true answer. Fails with `what` and the last answer when the time is over."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        answer = question()
-        if answer:
-            return answer
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout_s:g} s: {what} (last answer: {answer!r})")
-        time.sleep(LOOK_S)
-
-
-class Program:
-    """One child process in a session of its own; what it prints is in `log`."""
-
-    def __init__(self, name: str, argv: Sequence[str], log: Path, env: Mapping[str, str]) -> None:
-        self.name = name
-        self.log = log
-        with log.open("ab") as output:
-            self._popen = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(env),
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        return self._popen.pid
-
-    @property
-    def code(self) -> int | None:
-        """Exit code, None while it runs."""
-        return self._popen.poll()
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def send(self, number: signal.Signals) -> None:
-        if self._popen.poll() is None:
-            self._popen.send_signal(number)
-
-    def wait(self, timeout_s: float = WAIT_S) -> int:
-        """The exit code. Fails when it does not end."""
-        try:
-            return self._popen.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.name} runs on after {timeout_s:g} s:\n{self.output}") from None
-
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout_s: float = WAIT_S) -> int:
-        """Asks it to end and waits for that; its exit code."""
-        self.send(number)
-        return self.wait(timeout_s)
-
-    def kill(self) -> None:
-        self.send(signal.SIGKILL)
-        self._popen.wait()
-
-    def until_printed(self, text: str, timeout_s: float = WAIT_S) -> None:
-        def printed() -> bool:
-            assert text in self.output or self.code is None, f"{self.name} ended:\n{self.output}"
-            return text in self.output
-
-        until(printed, f"{self.name} prints {text!r}", timeout_s)
 
 
 class Mesh:

@@ -10,12 +10,14 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
 from proa.testing.http1 import Response
 from proa.testing.load import LoadResult, acceptance_plan, offer_load
-from tests.mesh.harness import Mesh, app, curl_status, until
+from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
 
 pytestmark = pytest.mark.mesh
 
+MARK = APP_REFUSED_HEADER
 WEB = "http://web:8080"
 
 
@@ -26,7 +28,7 @@ def name_of(response: Response) -> str:
 
 
 def load_until(
-    mesh: Mesh, event: Callable[[], None], *, before: int = 40, after: int = 100, path: str = "/slow?s=0.03"
+    mesh: Mesh, event: Callable[[], None], *, before: int = 40, after: int = 100, path: str = "/slow?s=0.06"
 ) -> LoadResult:
     """The acceptance load on `web`. `event` happens, within the loop, when `web-1` has answered `before` times, and
     the load goes on until `after` more answers came."""
@@ -72,6 +74,7 @@ def test_an_app_killed_under_load_takes_only_what_it_was_answering(mesh: Mesh) -
         assert mesh.workloads.pop("web-1").wait() == 128 + signal.SIGKILL
         in_flight = [r for r in result.records if r.sent and r.sent <= killed_at[0] <= r.ended]
         assert len(in_flight) <= 4, "one per connection"
+        print(f"{len(in_flight)} in flight on either, {result.summary()}")
         beyond = [r for r in result.failures if r not in in_flight]
         assert not beyond, f"{result.summary()}: {beyond}"
         late = [r for r in result.records if r.label == "web-1" and r.sent and r.sent > killed_at[0]]
@@ -119,3 +122,30 @@ def test_a_service_without_a_living_server_answers_at_once(mesh: Mesh) -> None:
         done = mesh.curl("caller", "-i", "-w", "took %{time_total}", f"{WEB}/nobody")
         assert curl_status(done) in (502, 503), done
         assert float(done.stdout.rpartition("took ")[2]) < 5
+
+
+def test_a_request_that_an_app_did_not_accept_goes_to_another_replica(mesh: Mesh) -> None:
+    """`web-1` says it is well and listens nowhere. Its sidecar marks what it could not hand over, and only that is
+    safe to send elsewhere, a POST too. Nobody but sidecars sees the mark."""
+    with (
+        mesh.running("web-1", FOREVER, "--service=web", "--health-exec=true", port="8080:auto"),
+        mesh.running("web-2", app("echo"), "--service=web", port="8080:auto"),
+    ):
+        for number in range(6):
+            done = mesh.curl("caller", "-i", "-d", "once", f"{WEB}/elsewhere/{number}")
+            assert curl_status(done) == 200, done
+            assert MARK not in done.stdout
+        assert [line for line in mesh.access_log("web-1") if "/elsewhere/" in str(line.get("path"))]
+        seen = mesh.workloads["web-2"].output
+        assert [seen.count(f"seen POST /elsewhere/{number}\n") for number in range(6)] == [1] * 6
+        mesh.stop("web-2")
+        done = mesh.curl("caller", "-i", f"{WEB}/nowhere")
+        assert curl_status(done) == 503
+        assert MARK not in done.stdout
+
+
+def test_an_app_cannot_forge_the_mark_of_a_refusal(mesh: Mesh) -> None:
+    done = mesh.curl("caller", "-i", "-d", "once", f"http://echo:8080/reply?status=503&name={MARK}&value=1")
+    assert curl_status(done) == 503
+    assert MARK not in done.stdout
+    assert mesh.workloads["echo"].output.count("seen POST /reply\n") == 1, "it was sent once"

@@ -309,6 +309,15 @@ def test_a_join_token_works_once_and_for_its_mesh(mesh: Mesh) -> None:
         asyncio.run(join(once[:-8] + "AAAAAAAA"))
 
 
+def test_the_control_plane_serves_nobody_without_a_certificate(mesh: Mesh) -> None:
+    """One without, and one whose certificate says it is a node but that another CA made."""
+    host, _, port = mesh.admin.status().addresses["xds"].rpartition(":")
+    strangers = make_intruders(WorkloadId("proa", "node"), "local")
+    for name, context in strangers.items():
+        answer = asyncio.run(knock((host, int(port)), ECHO, 8080, context))
+        assert answer == REFUSED, name
+
+
 def test_a_workloads_certificate_is_no_nodes(mesh: Mesh) -> None:
     """The identity that apps' sidecars show opens no door at the control plane."""
     stolen = load_credential(mesh.home.workload_dir("default/caller") / CREDENTIAL)

@@ -1,7 +1,8 @@
 """Answers every request with what it got, as JSON. It knows nothing of a mesh but $PORT.
 
 `GET /health` answers 200, after `POST /health?status=503` that status. `/slow?s=0.5` takes its time. `/ws` sends
-websocket messages back. Prints a line `seen METHOD PATH` per request, so that tests can prove that none came.
+websocket messages back. `/reply?status=503&name=x-a&value=b` answers so. Prints a line `seen METHOD PATH` per
+request, so that tests can prove that none came.
 """
 
 import argparse
@@ -27,6 +28,9 @@ class Echo:
             if request.method == "POST":
                 self._health = int(request.query["status"])
             return web.Response(status=self._health, text=str(self._health))
+        if request.path == "/reply":
+            named = {request.query["name"]: request.query["value"]}
+            return web.Response(status=int(request.query["status"]), headers=named, text="as told")
         body = await request.text()
         return web.json_response(
             {
