@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from benchmarks.figures import Figure, Goal, percentile, rounds
+from benchmarks.propagation.ideal import ideal_push_ms
 from benchmarks.propagation.swarm import Sample
 from benchmarks.propagation.systems import System, naive_system, our_system
 from benchmarks.workshop import Workshop
@@ -39,7 +40,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 async def measure_propagation(shop: Workshop, full: bool) -> Sequence[Figure]:
     sizes, pairs = ((100, 300, 1000), 7) if full else ((100, 300), 5)
-    samples, seconds = (30_000, 10.0) if full else (1_200, 3.0)
+    samples, seconds = (10_000, 10.0) if full else (1_200, 3.0)
     found: list[Figure] = []
     for proxies in sizes:
         shop.tell(f"{proxies} proxies: starting")
@@ -51,8 +52,9 @@ async def measure_propagation(shop: Workshop, full: bool) -> Sequence[Figure]:
             shop.tell(f"{proxies} proxies: pair {number + 1} of {pairs}: {system.name}")
             idle[system.name].append(await _idle(system, samples // proxies))
             busy[system.name].append(await _busy(system, seconds))
+        ideal = ideal_push_ms(shop.certificates, proxies)
         for label, windows in (("idle", idle), (f"{RATE} changes/s", busy)):
-            found += _figures(proxies, label, windows[ours.name], windows[naive.name])
+            found += _figures(proxies, label, windows[ours.name], windows[naive.name], ideal)
         await shop.end_all()
     return found
 
@@ -125,12 +127,15 @@ def latencies(
     return first, ack
 
 
-def _figures(proxies: int, label: str, ours: Sequence[Window], peer: Sequence[Window]) -> list[Figure]:
+def _figures(
+    proxies: int, label: str, ours: Sequence[Window], peer: Sequence[Window], ideal: float
+) -> list[Figure]:
     share = max(window.swarm_share for window in ours)
     conditions: dict[str, str | float] = {
         "proxies": proxies,
         "services": SERVICES + 1,
         "mode": label,
+        "ideal_push_ms": round(ideal, 3),
         "swarm_share_of_server_cpu_ours": round(share, 3),
         "swarm_share_of_server_cpu_peer": round(max(window.swarm_share for window in peer), 3),
     }
