@@ -79,6 +79,7 @@ async def run(options: ServeOptions) -> None:
         world = World(
             MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
             time.monotonic,
+            time.process_time,
         )
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)

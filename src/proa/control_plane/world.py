@@ -21,14 +21,19 @@ from proa.runtime.debounce import Debounce
 
 Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
 
-LONGEST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 0.5
+"""Bounds how long changes are collected under load. A pause is a round's own cost, so it comes near this only when
+one round's push to all proxies keeps the process busy for a quarter of a second."""
 
 
 class World:
     """Owner of the snapshot, its index and all bundles. `generation` grows with every round that changed
     anything."""
 
-    def __init__(self, settings: MeshSettings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, settings: MeshSettings, clock: Callable[[], float], work: Callable[[], float] | None = None
+    ) -> None:
+        """`work` is the process's CPU time: what a round sets off in the streams is its cost too."""
         self.snapshot = MeshSnapshot(settings=settings)
         self.index = RuleIndex()
         self.memo = Memo()
@@ -37,7 +42,7 @@ class World:
         self._workloads: dict[WorkloadId, WorkloadBundle] = {}
         self._waiting: list[tuple[Change, asyncio.Future[int] | None]] = []
         self._wake = asyncio.Event()
-        self._debounce = Debounce(clock, longest=LONGEST_PAUSE_S)
+        self._debounce = Debounce(clock, work=work, longest=LONGEST_PAUSE_S)
         self._listeners: list[Listener] = []
 
     def subscribe(self, listener: Listener) -> None:

@@ -1,5 +1,7 @@
 """Work waits for nothing when idle and leaves room when it does not end."""
 
+import pytest
+
 from proa.runtime.debounce import Debounce
 
 
@@ -31,4 +33,29 @@ def test_after_a_pause_it_is_idle_again() -> None:
     with debounce.working():
         clock.now += 0.2
     clock.now += 0.2
+    assert debounce.delay() == 0
+
+
+def test_work_that_a_round_left_behind_counts_as_its_cost() -> None:
+    clock, work = Clock(), Clock()
+    debounce = Debounce(clock, work=work, ratio=1.0, longest=0.25)
+    with debounce.working():
+        pass
+    assert debounce.delay() == 0
+    clock.now += 0.05
+    work.now += 0.05
+    assert debounce.delay() == pytest.approx(0.05)
+    clock.now += 0.05
+    assert debounce.delay() == 0
+    work.now += 9.0
+    assert debounce.delay() == pytest.approx(0.15)
+
+
+def test_work_before_a_round_is_not_its_cost() -> None:
+    clock, work = Clock(), Clock()
+    debounce = Debounce(clock, work=work)
+    work.now = 100.0
+    assert debounce.delay() == 0
+    with debounce.working():
+        pass
     assert debounce.delay() == 0
