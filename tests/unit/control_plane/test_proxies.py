@@ -1,0 +1,112 @@
+"""What each proxy has taken, and what it refused and why."""
+
+import pytest
+
+from proa.control_plane.proxies import Proxies, ProxyStream
+from proa.core.model.names import WorkloadId
+from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.xds.wire import decode_response, encode_request
+from proa.testing.builders import Mesh, registration, simple
+
+CLUSTER, ENDPOINT, LISTENER = ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.LISTENER
+CLIENT = WorkloadId("default", "client")
+POLICY = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: a}
+spec: {host: a, trafficPolicy: {loadBalancer: {simple: %s}}}
+"""
+
+
+def opened() -> tuple[Mesh, Proxies, ProxyStream]:
+    mesh = Mesh(simple("a"))
+    proxies = Proxies(mesh.world, clock=lambda: 0.0)
+    stream = proxies.open(CLIENT, "node")
+    proxies.received(stream, encode_request(CLUSTER))
+    settle(proxies, stream)
+    return mesh, proxies, stream
+
+
+def settle(proxies: Proxies, stream: ProxyStream, error: str | None = None) -> None:
+    while bodies := stream.take():
+        for body in bodies:
+            response = decode_response(body)
+            proxies.received(stream, encode_request(response.type, nonce=response.nonce, error=error))
+
+
+def test_a_generation_is_taken_when_its_last_answer_is_there() -> None:
+    mesh, proxies, stream = opened()
+    mesh.apply(POLICY % "RANDOM")
+    generation = mesh.world.generation
+    assert not stream.has_taken(generation)
+    assert stream.has_taken(generation - 1)
+    assert stream.taken_through == generation - 1
+    settle(proxies, stream)
+    assert stream.has_taken(generation)
+    assert stream.taken_through == generation
+
+
+def test_a_refusal_names_the_object_the_error_and_the_generation() -> None:
+    mesh, proxies, stream = opened()
+    mesh.apply(POLICY % "RANDOM")
+    settle(proxies, stream, error="no such balancer")
+    (refusal,) = stream.refusals()
+    assert refusal.name == "outbound|9080||a.default.svc.cluster.local"
+    assert refusal.error == "no such balancer"
+    assert [str(each) for each in refusal.objects] == ["DestinationRule/default/a"]
+    assert refusal.generation == mesh.world.generation
+    assert proxies.nacks == 1
+    # What was refused is not on its way any more: waiting for it would never end.
+    assert stream.has_taken(mesh.world.generation)
+    mesh.apply(POLICY % "ROUND_ROBIN")
+    settle(proxies, stream)
+    assert not list(stream.refusals())
+
+
+def test_a_second_stream_of_a_workload_takes_over() -> None:
+    _, proxies, first = opened()
+    second = proxies.open(CLIENT, "node")
+    assert first.closed_because is not None
+    assert proxies.stream_of(CLIENT) is second
+    proxies.close(first)
+    assert proxies.streams() == (second,)
+    proxies.close(second)
+    assert proxies.streams() == ()
+
+
+def test_bytes_that_are_no_request_close_the_stream() -> None:
+    _, proxies, stream = opened()
+    proxies.received(stream, b"\xff")
+    assert stream.closed_because == "not a DeltaDiscoveryRequest"
+
+
+def test_what_a_proxy_did_not_ask_for_costs_it_nothing() -> None:
+    mesh, _, stream = opened()
+    mesh.place(simple("a", address="10.9.9.9"))
+    assert stream.take() == []
+
+
+def test_convergence_is_told_when_the_last_has_taken_a_generation() -> None:
+    mesh, proxies, stream = opened()
+    told: list[float] = []
+    proxies.convergence = told.append
+    mesh.apply(POLICY % "RANDOM")
+    assert told == []
+    settle(proxies, stream)
+    assert told == [0.0]
+
+
+@pytest.mark.xfail(
+    strict=True, reason="what a proxy shares is not offered when its outbound port becomes known"
+)
+def test_a_stream_that_was_there_before_its_registration_gets_all_of_it() -> None:
+    mesh = Mesh(simple("a"))
+    proxies = Proxies(mesh.world, clock=lambda: 0.0)
+    stream = proxies.open(WorkloadId("default", "late"), "node")
+    proxies.received(stream, encode_request(CLUSTER))
+    proxies.received(stream, encode_request(LISTENER))
+    settle(proxies, stream)
+    mesh.place(registration("late"))
+    settle(proxies, stream)
+    assert {"virtualOutbound", "0.0.0.0_9080"} <= set(stream.server.acked(LISTENER))
+    assert "connect_9080" in stream.server.acked(CLUSTER)
