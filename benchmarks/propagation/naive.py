@@ -54,7 +54,7 @@ class _Stream:
 
 class NaiveServer:
     """One loop pushes; changes that come while it is at it share the next round. (With a task per stream every
-    message of a burst costs a round of its own, and twenty changes a second never end.)"""
+    message of a burst costs a round of its own, and a second of twenty changes takes many to work off.)"""
 
     def __init__(self) -> None:
         self.nodes: dict[str, tuple[Registration, ...]] = {}
