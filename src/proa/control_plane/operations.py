@@ -31,6 +31,7 @@ from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
 from proa.core.config import Batch, read_batch
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import GatewayPort
+from proa.core.pilot.resource import ResourceType
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import (
     ConfigStore,
@@ -201,9 +202,18 @@ class Operations:
             for refusal in stream.refusals()
             if refusal.generation >= generation
         )
-        if not stream.has_taken(generation):
+        if not stream.has_taken(generation) or self._is_opening(stream):
             return ProxyProgress(id=stream.workload, state="pending", problems=problems)
         return ProxyProgress(id=stream.workload, state="rejected" if problems else "live", problems=problems)
+
+    def _is_opening(self, stream: ProxyStream) -> bool:
+        """A gateway's new port comes in two rounds: its agent binds one and tells, then there is a listener for it."""
+        workload = self._world.snapshot.workloads.get(stream.workload)
+        if workload is None or workload.kind != "gateway":
+            return False
+        bound = {port.port for port in workload.gateway_ports}
+        is_listening = any(kind is ResourceType.LISTENER for kind, _ in stream.server.pending())
+        return is_listening or not bound.issuperset(self._world.gateway_ports_wanted(stream.workload))
 
     async def proxies(self) -> Proxies:
         return Proxies(
