@@ -58,6 +58,8 @@ from proa.core.pilot.translate.routes.virtual_host import (
 )
 
 Name = tuple[ResourceType, str]
+Changed = dict[Name, str]
+"""Names touched by an update, with the digest each had before it: what goes and comes back has not changed."""
 EVERYWHERE: Final = "*"
 """The pseudo host under which a scope keeps what belongs to no host: catch-alls, black hole, egress guard."""
 
@@ -90,7 +92,7 @@ class ScopeBundle:
 
     def update(self, snapshot: MeshSnapshot, index: RuleIndex, affected: Affected) -> set[Name]:
         """Bring the bundle up to `snapshot`; the names whose resources appeared, changed or went."""
-        changed: set[Name] = set()
+        changed: Changed = {}
         routes: set[str] = set()
         if affected.settings:
             affected = msgspec.structs.replace(
@@ -107,24 +109,25 @@ class ScopeBundle:
             self._update_everywhere(snapshot, index, changed, routes)
         for name in routes:
             self._update_routes(name, changed)
-        return changed
+        return {name for name, before in changed.items() if before != _digest(self.resources.get(name))}
 
     def notes(self) -> Iterator[Note]:
         for owned in self._hosts.values():
             yield from owned.notes
 
-    def _put(self, resource: Resource, changed: set[Name]) -> Name:
+    def _put(self, resource: Resource, changed: Changed) -> Name:
         name = (resource.type, resource.name)
         known = self.resources.get(name)
         if known is None or known.digest != resource.digest:
+            changed.setdefault(name, _digest(known))
             self.resources[name] = resource
-            changed.add(name)
         return name
 
-    def _drop(self, names: Iterable[Name], changed: set[Name]) -> None:
+    def _drop(self, names: Iterable[Name], changed: Changed) -> None:
         for name in names:
-            if self.resources.pop(name, None) is not None:
-                changed.add(name)
+            known = self.resources.pop(name, None)
+            if known is not None:
+                changed.setdefault(name, known.digest)
 
     def _update_host(
         self,
@@ -132,7 +135,7 @@ class ScopeBundle:
         index: RuleIndex,
         host: str,
         settings_changed: bool,
-        changed: set[Name],
+        changed: Changed,
         routes: set[str],
     ) -> None:
         view = host_view(snapshot, index, self.scope, host)
@@ -154,7 +157,7 @@ class ScopeBundle:
         else:
             self._hosts[host] = following
 
-    def _build_host(self, snapshot: MeshSnapshot, view: HostView | None, changed: set[Name]) -> _Owned:
+    def _build_host(self, snapshot: MeshSnapshot, view: HostView | None, changed: Changed) -> _Owned:
         if view is None:
             return _Owned()
         endpoints = endpoints_of(snapshot, view.host)
@@ -181,7 +184,7 @@ class ScopeBundle:
             notes=hosts.notes,
         )
 
-    def _update_endpoints(self, snapshot: MeshSnapshot, host: str, changed: set[Name]) -> None:
+    def _update_endpoints(self, snapshot: MeshSnapshot, host: str, changed: Changed) -> None:
         owned = self._hosts.get(host)
         if owned is None or owned.view is None:
             return
@@ -194,7 +197,7 @@ class ScopeBundle:
         host: str,
         before: frozenset[int],
         after: frozenset[int],
-        changed: set[Name],
+        changed: Changed,
         routes: set[str],
     ) -> None:
         """An internal listener per port that any host has, with the way in from CONNECT."""
@@ -216,7 +219,7 @@ class ScopeBundle:
                 routes.add(port_routes_name(port))
 
     def _update_everywhere(
-        self, snapshot: MeshSnapshot, index: RuleIndex, changed: set[Name], routes: set[str]
+        self, snapshot: MeshSnapshot, index: RuleIndex, changed: Changed, routes: set[str]
     ) -> None:
         settings = snapshot.settings
         guard = EgressGuardIntent(nodes=tuple(sorted(index.nodes)), ports=settings.sidecar_ports)
@@ -229,11 +232,10 @@ class ScopeBundle:
             routes.update((EXPLICIT_ROUTES, *(port_routes_name(port) for port in self._users_of_port)))
         self._hosts[EVERYWHERE] = following
 
-    def _update_routes(self, name: str, changed: set[Name]) -> None:
+    def _update_routes(self, name: str, changed: Changed) -> None:
         """Put a route configuration together again from its hosts' pieces."""
         if name != EXPLICIT_ROUTES and int(name) not in self._users_of_port:
             self._drop([(ResourceType.ROUTE, name)], changed)
-            self._hosts_of_routes.pop(name, None)
             return
         parts = list(self._hosts[EVERYWHERE].parts[EVERYWHERE]) if EVERYWHERE in self._hosts else []
         for host in self._hosts_of_routes.get(name, ()):
@@ -269,6 +271,10 @@ class WorkloadBundle:
         }
         self.resources = following
         return changed
+
+    @property
+    def has_explicit(self) -> bool:
+        return self.workload is not None and bool(self.workload.outbound_port)
 
     def concerns(self, affected: Affected) -> bool:
         """Whether an update could differ from what there is."""
@@ -334,6 +340,11 @@ def _digest(resource: Resource | None) -> str:
     return resource.digest if resource is not None else ""
 
 
+def is_behind_explicit(kind: ResourceType, name: str) -> bool:
+    """Whether only the explicit listener leads to a shared resource."""
+    return kind is ResourceType.LISTENER or name.startswith("connect_")
+
+
 class ProxySource:
     """One proxy's resources: its own, then its scope's. Read by its stream's protocol machine."""
 
@@ -364,7 +375,4 @@ class ProxySource:
 
     def _shares(self, kind: ResourceType, name: str) -> bool:
         """A proxy without the explicit listener (a gateway, a server only) has no use for what hangs behind it."""
-        workload = self.own.workload
-        if workload is not None and workload.outbound_port:
-            return True
-        return kind is not ResourceType.LISTENER and not name.startswith("connect_")
+        return self.own.has_explicit or not is_behind_explicit(kind, name)

@@ -70,6 +70,7 @@ class Registrations:
         self._members: dict[Service, set[WorkloadId]] = {}
         self._accounts: dict[Service, tuple[str, ...]] = {}
         self._port_tls: dict[PortKey, PortTls] = {}
+        self._numbers: dict[WorkloadId, frozenset[int]] = {}
         self._moving: dict[PortKey, int] = {}
         self._published: dict[WorkloadId, Contribution] = {}
         self._news = asyncio.Event()
@@ -291,9 +292,11 @@ class Registrations:
         """Set course for the modes that hold for a workload now; the ports whose mode was another one."""
         registration = self._accepted.get(workload)
         numbers = {port.service_port for port in registration.ports} if registration else set()
-        for key in [key for key in self._port_tls if key[0] == workload and key[1] not in numbers]:
-            del self._port_tls[key]
-            self._moving.pop(key, None)
+        for number in self._numbers.pop(workload, frozenset()) - numbers:
+            del self._port_tls[(workload, number)]
+            self._moving.pop((workload, number), None)
+        if numbers:
+            self._numbers[workload] = frozenset(numbers)
         aimed: set[PortKey] = set()
         for port in registration.ports if registration else ():
             key = (workload, port.service_port)

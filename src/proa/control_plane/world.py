@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle
+from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle, is_behind_explicit
 from proa.control_plane.memo import Memo
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -91,13 +91,21 @@ class World:
             for scope, bundle in self._scopes.items()
         }
         workloads = {
-            bundle.id: bundle.update(self.snapshot, self.index)
+            bundle.id: self._update_workload(bundle)
             for bundle in self._workloads.values()
             if bundle.concerns(affected)
         }
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
         return affected
+
+    def _update_workload(self, bundle: WorkloadBundle) -> set[Name]:
+        """With the explicit listener (a registration may come after the stream) what hangs behind it comes and goes."""
+        had, changed = bundle.has_explicit, bundle.update(self.snapshot, self.index)
+        shared = self._scopes.get(Scope(bundle.id.namespace))
+        if had != bundle.has_explicit and shared is not None:
+            changed |= {name for name in shared.resources if is_behind_explicit(*name)}
+        return changed
 
     def source_for(self, workload: WorkloadId, *, complete: bool = True) -> ProxySource:
         """What a proxy is served, made on first need and shared from then on."""

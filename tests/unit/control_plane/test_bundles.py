@@ -1,7 +1,5 @@
 """Bundles by hand: what the laws (tests/properties/pilot) leave to examples."""
 
-import pytest
-
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import ResourceType
 from proa.testing.builders import Mesh, registration, simple
@@ -45,9 +43,6 @@ spec: {hosts: ['*.example.com'], resolution: NONE, ports: [{number: 80, name: ht
 """
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ScopeBundle forgets the members of routes that no internal listener uses"
-)
 def test_a_port_that_passthrough_had_first() -> None:
     mesh = Mesh()
     mesh.source("client")

@@ -1,7 +1,5 @@
 """What each proxy has taken, and what it refused and why."""
 
-import pytest
-
 from proa.control_plane.proxies import Proxies, ProxyStream
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import ResourceType
@@ -96,9 +94,6 @@ def test_convergence_is_told_when_the_last_has_taken_a_generation() -> None:
     assert told == [0.0]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what a proxy shares is not offered when its outbound port becomes known"
-)
 def test_a_stream_that_was_there_before_its_registration_gets_all_of_it() -> None:
     mesh = Mesh(simple("a"))
     proxies = Proxies(mesh.world, clock=lambda: 0.0)

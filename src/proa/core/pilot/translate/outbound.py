@@ -36,6 +36,8 @@ from proa.core.pilot.translate.rules import translate_rules
 MESH: frozenset[str] = frozenset((MESH_GATEWAY,))
 REGISTRY_ONLY_STATUS = 502
 """What an unknown host gets under REGISTRY_ONLY, as in Istio."""
+UNSERVED_PORT_STATUS = 502
+"""What a known host gets on a port it does not serve: to a client's sidecar that is no host either."""
 
 
 def cluster_intents(
@@ -209,7 +211,25 @@ def host_routes(view: HostView) -> HostRoutes:
         explicit.append(msgspec.structs.replace(intent, domains=(*domains, *bare), connect=connect))
         if port.is_http:
             by_port[port.number] = msgspec.structs.replace(intent, domains=(*names, *domains))
+    if not view.host.startswith("*"):
+        explicit.append(_unserved_ports(view, view.service))
     return HostRoutes(explicit=tuple(explicit), by_port=by_port, notes=tuple(dict.fromkeys(notes)))
+
+
+def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
+    """A known host on a port it does not serve is answered here, and says so: as an unknown host it would be asked of
+    outside DNS."""
+    served = ", ".join(str(port.number) for port in service.ports)
+    refused = DirectResponse(
+        status=UNSERVED_PORT_STATUS, body=f"service {view.host} serves port {served}, not this one\n"
+    )
+    bare = () if service.port(80) else view.names
+    return VirtualHostIntent(
+        name=f"{view.host}:*",
+        domains=(*bare, *(f"{name}:*" for name in view.names)),
+        routes=(RouteIntent(name="unserved_port", direct_response=refused),),
+        connect=Connect(refusal=UNSERVED_PORT_STATUS),
+    )
 
 
 def _connect(service: Service, port: ServicePort) -> Connect:

@@ -9,7 +9,7 @@ from enum import Enum
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.config_source_pb2 import ExtensionConfigSource
-from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
@@ -114,7 +114,9 @@ def http_chain(
         normalize_path=boolean(True),
         stream_idle_timeout=millis(0),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
+        http_protocol_options=Http1ProtocolOptions(accept_http_10=True),
         http2_protocol_options=Http2ProtocolOptions(allow_connect=connect),
+        strip_trailing_host_dot=direction is not Direction.INBOUND,
     )
     if isinstance(routes, str):
         manager.rds.CopyFrom(Rds(route_config_name=routes, config_source=ADS))
