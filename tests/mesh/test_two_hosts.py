@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import shutil
 import ssl
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -20,27 +19,17 @@ import msgspec
 import pytest
 
 from proa.core.model.names import WorkloadId
-from proa.demo.bookstore import (
-    FIRST_FILES,
-    GATEWAY,
-    GATEWAY_PORT,
-    HEALTH_PATH,
-    PAGE_PATH,
-    PLACEMENTS,
-    PROGRAMS,
-    SERVICE_PORT,
-    Program,
-    config_path,
-)
+from proa.demo.bookstore import FIRST_FILES, GATEWAY, PLACEMENTS, PROGRAMS, SERVICE_PORT, config_path
 from proa.demo.check import Scale, check
 from proa.demo.mesh import DemoMesh
 from tests.mesh.apps.secure import self_signed
+from tests.mesh.bookstore import ALL_PROGRAMS, page_url, start_gateway, start_programs
 from tests.mesh.harness import FOREVER, Mesh, curl_status, identity, why_no_envoy
 from tests.mesh.namespaces import Host, network
 
 pytestmark = [pytest.mark.mesh, pytest.mark.root]
 
-ON_A: Final = ("productpage-v1", "details-v1", "reviews-v1")
+ON_A: Final = frozenset(("productpage-v1", "details-v1", "reviews-v1"))
 SIDECAR_PORTS: Final = range(20_000, 30_000)
 
 
@@ -57,8 +46,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def page_url(self) -> str:
-        port = self.b.gateway_port(GATEWAY_PORT)
-        return f"http://{self.hosts['b'].address}:{port}{PAGE_PATH}"
+        return page_url(self.b, self.hosts["b"].address)
 
 
 @pytest.fixture(scope="module")
@@ -90,22 +78,12 @@ def _node(host: Host, control: Mesh) -> Mesh:
 
 
 def _start_bookstore(spread: Spread) -> None:
-    for program in PROGRAMS:
-        _run(spread.mesh_of(program.id.name), program)
-    labels = [f"--label={key}={value}" for key, value in GATEWAY.labels.items()]
-    spread.b.gateway(
-        f"--namespace={GATEWAY.id.namespace}", f"--account={GATEWAY.account}", *labels, wait=False
-    )
+    start_programs(spread.a, only=ON_A)
+    start_programs(spread.b, only=ALL_PROGRAMS - ON_A)
+    start_gateway(spread.b)
     spread.control.apply(*(config_path(file) for file in FIRST_FILES), wait=False)
-    spread.a.until_healthy(*(each for each in spread.a.workloads))
-    spread.b.until_healthy(*(each for each in spread.b.workloads))
-
-
-def _run(mesh: Mesh, program: Program) -> None:
-    options = [f"--service={program.service}", f"--account={program.account}", f"--health-http={HEALTH_PATH}"]
-    options += [f"--label={key}={value}" for key, value in program.labels.items()]
-    argv = program.command(sys.executable)
-    mesh.run(program.id.name, argv, *options, port=f"{SERVICE_PORT}:auto/http", wait=False)
+    for mesh in (spread.a, spread.b):
+        mesh.until_healthy(*mesh.workloads)
 
 
 class SpreadDemo(DemoMesh):

@@ -1,0 +1,213 @@
+"""The bookstore's documents, as a newcomer may apply them: one by one, in any order, and taken away in any order."""
+
+import asyncio
+import itertools
+import random
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+
+from proa.core.config import parse
+from proa.core.model.names import ObjectRef
+from proa.demo.bookstore import FIRST_FILES, GATEWAY, PROGRAMS, config_path
+from proa.demo.check import V1, V2, V3
+from proa.demo.visitor import API_RATINGS, API_REVIEWS, new_visitor, reviews_seen
+from proa.servers.admin.operations import (
+    ApplyOutcome,
+    ApplyRequest,
+    DeleteRequest,
+    ObjectQuery,
+    SourceFile,
+)
+from proa.testing.http1 import Response
+from proa.testing.load import LoadResult, acceptance_plan, offer_load
+from tests.mesh.bookstore import page_url, start_gateway, start_programs
+from tests.mesh.harness import Mesh, why_no_envoy
+
+pytestmark = pytest.mark.mesh
+
+# Everybody's v1 but jason's reviews, whose ratings fail: each object once, so that any order means the same.
+FILES: Final = (*FIRST_FILES, "reviews-test-v2.yaml", "ratings-test-abort.yaml")
+SEEDS: Final = range(4)
+LOAD_S: Final = 1.2
+"""How long each state of the weights is looked at."""
+
+State = dict[tuple[str, str, str], str]
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[Mesh]:
+    if reason := why_no_envoy():
+        pytest.skip(reason)
+    with Mesh() as mesh:
+        start_programs(mesh)
+        start_gateway(mesh)
+        mesh.until_healthy(*mesh.workloads)
+        yield mesh
+
+
+@pytest.fixture(autouse=True)
+def left_empty(mesh: Mesh) -> Iterator[None]:
+    """Every test begins without objects, whatever became of the one before."""
+    yield
+    if refs := tuple(mesh.objects()):
+        mesh.settle(mesh.admin.delete(DeleteRequest(refs=refs, author="test")).version)
+
+
+def documents() -> dict[str, str]:
+    """Each document alone, by kind and name; of two of one name the later file's."""
+    found: dict[str, str] = {}
+    for file in FILES:
+        for text in config_path(file).read_text().split("\n---\n"):
+            (document,) = parse(text, file).documents
+            meta = document.value["metadata"]
+            assert isinstance(meta, dict)
+            found[f"{document.value['kind']}/{meta['name']}"] = text
+    return found
+
+
+DOCUMENTS: Final = documents()
+
+
+def orders() -> dict[str, tuple[str, ...]]:
+    names = tuple(DOCUMENTS)
+    rules_first = sorted(names, key=lambda name: not name.startswith("VirtualService"))
+    found = {
+        "as written": names,
+        "backwards": names[::-1],
+        "rules before what they speak of": tuple(rules_first),
+    }
+    for seed in SEEDS:
+        found[f"seed {seed}"] = tuple(random.Random(seed).sample(names, len(names)))
+    return found
+
+
+ORDERS: Final = orders()
+
+
+def apply(mesh: Mesh, text: str) -> int:
+    outcome = mesh.admin.apply(ApplyRequest(files=(SourceFile(name="test.yaml", text=text),), author="test"))
+    assert isinstance(outcome, ApplyOutcome), outcome
+    return outcome.version
+
+
+def delete(mesh: Mesh, name: str) -> int:
+    kind, _, object_name = name.partition("/")
+    ref = ObjectRef(kind, "default", object_name)
+    return mesh.admin.delete(DeleteRequest(refs=(ref,), author="test")).version
+
+
+def state(mesh: Mesh) -> State:
+    """What every proxy has ACKed: proxy, type and name -> version. Nothing is pending or rejected."""
+    found: State = {}
+    for workload in (*(program.id for program in PROGRAMS), GATEWAY.id):
+        for resource in mesh.admin.proxy_config(workload).resources:
+            assert resource.state == "synced", (workload, resource.name, resource.error)
+            found[str(workload), resource.type, resource.name] = resource.version
+    return found
+
+
+def visit(mesh: Mesh) -> tuple[set[str], set[str]]:
+    """What jason and what others see of the reviews."""
+
+    async def look() -> tuple[set[str], set[str]]:
+        async with new_visitor(page_url(mesh)) as visitor:
+            jason = await visitor.count_reviews(10, user="jason")
+            return set(jason), set(await visitor.count_reviews(10))
+
+    return asyncio.run(look())
+
+
+V2_WITHOUT_RATINGS: Final = "v2 error"
+
+
+@pytest.fixture(scope="module")
+def expected(mesh: Mesh) -> tuple[State, State]:
+    """Without objects, and with all, applied at once."""
+    mesh.settle()
+    empty = state(mesh)
+    version = apply(mesh, "\n---\n".join(DOCUMENTS.values()))
+    mesh.settle(version)
+    full = state(mesh)
+    mesh.settle(mesh.admin.delete(DeleteRequest(refs=tuple(mesh.objects()), author="test")).version)
+    return empty, full
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_documents_apply_in_any_order_and_go_in_any_order(
+    mesh: Mesh, expected: tuple[State, State], order: str
+) -> None:
+    empty, full = expected
+    for name in ORDERS[order]:
+        version = apply(mesh, DOCUMENTS[name])
+    mesh.settle(version)
+    assert state(mesh) == full
+    assert visit(mesh) == ({V2_WITHOUT_RATINGS}, {V1})
+    for name in random.Random(order).sample(ORDERS[order], len(DOCUMENTS)):
+        version = delete(mesh, name)
+    mesh.settle(version)
+    assert state(mesh) == empty
+    assert mesh.admin.objects(ObjectQuery()).objects == ()
+
+
+def test_the_files_apply_unchanged_by_the_command_line(mesh: Mesh) -> None:
+    for files in itertools.islice(itertools.permutations(FIRST_FILES), 0, None, 3):
+        for file in files:
+            assert mesh.apply(config_path(file)).returncode == 0
+        assert visit(mesh) == ({V1}, {V1})
+        for file in files:
+            mesh.delete(config_path(file))
+        assert mesh.objects() == set()
+
+
+def test_a_rule_before_its_subsets_heals(mesh: Mesh) -> None:
+    mesh.apply(config_path("gateway.yaml"), config_path("reviews-test-v2.yaml"))
+    jason, others = visit(mesh)
+    assert not (jason | others) & {V1, V2, V3}, "no version may be picked at random"
+    mesh.apply(config_path("destination-rule-all.yaml"))
+    assert visit(mesh) == ({V2}, {V1})
+    mesh.delete(config_path("destination-rule-all.yaml"))
+    jason, others = visit(mesh)
+    assert not (jason | others) & {V1, V2, V3}
+
+
+def _label(response: Response) -> str:
+    return reviews_seen(response.body)
+
+
+def test_weights_change_under_load_and_no_answer_is_old(mesh: Mesh) -> None:
+    """50/50 to 0/100 and back, several times: nothing fails, and nothing of v1 comes after the wait."""
+    mesh.apply(*(config_path(file) for file in (*FIRST_FILES, "reviews-50-v3.yaml")))
+    page = page_url(mesh)
+    base = page.removesuffix("/productpage")
+    body = b'{"Reviewer1": 5, "Reviewer2": 4}'
+    plan = acceptance_plan(base + API_REVIEWS, base + API_RATINGS, body, seconds=60)
+    spans: list[tuple[float, float]] = []
+
+    async def under_load() -> LoadResult:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            load = group.create_task(offer_load(plan, classify=_label, stop=stop))
+            for _ in range(3):
+                await asyncio.sleep(LOAD_S)
+                await asyncio.to_thread(mesh.apply, config_path("reviews-v3.yaml"))
+                began = time.monotonic()
+                await asyncio.sleep(LOAD_S)
+                spans.append((began, time.monotonic()))
+                await asyncio.to_thread(mesh.apply, config_path("reviews-50-v3.yaml"))
+            stop.set()
+        return load.result()
+
+    result = asyncio.run(under_load())
+    print(result.summary(), result.labels())
+    assert not result.failures, result.summary()
+    assert set(result.labels()) == {V1, V3}
+    for began, ended in spans:
+        seen = {
+            record.label
+            for record in result.records
+            if record.label and record.sent is not None and began <= record.sent and record.ended <= ended
+        }
+        assert seen == {V3}, (began, ended, seen)
