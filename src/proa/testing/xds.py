@@ -115,7 +115,13 @@ class FakeEnvoy:
             answer = encode_request(received.type, nonce=received.nonce, error=error)
         else:
             known = self._versions[received.type]
-            known.update({resource.name: resource.digest for resource in received.changed})
+            known.update(
+                {
+                    resource.name: resource.digest
+                    for resource in received.changed
+                    if received.type in WILDCARD_TYPES or resource.name in self._wanted[received.type]
+                }
+            )
             for name in received.removed:
                 known.pop(name, None)
             answer = encode_request(received.type, nonce=received.nonce)

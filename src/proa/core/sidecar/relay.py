@@ -102,6 +102,10 @@ class RelayTable:
         kind = received.type
         owed = _Owed(received)
         for resource in received.changed:
+            if not self._client.wants(kind, resource.name):
+                # It was on its way when the Envoy dropped it: no verdict will ever come.
+                del owed.waiting[resource.name]
+                continue
             refusal = self._shelf.put(resource)
             if refusal is not None:
                 owed.errors[resource.name] = refusal.error
@@ -217,16 +221,24 @@ class RelayTable:
             return ()
         return _down(self._server.offer(changed) if all_of is None else self._server.offer_all(all_of))
 
-    def _excuse(self, owed: _Owed, *, is_blocking: bool = False) -> None:
-        """Strike what the Envoy need not judge. `is_blocking`: the Envoy waits for another answer of this type."""
-        server = self._server
+    def _excuse(self, owed: _Owed) -> None:
+        """Strike what the Envoy need not judge."""
+        server, kind = self._server, owed.kind
         if server is None:
             return
-        may_be_unwanted = owed.kind in BY_NAME_TYPES and (self._is_introduced or is_blocking)
+        may_be_unwanted = kind in BY_NAME_TYPES and (self._is_introduced or self._is_blocking(server, kind))
         for name, version in list(owed.waiting.items()):
-            is_held = server.acked(owed.kind).get(name) == version
-            if is_held or (may_be_unwanted and not server.wants(owed.kind, name)):
+            is_held = server.acked(kind).get(name) == version
+            if is_held or (may_be_unwanted and not server.wants(kind, name)):
                 del owed.waiting[name]
+
+    def _is_blocking(self, server: DeltaServer, kind: ResourceType) -> bool:
+        """The Envoy waits for another answer of this type, and the control plane sends no second response of a
+        type before the first is answered."""
+        return any(
+            server.wants(kind, name) and not self._shelf.knows(kind, name)
+            for name in self._client.names(kind)
+        )
 
     def _judged(self, kind: ResourceType, name: str, version: str, error: str | None) -> bool:
         """True when the control plane waits for this verdict."""
@@ -248,11 +260,9 @@ class RelayTable:
         if event.type in LOCAL_TYPES:
             return ()
         requests = self._client.subscribe(event.type, event.added)
-        if any(not self._shelf.knows(event.type, name) for name in event.added):
-            # The control plane sends no second response of a type before the first is answered.
-            for owed in self._owed:
-                if owed.kind is event.type:
-                    self._excuse(owed, is_blocking=True)
+        for owed in self._owed:
+            if owed.kind is event.type:
+                self._excuse(owed)
         return (*_up(requests), *self._drop_unwanted(event.type, event.removed))
 
     def _drop_unwanted(self, kind: ResourceType, names: Iterable[str]) -> RelayActions:

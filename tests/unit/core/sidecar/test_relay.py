@@ -164,6 +164,20 @@ def test_wishes_of_an_earlier_envoy_end_when_the_next_has_said_its_own() -> None
     story.ends()
 
 
+def test_what_was_on_its_way_when_it_was_dropped_blocks_no_other_answer() -> None:
+    relay, story = serving()
+    (
+        story
+        >> relay.down_received(encode_request(ENDPOINT, subscribe=["c", "d"]))
+        << ANY
+        << ("up", ENDPOINT, "c d")
+    )
+    story >> relay.down_received(encode_request(ENDPOINT, unsubscribe=["d"])) << ANY << ("up", ENDPOINT, "-d")
+    late = fake_resource(ENDPOINT, "d", "1")
+    story >> relay.up_received(response(ENDPOINT, "u2", late)) << ("up", ENDPOINT, "ack")
+    story.ends()
+
+
 def test_a_restarted_agent_serves_its_stored_table() -> None:
     relay, story = RelayTable(stored=[cluster("1"), fake_resource(ENDPOINT, "c", "1")]), Playbook(view)
     story >> relay.down_connected()
