@@ -57,7 +57,8 @@ def _filter(name: str, config: Message, *, disabled: bool = False) -> HttpFilter
 
 
 def outbound_filters() -> list[HttpFilter]:
-    """Forward proxy before guard: the guard judges the address that the proxy resolved."""
+    """Of sidecars' outbound side and of gateways, whose rules may send to hosts without resolution as well. Forward
+    proxy before guard: the guard judges the address that the proxy resolved."""
     return [
         _filter(FILTER_STATE, FilterState()),
         _filter(FAULT, HTTPFault()),
@@ -71,10 +72,6 @@ def outbound_filters() -> list[HttpFilter]:
         ),
         _filter(ROUTER, Router()),
     ]
-
-
-def gateway_filters() -> list[HttpFilter]:
-    return [_filter(FILTER_STATE, FilterState()), _filter(FAULT, HTTPFault()), _filter(ROUTER, Router())]
 
 
 def inbound_filters() -> list[HttpFilter]:

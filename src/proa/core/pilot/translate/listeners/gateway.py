@@ -8,7 +8,7 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import build_resource, provenance, socket_address
-from proa.core.pilot.translate.filters.chain import Direction, gateway_filters, http_chain
+from proa.core.pilot.translate.filters.chain import Direction, http_chain, outbound_filters
 
 
 class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ def gateway_routes_name(port: int) -> str:
 def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
     name = f"0.0.0.0_{intent.port}"
     chain = http_chain(
-        Direction.GATEWAY, gateway_routes_name(intent.port), gateway_filters(), access_log=intent.access_log
+        Direction.GATEWAY, gateway_routes_name(intent.port), outbound_filters(), access_log=intent.access_log
     )
     listener = Listener(
         name=name,

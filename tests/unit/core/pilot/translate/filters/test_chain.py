@@ -7,7 +7,6 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate.filters.chain import (
     Direction,
-    gateway_filters,
     http_chain,
     inbound_filters,
     outbound_filters,
@@ -19,7 +18,7 @@ def manager(direction: Direction, *, connect: bool = False) -> HttpConnectionMan
     filters = {
         Direction.INBOUND: inbound_filters,
         Direction.OUTBOUND: outbound_filters,
-        Direction.GATEWAY: gateway_filters,
+        Direction.GATEWAY: outbound_filters,
     }
     chain = http_chain(direction, "routes", filters[direction](), access_log=True, connect=connect)
     found = unpack(chain.typed_config, HttpConnectionManager)
