@@ -58,11 +58,16 @@ def _filter(name: str, config: Message, *, disabled: bool = False) -> HttpFilter
 
 def outbound_filters() -> list[HttpFilter]:
     """Of sidecars' outbound side and of gateways, whose rules may send to hosts without resolution as well. Forward
-    proxy before guard: the guard judges the address that the proxy resolved."""
+    proxy before guard: the guard judges the address that the proxy resolved. All but the router are off where a route
+    does not switch them on, so that a plain request pays for none of them."""
     return [
-        _filter(FILTER_STATE, FilterState()),
-        _filter(FAULT, HTTPFault()),
-        _filter(FORWARD_PROXY, ForwardProxy(dns_cache_config=DNS_CACHE, save_upstream_address=True)),
+        _filter(FILTER_STATE, FilterState(), disabled=True),
+        _filter(FAULT, HTTPFault(), disabled=True),
+        _filter(
+            FORWARD_PROXY,
+            ForwardProxy(dns_cache_config=DNS_CACHE, save_upstream_address=True),
+            disabled=True,
+        ),
         HttpFilter(
             name=EGRESS_GUARD,
             disabled=True,

@@ -34,7 +34,13 @@ from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import millis, pack, provenance, uint32
 from proa.core.pilot.translate.filters import filter_state
-from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER, EGRESS_GUARD, FAULT, FILTER_STATE
+from proa.core.pilot.translate.filters.names import (
+    APP_REFUSED_HEADER,
+    EGRESS_GUARD,
+    FAULT,
+    FILTER_STATE,
+    FORWARD_PROXY,
+)
 from proa.core.pilot.translate.routes.intents import (
     Connect,
     Fault,
@@ -94,7 +100,7 @@ def _connect_routes(intent: VirtualHostIntent) -> list[Route]:
         config: Message = filter_state.fall_back_to(connect.fallback)
         route.typed_per_filter_config[FILTER_STATE].CopyFrom(pack(config))
     else:
-        route.typed_per_filter_config[EGRESS_GUARD].CopyFrom(_switched_on())
+        _guard(route)
     return [route]
 
 
@@ -108,6 +114,12 @@ def _tunnel(connect: Connect) -> RouteAction:
             )
         ],
     )
+
+
+def _guard(route: Route) -> None:
+    """Out of the mesh: by the forward proxy, under the guard's eyes."""
+    for name in (FORWARD_PROXY, EGRESS_GUARD):
+        route.typed_per_filter_config[name].CopyFrom(_switched_on())
 
 
 def _switched_on() -> AnyMessage:
@@ -125,7 +137,7 @@ def _build_rule(rule: RouteIntent) -> list[Route]:
         if rule.fault is not None:
             route.typed_per_filter_config[FAULT].CopyFrom(pack(_fault(rule.fault)))
         if rule.guarded:
-            route.typed_per_filter_config[EGRESS_GUARD].CopyFrom(_switched_on())
+            _guard(route)
         routes.append(route)
     return routes
 
