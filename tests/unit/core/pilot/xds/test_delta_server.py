@@ -1,6 +1,6 @@
 """Stories of one stream: what a proxy says, and what it is sent."""
 
-from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Action, Close, Rejected, Subscribed
 from proa.core.pilot.xds.delta_server import DeltaServer
 from proa.testing.playbook import ANY, Playbook
@@ -246,7 +246,12 @@ def test_a_change_looks_at_nothing_but_itself() -> None:
     source, server, _ = running((CLUSTER, "c"), *((ENDPOINT, f"{number:03}") for number in range(1000)))
     looked: list[str] = []
     lookup = source.lookup
-    source.lookup = lambda kind, name: (looked.append(name), lookup(kind, name))[1]  # type: ignore[method-assign]
+
+    def watched(kind: ResourceType, name: str) -> Resource | None:
+        looked.append(name)
+        return lookup(kind, name)
+
+    source.lookup = watched  # type: ignore[method-assign]
     server.offer([source.set(fake_resource(ENDPOINT, "007", "2"))])
     server.receive(ack(ENDPOINT, 1))
     assert set(looked) == {"007"}
