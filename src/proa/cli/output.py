@@ -13,6 +13,7 @@ import click
 
 if TYPE_CHECKING:
     from proa.core.config.problem import Problem
+    from proa.servers.admin.operations import Rejection
 
 Format = Literal["table", "json", "yaml"]
 F = TypeVar("F", bound=Callable[..., object])
@@ -74,6 +75,19 @@ def print_problems(problems: "Sequence[Problem]") -> None:
         click.echo(
             click.style(str(problem), fg="yellow" if problem.severity == "warning" else "red"), err=True
         )
+
+
+ERROR_SHOWN = 400
+
+
+def rejection_line(proxy: str, rejection: "Rejection") -> str:
+    """One refusal on one line. Envoy may quote a whole message over hundreds of lines: what it says first is what is
+    wrong, and `-o json` has the rest."""
+    about = ", ".join(str(each) for each in rejection.objects) or "(made from services alone)"
+    error = " ".join(rejection.error.split())
+    if len(error) > ERROR_SHOWN:
+        error = f"{error[:ERROR_SHOWN]}... ({len(error)} characters; `proa proxy status -o json` has all)"
+    return f"{about}: rejected by {proxy}: {error} [{rejection.type} {rejection.resource}]"
 
 
 def count(number: int, singular: str, plural: str = "") -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import Format, as_json, output_option, print_columns, print_value, span, to_text
+from proa.cli.output import (
+    Format,
+    as_json,
+    output_option,
+    print_columns,
+    print_value,
+    rejection_line,
+    span,
+    to_text,
+)
 from proa.cli.parameters import WorkloadWord
 from proa.cli.surroundings import Failure, Surroundings
 
@@ -81,9 +90,7 @@ def _print_statuses(proxies: "Sequence[ProxyStatus]", now: float) -> None:
     print_columns(("PROXY", "KIND", "NODE", "CONNECTED", *SHORT.values(), "VERSION"), rows)
     for proxy in proxies:
         for each in proxy.rejections:
-            about = ", ".join(str(ref) for ref in each.objects) or "(made from services alone)"
-            line = f"{about}: rejected by {proxy.id}: {each.error} [{each.type} {each.resource}]"
-            click.echo(click.style(line, fg="red"), err=True)
+            click.echo(click.style(rejection_line(str(proxy.id), each), fg="red"), err=True)
 
 
 def _cell(status: "TypeStatus") -> str:

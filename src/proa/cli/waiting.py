@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from proa.cli.output import count, is_terminal, print_problems
+from proa.cli.output import count, is_terminal, print_problems, rejection_line
 from proa.cli.surroundings import Failure
 from proa.servers.admin.client import AdminClient
 from proa.servers.admin.operations import ApplyOutcome, ProxyProgress, WaitStatus
@@ -74,9 +74,7 @@ def _summary(status: WaitStatus) -> str:
 
 def _print_rejections(proxy: ProxyProgress) -> None:
     for problem in proxy.problems:
-        about = ", ".join(str(each) for each in problem.objects) or "(made from services alone)"
-        line = f"{about}: rejected by {proxy.id}: {problem.error} [{problem.type} {problem.resource}]"
-        click.echo(click.style(line, fg="red"), err=True)
+        click.echo(click.style(rejection_line(str(proxy.id), problem), fg="red"), err=True)
 
 
 class _Show(Protocol):

@@ -1,6 +1,8 @@
 import pytest
 
-from proa.cli.output import columns, count, span, to_text
+from proa.cli.output import columns, count, rejection_line, span, to_text
+from proa.core.model.names import ObjectRef
+from proa.servers.admin.operations import Rejection
 
 
 def test_columns_are_aligned_and_empty_ones_left_out() -> None:
@@ -28,3 +30,19 @@ def test_trees_as_yaml_and_json() -> None:
     assert to_text({"a": [1]}, "yaml") == "a:\n- 1\n"
     assert to_text([1], "yaml") == "- 1\n"
     assert to_text({"a": "ü"}, "json") == '{\n  "a": "ü"\n}\n'
+
+
+def test_a_refusal_is_one_line_however_much_envoy_quotes() -> None:
+    refusal = Rejection(
+        objects=(ObjectRef("VirtualService", "default", "reviews"),),
+        resource="9080",
+        type="ROUTE",
+        error="Unable to parse:\n" + "virtual_hosts {\n" * 300,
+    )
+    line = rejection_line("default/productpage", refusal)
+    assert line.startswith(
+        "VirtualService/default/reviews: rejected by default/productpage: Unable to parse:"
+    )
+    assert line.endswith("[ROUTE 9080]")
+    assert "\n" not in line
+    assert len(line) < 600
