@@ -15,6 +15,7 @@ from proa.core.sidecar.session import (
     SignReply,
     SignRequest,
 )
+from proa.servers.authority.node import NodeLine
 from proa.servers.grpc_edge import NotNow, PeerRefused
 from proa.servers.xds.delta import DeltaStream
 
@@ -32,8 +33,8 @@ class Nodes:
 
     # -- sessions --
 
-    async def heard(self, node: str, state: NodeState) -> SessionState:
-        return self._registrations.heard(node, state)
+    async def heard(self, line: NodeLine, state: NodeState) -> SessionState:
+        return self._registrations.heard(line, state)
 
     def answer(self, node: str) -> SessionState:
         return self._registrations.answer(node)
@@ -41,8 +42,8 @@ class Nodes:
     async def answers_changed(self) -> None:
         await self._registrations.answers_changed()
 
-    def left(self, node: str) -> None:
-        self._registrations.left(node)
+    def left(self, line: NodeLine) -> None:
+        self._registrations.left(line)
 
     async def sign(self, node: str, request: SignRequest) -> SignReply:
         if request.workload is None:

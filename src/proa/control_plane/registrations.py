@@ -26,6 +26,7 @@ from proa.core.pilot.registry.registration import contribution_of_registration, 
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.index import Affected
 from proa.core.pilot.scope.views import Scope
+from proa.core.sidecar.registration import registration_faults
 from proa.core.sidecar.session import (
     NodeState,
     Refusal,
@@ -34,6 +35,7 @@ from proa.core.sidecar.session import (
     SessionState,
     WantedPorts,
 )
+from proa.servers.authority.node import NodeLine
 
 LEASE_S: Final = 30.0
 """How long a silent node's workloads stay: long enough for a control plane or a line to come back."""
@@ -43,10 +45,12 @@ Service = tuple[str, str]
 
 
 class _Node(msgspec.Struct):
-    """One node's last word. `workloads` by id."""
+    """One node's last word. `workloads` by id; `faults` of those that nobody may place."""
 
     version: int
     workloads: dict[WorkloadId, Registration]
+    faults: dict[WorkloadId, tuple[str, ...]]
+    line: NodeLine
     connected: bool = True
     silent_since: float = 0.0
 
@@ -97,26 +101,33 @@ class Registrations:
 
     # -- what nodes say --
 
-    def heard(self, node: str, state: NodeState) -> SessionState:
+    def heard(self, line: NodeLine, state: NodeState) -> SessionState:
         """A node told everything it runs. The answer says of each workload whether it was taken, and why not."""
+        node = line.node
         following = {registration.id: registration for registration in state.workloads}
         known = self._nodes.get(node)
         previous = known.workloads if known else {}
-        self._nodes[node] = _Node(version=state.version, workloads=following)
+        is_elsewhere = known is not None and known.line.is_local != line.is_local
         changed = {
             workload
             for workload in {*previous, *following}
-            if previous.get(workload) != following.get(workload)
+            if is_elsewhere or previous.get(workload) != following.get(workload)
         }
+        faults = {id: found for id, found in known.faults.items() if id not in changed} if known else {}
+        for workload in changed & following.keys():
+            found = registration_faults(following[workload], from_this_host=line.is_local)
+            if found:
+                faults[workload] = found
+        self._nodes[node] = _Node(version=state.version, workloads=following, faults=faults, line=line)
         for workload in changed:
             self._claim(node, workload, workload in following)
         self._review(changed)
         return self.answer(node)
 
-    def left(self, node: str) -> None:
-        """A node's session ended."""
-        known = self._nodes.get(node)
-        if known is not None:
+    def left(self, line: NodeLine) -> None:
+        """A session ended. Of a node that is back on another one already nothing changes."""
+        known = self._nodes.get(line.node)
+        if known is not None and known.line is line:
             known.connected = False
             known.silent_since = self._clock()
 
@@ -240,19 +251,22 @@ class Registrations:
 
     def _refusal(self, node: str, registration: Registration) -> str:
         """Of several nodes that claim one name the one that came first has it: nobody can take it over."""
-        grant = self._grants.get(node)
-        if grant is None:
-            return f"node {node} has no grant: it never joined, or was removed"
-        reasons = refusals(grant, registration)
+        reasons = self._reasons(node, registration)
         if reasons:
             return "; ".join(reasons)
         for other in self._claimants.get(registration.id, ()):
             if other == node:
                 return ""
-            theirs = self._grants.get(other)
-            if theirs is not None and not refusals(theirs, self._nodes[other].workloads[registration.id]):
+            if not self._reasons(other, self._nodes[other].workloads[registration.id]):
                 return f"a workload named {registration.id} already runs on node {other}"
         return ""
+
+    def _reasons(self, node: str, registration: Registration) -> tuple[str, ...]:
+        """Why the node may not have this workload, whoever else claims it."""
+        grant = self._grants.get(node)
+        if grant is None:
+            return (f"node {node} has no grant: it never joined, or was removed",)
+        return (*self._nodes[node].faults.get(registration.id, ()), *refusals(grant, registration))
 
     def _review(self, workloads: set[WorkloadId]) -> None:
         """Judge these workloads anew, and publish what follows from it."""

@@ -5,7 +5,9 @@ that it can be replaced. Peers are identified by the certificate of their connec
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from urllib.parse import unquote
 
 import grpc
 import grpc.aio
@@ -21,6 +23,7 @@ KEEPALIVE: Final = (
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     ("grpc.so_reuseport", 0),
+    ("grpc.server_handshake_timeout_ms", 10_000),
 )
 """A peer that vanished without a word is noticed within 15 s."""
 
@@ -38,6 +41,10 @@ class ByteStream(Protocol):
 
     @property
     def peer(self) -> SpiffeId: ...
+    @property
+    def is_local(self) -> bool:
+        """Whether the peer is on this host and came over loopback."""
+
     @property
     def metadata(self) -> Mapping[str, str]: ...
     async def read(self) -> bytes | None: ...
@@ -59,6 +66,7 @@ class _GrpcStream:
     def __init__(self, context: Any, peer: SpiffeId) -> None:
         self._context = context
         self.peer = peer
+        self.is_local = is_loopback(context.peer())
         self.metadata: Mapping[str, str] = {
             key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)
         }
@@ -69,6 +77,18 @@ class _GrpcStream:
 
     async def write(self, body: bytes) -> None:
         await self._context.write(body)
+
+
+def is_loopback(peer: str) -> bool:
+    """Whether gRPC's word for a peer's address (`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`) is one of loopback."""
+    family, _, rest = unquote(peer).partition(":")
+    if family not in ("ipv4", "ipv6"):
+        return False
+    host = rest.rpartition(":")[0].strip("[]")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _peer(context: Any) -> SpiffeId:

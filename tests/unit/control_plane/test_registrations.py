@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from proa.control_plane.proxies import Proxies, ProxyStream
 from proa.control_plane.registrations import LEASE_S, Registrations
 from proa.control_plane.world import World
@@ -12,6 +14,7 @@ from proa.core.model.snapshot import Change
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.xds.wire import decode_response, encode_request
 from proa.core.sidecar.session import NodeState, Registration, SessionState
+from proa.servers.authority.node import NodeLine
 from proa.testing.builders import configs, registration, simple
 
 HOST = "a.default.svc.cluster.local"
@@ -38,9 +41,11 @@ class Desk:
         self.registrations = Registrations(self.world, self.proxies, clock=lambda: self.now)
         self.registrations.set_grants([Grant(node=node, placements=BROAD) for node in nodes or ("node",)])
         self.streams: dict[WorkloadId, ProxyStream] = {}
+        self.lines: dict[str, NodeLine] = {}
 
     def hear(self, *workloads: Registration, node: str = "node", version: int = 1) -> SessionState:
-        answer = self.registrations.heard(node, NodeState(version=version, workloads=workloads))
+        line = self.lines.setdefault(node, NodeLine(node=node, is_local=False))
+        answer = self.registrations.heard(line, NodeState(version=version, workloads=workloads))
         self.fold()
         return answer
 
@@ -146,7 +151,7 @@ def test_a_name_belongs_to_who_came_first_until_it_leaves() -> None:
 def test_a_silent_node_keeps_its_workloads_for_a_lease() -> None:
     desk = Desk()
     desk.hear(simple("a"))
-    desk.registrations.left("node")
+    desk.registrations.left(desk.lines["node"])
     desk.now = LEASE_S - 1
     desk.registrations.expire()
     desk.fold()
@@ -222,3 +227,45 @@ spec: {selector: {istio: edge}, servers: [{port: {number: 80, name: h, protocol:
 """)
     desk.world.fold_in([Change(configs=(gateway,))])
     assert desk.registrations.answer("node").ports_wanted_of(ingress.id) == (80,)
+
+
+def test_a_value_out_of_bounds_is_refused_and_reaches_no_builder() -> None:
+    desk = Desk()
+    desk.connect("b-v1")
+    good = simple("a")
+    for bad in (
+        replace(good, address="unix:///run/docker.sock"),
+        replace(good, address="127.0.0.1"),
+        replace(good, weight=2**40),
+        replace(good, ports=(replace(good.ports[0], sidecar_port=-1),)),
+    ):
+        answer = desk.hear(bad)
+        assert answer.refusal_of(good.id)
+        assert HOST not in desk.world.snapshot.services
+    assert desk.hear(good).accepted == (good.id,)
+    assert HOST in desk.world.snapshot.services
+
+
+def test_loopback_is_taken_over_loopback_and_not_from_afar() -> None:
+    desk = Desk()
+    here = replace(simple("a"), address="127.0.0.1")
+    assert desk.hear(here).refusal_of(here.id)
+    desk.lines["node"] = NodeLine(node="node", is_local=True)
+    assert desk.hear(here).accepted == (here.id,)
+    desk.lines["node"] = NodeLine(node="node", is_local=False)
+    assert desk.hear(here).refusal_of(here.id)
+    assert HOST not in desk.world.snapshot.services
+
+
+def test_the_end_of_an_old_session_is_not_the_end_of_the_node() -> None:
+    desk = Desk()
+    workload = simple("a")
+    desk.hear(workload)
+    old = desk.lines.pop("node")
+    desk.hear(workload)
+    desk.registrations.left(old)
+    desk.now += LEASE_S + 1
+    desk.registrations.expire()
+    desk.fold()
+    assert HOST in desk.world.snapshot.services
+    assert desk.registrations.nodes() == {"node": True}

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Final, Protocol
 
+import msgspec
+
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.sidecar.session import (
     MessageError,
@@ -26,10 +28,18 @@ from proa.servers.grpc_edge import (
 SERVICE: Final = "proa.node.v1.Node"
 
 
+class NodeLine(msgspec.Struct, frozen=True, eq=False, kw_only=True):
+    """One session of a node. Two of one node are two lines: a node that lost one comes back on another before the
+    first is known to be dead. `is_local`: it comes from this host, over loopback."""
+
+    node: str
+    is_local: bool
+
+
 class NodeSessions(Protocol):
     """The owner of registrations and of the authority."""
 
-    async def heard(self, node: str, state: NodeState) -> SessionState: ...
+    async def heard(self, line: NodeLine, state: NodeState) -> SessionState: ...
 
     def answer(self, node: str) -> SessionState:
         """The answer to the node's last state as it would be now."""
@@ -37,7 +47,7 @@ class NodeSessions(Protocol):
     async def answers_changed(self) -> None:
         """Returns when an answer may differ from what it was at the call."""
 
-    def left(self, node: str) -> None: ...
+    def left(self, line: NodeLine) -> None: ...
 
     async def sign(self, node: str, request: SignRequest) -> SignReply:
         """Raises PeerRefused with the reason."""
@@ -45,7 +55,8 @@ class NodeSessions(Protocol):
 
 def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
     async def session(wire: ByteStream) -> None:
-        await _Session(wire, sessions, node_name(wire.peer, trust_domain)).run()
+        line = NodeLine(node=node_name(wire.peer, trust_domain), is_local=wire.is_local)
+        await _Session(wire, sessions, line).run()
 
     async def sign(peer: SpiffeId, body: bytes) -> bytes:
         node = node_name(peer, trust_domain)
@@ -61,10 +72,11 @@ def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
 class _Session:
     """One node's session. The reader takes its states, the writer sends each answer that is news."""
 
-    def __init__(self, wire: ByteStream, sessions: NodeSessions, node: str) -> None:
+    def __init__(self, wire: ByteStream, sessions: NodeSessions, line: NodeLine) -> None:
         self._wire = wire
         self._sessions = sessions
-        self._node = node
+        self._line = line
+        self._node = line.node
         self._answer: SessionState | None = None
         self._spoke = asyncio.Event()
 
@@ -78,7 +90,7 @@ class _Session:
                 writer.cancel()
                 watcher.cancel()
         finally:
-            self._sessions.left(self._node)
+            self._sessions.left(self._line)
 
     async def _read(self) -> None:
         while (body := await self._wire.read()) is not None:
@@ -86,7 +98,7 @@ class _Session:
                 state = decode(body, NodeState)
             except MessageError as error:
                 raise PeerRefused(str(error)) from error
-            self._answer = await self._sessions.heard(self._node, state)
+            self._answer = await self._sessions.heard(self._line, state)
             self._spoke.set()
 
     async def _watch(self) -> None:

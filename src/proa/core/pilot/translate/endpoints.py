@@ -13,6 +13,8 @@ from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import build_resource, socket_address, struct, uint32
 
 _HEALTH = {"HEALTHY": HEALTHY, "UNHEALTHY": UNHEALTHY, "DRAINING": DRAINING}
+MAX_SUM = 2**32 - 1
+"""Envoy's bound. Weights that exceed it together are refused by the proxies, with the object's name."""
 _TLS_MODE = {"mutual": "istio", "disabled": "disabled"}
 
 
@@ -35,7 +37,7 @@ def build_load_assignment(cluster: str, endpoints: tuple[Endpoint, ...]) -> Clus
             LocalityLbEndpoints(
                 locality=_locality(locality),
                 lb_endpoints=[_lb_endpoint(endpoint) for endpoint in members],
-                load_balancing_weight=uint32(sum(endpoint.weight for endpoint in members)),
+                load_balancing_weight=uint32(min(MAX_SUM, sum(endpoint.weight for endpoint in members))),
             )
             for locality, members in sorted(groups.items())
         ],

@@ -41,3 +41,11 @@ def test_an_endpoint_bears_its_tls_fact_and_its_workload() -> None:
     metadata = group.lb_endpoints[0].metadata.filter_metadata
     assert metadata["envoy.transport_socket_match"].fields["tlsMode"].string_value == "istio"
     assert metadata["proa"].fields["workload"].string_value == "default/a-1"
+
+
+def test_weights_too_large_together_are_no_failure_here() -> None:
+    """Envoy refuses such a set and names its object; the control plane goes on."""
+    members = tuple(endpoint(f"10.0.0.{number}", weight=2**32 - 1) for number in (1, 2))
+    resource = build_endpoints(EndpointsIntent(cluster="c", endpoints=members))
+    (group,) = decode(resource, ClusterLoadAssignment).endpoints
+    assert group.load_balancing_weight.value == 2**32 - 1
