@@ -6,15 +6,18 @@ Each refusal has its counterpart that is let in, so that a mesh in which nothing
 import asyncio
 import json
 import os
+import ssl
 import stat
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import grpc
 import pytest
 from envoy.service.discovery.v3.discovery_pb2 import DeltaDiscoveryRequest
 from immutables import Map
+from msgspec.structs import replace
 
 from proa.core.auth.spiffe import workload_id
 from proa.core.model.names import WorkloadId
@@ -54,6 +57,29 @@ def test_an_intruder_at_an_inbound_port_is_hung_up_on(mesh: Mesh, intruder: str)
     seen = mesh.workloads["echo"].output
     assert f"seen GET {path}/friend\n" in seen, "requests that arrive are printed"
     assert f"seen GET {path}\n" not in seen
+
+
+def test_a_nodes_certificate_opens_no_workload(mesh: Mesh, tmp_path: Path) -> None:
+    """It speaks for its node to the control plane; to workloads it is nobody."""
+    own = load_credential(mesh.home.node_dir / CREDENTIAL)
+    friend = load_credential(mesh.home.workload_dir("default/caller") / CREDENTIAL)
+    assert own is not None
+    assert friend is not None
+
+    def answer(credential: Credential, path: str) -> str:
+        file = tmp_path / "pair.pem"
+        file.write_text(credential.key_pem + credential.chain_pem)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_alpn_protocols(["istio-http/1.1"])
+        context.load_cert_chain(file)
+        return asyncio.run(knock(mesh.inbound("echo", 8080), ECHO, 8080, context, path))
+
+    assert answer(own, "/as-node") == REFUSED
+    assert answer(friend, "/as-caller") != REFUSED
+    seen = mesh.workloads["echo"].output
+    assert "seen GET /as-caller" in seen
+    assert "/as-node" not in seen
 
 
 BANK = """
@@ -265,6 +291,27 @@ def test_a_node_registers_what_its_token_names_and_nothing_else(mesh: Mesh) -> N
 
     with_agent(mesh, "a", "default/a/a", prove)
     assert curl_status(mesh.curl("caller", "-i", "http://echo:8080/after")) == 200
+
+
+def test_a_node_that_says_nonsense_harms_nobody(mesh: Mesh) -> None:
+    """Values no proxy takes, and addresses that would turn other hosts' sidecars against their own."""
+    good = registration("n", "n-1", "n", "n")
+
+    async def prove(agent: Agent) -> None:
+        for wrong in (
+            replace(good, address=f"unix://{mesh.home.admin_socket}"),
+            replace(good, kind="proxyless", address="169.254.169.254"),
+            replace(good, address="localhost"),
+            replace(good, weight=2**40),
+            replace(good, ports=(replace(good.ports[0], sidecar_port=-1),)),
+            replace(good, ports=(replace(good.ports[0], service_port=2**40),)),
+        ):
+            assert await agent.refusal(wrong), wrong
+        assert mesh.endpoints("n") == []
+        assert await agent.refusal(good) == ""
+
+    with_agent(mesh, "n", "default/n/n", prove)
+    assert curl_status(mesh.curl("caller", "-i", "http://echo:8080/sane")) == 200
 
 
 def test_a_node_gets_certificates_for_its_own_workloads_alone(mesh: Mesh) -> None:

@@ -22,6 +22,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
     DownstreamTlsContext,
     UpstreamTlsContext,
 )
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from proa.core.pilot.translate.encode import ADS, boolean, pack
@@ -36,6 +37,9 @@ MESH_HTTP: Final = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
 SERVER_HTTP: Final = ("h2", "http/1.1")
 
 SYSTEM_ROOTS: Final = DataSource(filename="/etc/ssl/certs/ca-certificates.crt")
+
+ANY_WORKLOAD: Final = "spiffe://[^/]+/ns/[^/]+/sa/[^/]+"
+"""The ids of workloads, of whatever domain (whose root vouches for it is the validator's business)."""
 
 NO_ACCOUNT: Final = "proa:no-account-known"
 """Matches no identity: what a client expects of a service nobody told it the accounts of."""
@@ -70,10 +74,17 @@ def client_mtls(sni: str, accounts: Iterable[str], alpn: Iterable[str]) -> Trans
 
 
 def server_mtls(alpn: Iterable[str]) -> TransportSocket:
-    """A client certificate of a trusted domain is required."""
+    """A client certificate of a trusted domain is required, and it must be a workload's: a node's key opens no app."""
+    validation = CertificateValidationContext(
+        match_typed_subject_alt_names=[
+            SubjectAltNameMatcher(
+                san_type=SubjectAltNameMatcher.URI,
+                matcher=StringMatcher(safe_regex=RegexMatcher(regex=ANY_WORKLOAD)),
+            )
+        ]
+    )
     context = DownstreamTlsContext(
-        require_client_certificate=boolean(True),
-        common_tls_context=_common(alpn, CertificateValidationContext()),
+        require_client_certificate=boolean(True), common_tls_context=_common(alpn, validation)
     )
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
 

@@ -1,7 +1,10 @@
 """Mesh TLS: keys and bundles by SDS, peers by their URI."""
 
+import re
+
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 
+from proa.core.auth.spiffe import node_id, workload_id
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate import tls
 
@@ -29,6 +32,17 @@ def test_a_server_requires_a_certificate() -> None:
     assert context is not None
     assert context.require_client_certificate.value
     assert list(context.common_tls_context.alpn_protocols) == ["h2", "http/1.1"]
+
+
+def test_a_server_takes_workloads_and_no_nodes() -> None:
+    context = unpack(tls.server_mtls(tls.SERVER_HTTP).typed_config, DownstreamTlsContext)
+    assert context is not None
+    validation = context.common_tls_context.combined_validation_context.default_validation_context
+    (name,) = validation.match_typed_subject_alt_names
+    assert name.san_type == name.URI
+    taken = re.compile(name.matcher.safe_regex.regex)  # Envoy matches the whole text, too
+    assert taken.fullmatch(str(workload_id("cluster.local", "default", "a")))
+    assert not taken.fullmatch(str(node_id("cluster.local", "a")))
 
 
 def test_tls_to_the_outside_is_checked_against_the_system() -> None:

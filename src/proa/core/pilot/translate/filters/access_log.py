@@ -37,8 +37,14 @@ _FIELDS: Final = {
 }
 
 
+_OWN_PATH: Final = "%REQ(:PATH)%"
+"""A server's sidecar rewrites nothing, so there an original path is only what the client says of itself."""
+
+
 def build_access_log(direction: str) -> AccessLog:
     fields = {"direction": direction, **_FIELDS}
+    if direction == "inbound":
+        fields["path"] = _OWN_PATH
     json_format = Struct(fields={key: Value(string_value=text) for key, text in fields.items()})
     return AccessLog(
         name="envoy.access_loggers.stdout",

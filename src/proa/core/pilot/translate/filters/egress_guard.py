@@ -29,13 +29,17 @@ REFUSED_RANGES: Final = (
     ("0.0.0.0", 8),
     ("127.0.0.0", 8),
     ("169.254.0.0", 16),
-    ("::", 128),
-    ("::1", 128),
+    ("::", 96),
+    ("::ffff:0.0.0.0", 96),
+    ("64:ff9b::", 104),
+    ("64:ff9b::7f00:0", 104),
+    ("64:ff9b::a9fe:0", 112),
     ("fe80::", 10),
-    ("::ffff:127.0.0.0", 104),
-    ("::ffff:169.254.0.0", 112),
+    ("fd00:ec2::254", 128),
 )
-"""This host, loopback and link-local of RFC 6890, and the first two as IPv4-mapped IPv6."""
+"""This host, loopback and link-local of RFC 6890. In IPv6 also the other spellings of IPv4 addresses: compatible ones
+(`::` and `::1` among them) and mapped ones altogether, since no host on the network has one, and those of the ranges
+above as a NAT64 sees them. Last, the one cloud metadata service that is not link-local."""
 
 _EVERYTHING: Final = (("0.0.0.0", 1), ("128.0.0.0", 1), ("::", 1), ("8000::", 1))
 

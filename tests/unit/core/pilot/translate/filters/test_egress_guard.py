@@ -1,5 +1,7 @@
 """Where a sidecar will not carry its app."""
 
+from ipaddress import IPv6Address, ip_address, ip_network
+
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
 from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher_pb2 import (
@@ -9,6 +11,11 @@ from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate.resources import decode, unpack
 from proa.core.pilot.translate.filters.egress_guard import EgressGuardIntent, build_egress_guard
+
+
+def is_refused(address: str) -> bool:
+    ranges = [ip_network(f"{prefix}/{length}") for prefix, length, *_ in refused(())]
+    return any(ip_address(address) in each for each in ranges)
 
 
 def refused(nodes: tuple[str, ...]) -> list[tuple[str, int, int, int]]:
@@ -31,7 +38,18 @@ def refused(nodes: tuple[str, ...]) -> list[tuple[str, int, int, int]]:
 
 
 def test_this_host_and_its_neighbourhood() -> None:
-    assert {"127.0.0.0", "169.254.0.0", "::1", "fe80::"} <= {prefix for prefix, *_ in refused(())}
+    """However they are spelled: IPv4 addresses have many spellings in IPv6, and some of them arrive."""
+    for here in ("0.0.0.0", "0.1.2.3", "127.0.0.1", "127.255.0.9", "169.254.169.254"):
+        assert is_refused(here)
+        number = int(ip_address(here))
+        for form in (f"::ffff:{here}", f"::{here}", str(IPv6Address((0x64_FF9B << 96) + number))):
+            assert is_refused(form), form
+    assert all(is_refused(each) for each in ("::", "::1", "fe80::1", "fd00:ec2::254", "::ffff:10.0.0.1"))
+
+
+def test_the_world_is_not_refused() -> None:
+    for each in ("10.0.0.1", "93.184.216.34", "2001:db8::1", "fd00::1", "64:ff9b::5db8:d822"):
+        assert not is_refused(each), each
 
 
 def test_other_sidecars_ports_and_no_more_of_their_hosts() -> None:
