@@ -21,7 +21,8 @@ RUN_PARENT_MAX: Final = 40
 
 
 class HomeUnusable(Exception):
-    """A directory belongs to somebody else, or others may enter it: nothing secret can be put there."""
+    """A directory cannot be made, belongs to somebody else, or others may enter it: nothing secret can be put
+    there."""
 
 
 class Home:
@@ -150,7 +151,12 @@ def write_private(path: Path, text: str) -> None:
 
 
 def _make_private(directory: Path) -> None:
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeUnusable(
+            f"{directory} cannot be made: {error.strerror}; --home names another place"
+        ) from None
     facts = directory.lstat()
     if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
         raise HomeUnusable(f"{directory} is not a directory of ours (uid {os.getuid()})")

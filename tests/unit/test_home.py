@@ -104,3 +104,9 @@ def test_private_files_are_written_in_one_step(tmp_path: Path) -> None:
     assert path.read_text() == "two"
     assert mode(path) == 0o600
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_home_that_cannot_be_made_says_which_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HomeUnusable, match="file/home cannot be made: .*--home"):
+        Home(tmp_path / "file" / "home").prepare()

@@ -99,7 +99,7 @@ def command(
       proa node --token-file token --address 10.0.0.6
     """
     from proa.home import HomeUnusable
-    from proa.node.options import NodeOptions, NodeUnusable, read_token
+    from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded, read_token
     from proa.node.run import run
 
     given = token_file or token
@@ -119,8 +119,10 @@ def command(
             drain_s=round(drain),
         )
         run_program(run(options), verbose=verbose)
+    except TokenNeeded as error:
+        todo = "`proa token create --node NAME` where the control plane runs prints one; then give --token"
+        raise Failure(str(error), todo) from None
     except NodeUnusable as error:
-        todo = f"`{surroundings.command('token create --node NAME')}` where the control plane runs prints a token"
-        raise Failure(str(error), "" if given else todo) from None
+        raise Failure(str(error)) from None
     except (HomeUnusable, OSError) as error:
         raise Failure(str(error)) from None

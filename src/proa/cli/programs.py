@@ -5,13 +5,15 @@ import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 
 from proa.cli.parameters import Duration
 
 F = TypeVar("F", bound=Callable[..., object])
+SHORTEST_LEAF_S: Final = 10.0
+"""Below this a renewal that has to be tried again comes too late."""
 
 
 def program(home: Path, *words: str) -> tuple[str, ...]:
@@ -33,6 +35,21 @@ def run_program(main: Coroutine[object, object, None], *, verbose: bool) -> None
 
 def verbose_option(command: F) -> F:
     return click.option("-v", "--verbose", is_flag=True, help="Log details.")(command)
+
+
+def _trust_domain(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    from proa.core.auth.spiffe import trust_domain_problem
+
+    problem = trust_domain_problem(value)
+    if problem:
+        raise click.BadParameter(f"{value!r}: {problem}")
+    return value
+
+
+def _leaf_ttl(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if value < SHORTEST_LEAF_S:
+        raise click.BadParameter(f"a certificate is valid for {SHORTEST_LEAF_S:g}s at least")
+    return value
 
 
 def mesh_options(ports: Sequence[int]) -> Callable[[F], F]:
@@ -71,6 +88,7 @@ def mesh_options(ports: Sequence[int]) -> Callable[[F], F]:
             default="cluster.local",
             show_default=True,
             metavar="NAME",
+            callback=_trust_domain,
             help="Under this name the mesh's identities are issued.",
         ),
         click.option(
@@ -91,6 +109,7 @@ def mesh_options(ports: Sequence[int]) -> Callable[[F], F]:
             type=Duration(),
             default="24h",
             show_default=True,
+            callback=_leaf_ttl,
             help="How long a workload's certificate is valid; it is renewed at half of that.",
         ),
     ]

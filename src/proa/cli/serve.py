@@ -41,6 +41,7 @@ def command(
     """
     from proa.control_plane.options import ServeOptions
     from proa.control_plane.run import run
+    from proa.core.auth.template import IssuanceError
     from proa.home import HomeUnusable
     from proa.ports.failures import StoreFailure
     from proa.servers.asgi import AddressTaken
@@ -63,5 +64,8 @@ def command(
         if error.filename == str(surroundings.home.admin_socket):
             raise Failure(f"a control plane is running at {surroundings.home.path} already") from None
         raise Failure(error.strerror or str(error), "choose other ports, or 0 for free ones") from None
+    except IssuanceError as error:
+        todo = f"the authority's keys are in {surroundings.home.ca_dir}; another trust domain needs another --home"
+        raise Failure(str(error), todo) from None
     except (HomeUnusable, StoreFailure, OSError) as error:
         raise Failure(str(error)) from None

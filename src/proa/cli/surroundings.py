@@ -47,10 +47,11 @@ class Surroundings:
         return cls(find_home(chosen, os.environ), chosen)
 
     def command(self, words: str) -> str:
-        """A command the user may paste: with the home they chose, if they chose one by flag or environment."""
+        """A command the user may paste, into a terminal in any directory: with the home they chose, if they chose
+        one by flag or environment."""
         if self._chosen is None or os.environ.get("PROA_HOME") == str(self._chosen):
             return f"proa {words}"
-        return f"proa --home {shlex.quote(str(self._chosen))} {words}"
+        return f"proa --home {shlex.quote(str(self.home.path))} {words}"
 
     @property
     def author(self) -> str:

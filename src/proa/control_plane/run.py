@@ -37,11 +37,13 @@ from proa.core.auth.spiffe import control_plane_id
 from proa.core.model.settings import MeshSettings
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
+from proa.ports.failures import StoreTemporary
+from proa.runtime.polling import sleep_until
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
 from proa.servers.admin.app import build_admin_app
-from proa.servers.asgi import bind_tcp, bind_unix, serving, unbind_unix
+from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind_unix
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Credentials, build_server
@@ -50,6 +52,10 @@ from proa.servers.xds.delta import delta_service
 
 TICK_S: Final = 1.0
 """How often leases and overdue answers are looked at."""
+
+LOOK_S: Final = 30.0
+"""Longest sleep between looks at the wall clock: a laptop that was closed for hours renews soon after."""
+RETRY_S: Final = 5.0
 
 log = logging.getLogger("proa.control_plane")
 
@@ -67,6 +73,10 @@ async def run(options: ServeOptions) -> None:
     home = Home(options.home)
     home.prepare()
     async with AsyncExitStack() as stack:
+        # First of all: whoever has this socket is the home's control plane, and nobody else touches its store.
+        admin_socket = stack.enter_context(bind_unix(home.admin_socket))
+        stack.callback(home.tidy)
+        stack.callback(unbind_unix, home.admin_socket)
         stores = await stack.enter_async_context(open_stores(home.store))
         authority = await Authority.open(
             trust_domain=options.trust_domain,
@@ -89,11 +99,8 @@ async def run(options: ServeOptions) -> None:
         def unready() -> tuple[str, ...]:
             return tuple(f"configuration from the {name}" for name in sorted(expected - configuration.synced))
 
-        join_socket = bind_tcp(options.listen, options.join_port)
-        metrics_socket = bind_tcp(options.listen, options.metrics_port)
-        admin_socket = bind_unix(home.admin_socket)
-        stack.callback(home.tidy)
-        stack.callback(unbind_unix, home.admin_socket)
+        join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
+        metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
         identity = await _new_identity(authority)
         credentials = Credentials(identity.key_pem, identity.chain_pem, authority.root_pem)
@@ -101,9 +108,9 @@ async def run(options: ServeOptions) -> None:
 
         xds_port = _free_port(options.listen, options.xds_port)
         addresses = Addresses(
-            xds=f"{host}:{xds_port}",
-            join=f"{host}:{join_socket.getsockname()[1]}",
-            metrics=f"{host}:{metrics_socket.getsockname()[1]}",
+            xds=to_authority(host, xds_port),
+            join=to_authority(host, join_socket.getsockname()[1]),
+            metrics=to_authority(host, metrics_socket.getsockname()[1]),
             pid=os.getpid(),
         )
         nodes = Nodes(registrations, authority, proxies, (addresses.xds,))
@@ -123,9 +130,12 @@ async def run(options: ServeOptions) -> None:
         server = build_server(
             delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain)
         )
-        bound = server.add_secure_port(f"{options.listen}:{xds_port}", credentials.build())
-        if bound == 0:
-            raise OSError(f"port {xds_port} of {options.listen} is taken")
+        stack.push_async_callback(server.stop, None)  # also when something fails before the end below
+        listen = to_authority(options.listen, xds_port)
+        try:
+            server.add_secure_port(listen, credentials.build())
+        except RuntimeError as error:  # taken since `_free_port` looked
+            raise OSError(f"cannot listen on {listen}: {error}") from None
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())
             tasks.keep("store", configuration.follow_store(stores.config))
@@ -194,10 +204,19 @@ async def _renew(
 ) -> None:
     """A new certificate at half life; open connections keep the one they were made with."""
     while True:
-        await asyncio.sleep(max(0.0, identity.renew_at - time.time()))
-        identity = await _new_identity(authority)
+        await sleep_until(time.time, identity.renew_at, LOOK_S)
+        try:
+            renewed = await _new_identity(authority)
+            _load(tls, renewed)
+        except (
+            StoreTemporary,
+            OSError,
+        ) as error:  # a full disk, for one: the certificate has half its life left
+            log.error("own certificate not renewed, trying again: %s", error)
+            await asyncio.sleep(RETRY_S)
+            continue
+        identity = renewed
         credentials.set(identity.key_pem, identity.chain_pem, authority.root_pem)
-        _load(tls, identity)
 
 
 def _server_tls(identity: _Identity) -> ssl.SSLContext:
@@ -223,8 +242,7 @@ def _reachable(listen: str) -> str:
 
 
 def _free_port(address: str, port: int) -> int:
-    """gRPC tells which port it took only after it is too late to write it into certificates and tokens."""
-    if port:
-        return port
-    with bind_tcp(address, 0) as probe:
+    """gRPC tells which port it took only after it is too late to write it into certificates and tokens, and of a
+    port that is taken only in its own words. Raises AddressTaken."""
+    with bind_tcp(address, port) as probe:
         return int(probe.getsockname()[1])

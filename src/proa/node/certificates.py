@@ -92,7 +92,10 @@ class Keeper:
             except (SignUnreachable, BadCredential) as error:
                 log.warning("%s: no certificate yet: %s", self._identity, error)
             await asyncio.sleep(backoff.next())
-        await asyncio.to_thread(save_credential, self._path, credential)
+        try:
+            await asyncio.to_thread(save_credential, self._path, credential)
+        except OSError as error:  # a full disk: it is good in memory, and a restart only asks for another
+            log.error("%s: certificate not kept on disk: %s", self._identity, error)
         self.credential.set(credential)
         log.info("%s: certificate until %d", self._identity, credential.not_after)
         return credential

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Final
 
 from proa.core.sidecar.local import (
     LINE_MAX,
@@ -15,11 +14,9 @@ from proa.core.sidecar.local import (
 )
 from proa.home import Home
 
-WAIT: Final = "start it with `proa up` or `proa node`"
-
 
 class AgentUnreachable(Exception):
-    """No agent answers at the home's node socket, or it went away. The text says what to do."""
+    """No agent answers at the home's node socket, or it went away. The text says which of both."""
 
 
 class AgentConnection:
@@ -53,7 +50,7 @@ async def agent(home: Home) -> AsyncIterator[AgentConnection]:
         reader, writer = await asyncio.open_unix_connection(str(home.node_socket), limit=2 * LINE_MAX)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AgentUnreachable(f"no node agent serves {home.path} ({reason}): {WAIT}") from None
+        raise AgentUnreachable(f"no node agent serves {home.path} ({reason})") from None
     try:
         yield AgentConnection(reader, writer)
     finally:

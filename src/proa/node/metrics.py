@@ -14,6 +14,7 @@ from aiohttp import web
 from proa.core.model.names import WorkloadId
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
 from proa.node.workloads import Workloads
+from proa.servers.asgi import to_authority
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -34,13 +35,16 @@ async def serve_metrics(
     await runner.setup()
     host, _, port = listen.rpartition(":")
     try:
-        site = web.TCPSite(runner, host, int(port))
+        site = web.TCPSite(runner, host.strip("[]"), int(port))
         try:
             await site.start()
         except OSError as error:
-            raise MetricsUnavailable(f"metrics on {listen}: {error.strerror or error}") from None
+            reason = error.strerror or error
+            raise MetricsUnavailable(
+                f"metrics on {listen}: {reason}; name another place with --metrics"
+            ) from None
         bound = runner.addresses[0]
-        yield f"{bound[0]}:{bound[1]}"
+        yield to_authority(bound[0], bound[1])
     finally:
         await runner.cleanup()
 

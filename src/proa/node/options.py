@@ -38,6 +38,10 @@ class NodeUnusable(Exception):
     """The agent cannot start or go on: no token, a wrong root, no Envoy. The text is for the operator."""
 
 
+class TokenNeeded(NodeUnusable):
+    """What is missing is a join token."""
+
+
 def read_token(text_or_file: str) -> str:
     """The token itself, or the content of the file it names. Raises NodeUnusable."""
     if text_or_file.startswith("proa1."):

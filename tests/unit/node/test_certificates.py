@@ -1,13 +1,18 @@
 """When a certificate is renewed, and which stored one is of use."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from immutables import Map
 
 from proa.core.auth.spiffe import node_id
-from proa.node.certificates import next_renewal
+from proa.core.auth.template import node_leaf
+from proa.core.model.names import WorkloadId
+from proa.core.sidecar.session import SignReply
+from proa.node.certificates import Keeper, next_renewal
 from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
-from tests.mesh.tiny_control_plane import TinyCa
+from tests.mesh.tiny_control_plane import TinyCa, new_serial
 
 DAY = 86_400
 
@@ -60,3 +65,33 @@ def test_a_chain_for_another_key_or_identity_is_refused() -> None:
         NewKey(node_id("cluster.local", "here")).credential(signed.chain_pem, signed.bundles)
     with pytest.raises(BadCredential, match="cannot be read"):
         NewKey(node_id("cluster.local", "here")).credential("nonsense", {})
+
+
+class LocalSigner:
+    """Signs node certificates at once."""
+
+    def __init__(self, ca: TinyCa) -> None:
+        self._ca = ca
+
+    async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
+        leaf = node_leaf("cluster.local", "here", new_serial(), self._ca.validity)
+        return SignReply(
+            chain_pem=self._ca.sign(csr_pem, leaf),
+            root_bundles=Map({"cluster.local": self._ca.root.pem}),
+            not_after=leaf.not_after,
+        )
+
+
+def test_a_certificate_that_cannot_be_kept_on_disk_is_used_all_the_same(tmp_path: Path) -> None:
+    ca = TinyCa()
+    (tmp_path / "full").write_text("a file where a directory is wanted")
+    keeper = Keeper(
+        signer=LocalSigner(ca),
+        workload=None,
+        identity=node_id("cluster.local", "here"),
+        path=tmp_path / "full" / "credential.json",
+        trusted_roots=ca.root.pem,
+    )
+    obtained = asyncio.run(keeper.obtain())
+    assert keeper.credential.value == obtained
+    assert obtained.identity == "spiffe://cluster.local/proa/node/here"

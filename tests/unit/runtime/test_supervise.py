@@ -48,3 +48,13 @@ def test_one_failure_ends_all_and_is_raised_alone() -> None:
 
     with pytest.raises(ValueError, match="no"):
         asyncio.run(scenario())
+
+
+def test_what_was_never_begun_ends_without_a_warning() -> None:
+    async def scenario() -> None:
+        async with Supervisor() as tasks:
+            tasks.keep("unbegun", forever())
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(scenario())
