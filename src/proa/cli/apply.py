@@ -35,7 +35,7 @@ def command(
     Examples:
       proa apply -f routes.yaml --wait
       proa apply -f config/ --dry-run
-      proa get vs reviews -o yaml | sed s/v1/v2/ | proa apply -f -
+      proa get vs reviews -o yaml | sed 's/subset: v1/subset: v2/' | proa apply -f -
     """
     from proa.cli.documents import read_files
     from proa.cli.waiting import print_outcome, wait_until_live

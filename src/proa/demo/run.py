@@ -204,18 +204,23 @@ class _Demo:
         self._say(f"{time.monotonic() - self._began:6.1f} s  {text}")
 
     def _guide(self) -> str:
-        proa = f"proa --home {shlex.quote(str(self._home.path))}"
+        return guide(self._mesh.page_url, self._home.path, Path(sys.executable).parent)
 
-        def apply(file: str) -> str:
-            return f"{proa} apply --wait -f {shlex.quote(str(config_path(file)))}"
 
-        return GUIDE.format(
-            url=self._mesh.page_url,
-            all_v1=apply("virtual-service-all-v1.yaml"),
-            jason=apply("reviews-test-v2.yaml"),
-            delay=apply("ratings-test-delay.yaml"),
-            proa=proa,
-        )
+def guide(url: str, home: Path, programs: Path) -> str:
+    """What to do now. The commands can be pasted as they are once the first line was: `programs` is the directory
+    of this installation's `proa`, which a fresh clone has in no PATH."""
+
+    def apply(file: str) -> str:
+        return f"proa apply --wait -f {shlex.quote(str(config_path(file)))}"
+
+    return GUIDE.format(
+        url=url,
+        surroundings=f"export PROA_HOME={shlex.quote(str(home))} PATH={shlex.quote(str(programs))}:$PATH",
+        all_v1=apply("virtual-service-all-v1.yaml"),
+        jason=apply("reviews-test-v2.yaml"),
+        delay=apply("ratings-test-delay.yaml"),
+    )
 
 
 GUIDE: Final = """
@@ -223,7 +228,13 @@ The bookstore is open:
 
     {url}
 
-Reload it: reviews come from three versions in turn, with no, black and red stars. Three things to try:
+Reload it: reviews come from three versions in turn, with no, black and red stars.
+
+In another terminal, first:
+
+     {surroundings}
+
+Three things to try there:
 
   1. Everybody gets version 1, without stars:
      {all_v1}
@@ -235,10 +246,11 @@ Reload it: reviews come from three versions in turn, with no, black and red star
      {delay}
 
 And look inside:
-     {proa} proxy status
-     {proa} exec productpage -- curl -s http://reviews:9080/reviews/0
+     proa proxy status
+     proa certificate show reviews-v1
+     proa exec productpage -- curl -s http://reviews:9080/reviews/0
 
-Ctrl-C ends everything.
+Ctrl-C here ends everything.
 """
 
 
