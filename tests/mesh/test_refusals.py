@@ -204,6 +204,18 @@ class Agent:
             if answer.version == self._version:
                 return (answer.refusal_of(registrations[-1].id) or "") if registrations else ""
 
+    async def blurt(self, body: bytes) -> tuple[grpc.StatusCode, str]:
+        """How the control plane ends a session that begins so."""
+        session = ByteStream(await self._uplink.ready(), SESSION)
+        try:
+            await session.write(body)
+            await session.read()
+            return grpc.StatusCode.OK, ""
+        except grpc.aio.AioRpcError as error:
+            return error.code(), error.details() or ""
+        finally:
+            session.close()
+
     async def leave(self) -> None:
         """So that nobody waits for it to come back."""
         if self._session is not None:
@@ -308,6 +320,9 @@ def test_a_node_that_says_nonsense_harms_nobody(mesh: Mesh) -> None:
         ):
             assert await agent.refusal(wrong), wrong
         assert mesh.endpoints("n") == []
+        code, why = await agent.blurt(b"[]")
+        assert code is grpc.StatusCode.PERMISSION_DENIED, why
+        assert "not a NodeState" in why
         assert await agent.refusal(good) == ""
 
     with_agent(mesh, "n", "default/n/n", prove)

@@ -14,6 +14,7 @@ import grpc.aio
 from cryptography import x509
 
 from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, node_of, parse_spiffe_id
+from proa.ports.failures import StoreTemporary
 
 KEEPALIVE: Final = (
     ("grpc.keepalive_time_ms", 10_000),
@@ -103,13 +104,30 @@ def _peer(context: Any) -> SpiffeId:
         raise PeerRefused("a client certificate with one SPIFFE id is needed") from error
 
 
-async def _answering(context: Any, work: Awaitable[Any]) -> Any:
+async def answering(context: Any, work: Awaitable[Any]) -> Any:
+    """The work's answer, or the call ended with the status that its failure stands for; a bug propagates."""
     try:
         return await work
     except PeerRefused as error:
         await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-    except NotNow as error:
+    except (NotNow, StoreTemporary) as error:
         await context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
+    except ExceptionGroup as group:
+        refusal = refusal_in(group)
+        if refusal is None:
+            raise
+        await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(refusal))
+
+
+def refusal_in(group: ExceptionGroup[Exception]) -> PeerRefused | None:
+    """The refusal that ended a handler's tasks; None when there is anything else in the group."""
+    refusals, others = group.split(PeerRefused)
+    if refusals is None or others is not None:
+        return None
+    first: BaseException = refusals
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first if isinstance(first, PeerRefused) else None
 
 
 def stream_method(handler: StreamHandler) -> Method:
@@ -119,7 +137,7 @@ def stream_method(handler: StreamHandler) -> Method:
         async def work() -> None:
             await handler(_GrpcStream(context, _peer(context)))
 
-        await _answering(context, work())
+        await answering(context, work())
 
     return grpc.stream_stream_rpc_method_handler(call)
 
@@ -131,7 +149,7 @@ def unary_method(handler: UnaryHandler) -> Method:
         async def work() -> bytes:
             return await handler(_peer(context), request)
 
-        return await _answering(context, work())
+        return await answering(context, work())
 
     return grpc.unary_unary_rpc_method_handler(call)
 

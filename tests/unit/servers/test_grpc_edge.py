@@ -1,8 +1,8 @@
-"""Where a peer comes from, as gRPC tells it."""
+"""Where a peer comes from, as gRPC tells it, and what it is told when it is refused."""
 
 import pytest
 
-from proa.servers.grpc_edge import is_loopback
+from proa.servers.grpc_edge import PeerRefused, is_loopback, refusal_in
 
 
 @pytest.mark.parametrize("peer", ["ipv4:127.0.0.1:5000", "ipv6:%5B::1%5D:5000", "ipv6:[::1]:5000"])
@@ -15,3 +15,35 @@ def test_loopback_is_known_in_every_spelling(peer: str) -> None:
 )
 def test_everything_else_is_elsewhere(peer: str) -> None:
     assert not is_loopback(peer)
+
+
+def test_a_refusal_in_a_task_is_the_handlers() -> None:
+    refusal = PeerRefused("no")
+    assert refusal_in(ExceptionGroup("tasks", [ExceptionGroup("inner", [refusal])])) is refusal
+
+
+def test_a_bug_beside_a_refusal_stays_a_bug() -> None:
+    assert refusal_in(ExceptionGroup("tasks", [PeerRefused("no"), KeyError("bug")])) is None
+    assert refusal_in(ExceptionGroup("tasks", [KeyError("bug")])) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PeerRefused("why"), grpc.StatusCode.PERMISSION_DENIED),
+        (NotNow("why"), grpc.StatusCode.UNAVAILABLE),
+        (StoreTemporary("why"), grpc.StatusCode.UNAVAILABLE),
+    ],
+)
+def test_a_call_that_fails_says_why_and_whether_to_come_again(
+    error: Exception, code: grpc.StatusCode
+) -> None:
+    async def failing() -> None:
+        raise error
+
+    async def scenario(work: Awaitable[None]) -> Call:
+        call = Call()
+        await answering(call, work)
+        return call
+
+    assert asyncio.run(scenario(failing())).ended == (code, "why")

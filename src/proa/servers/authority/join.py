@@ -4,7 +4,8 @@ The root is given to anybody; a joining node checks it against the digest in its
 secret. A token is used up by the first CSR that is signed for it.
 """
 
-from typing import Protocol
+import asyncio
+from typing import Final, Protocol
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,9 +13,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from proa.core.sidecar.session import JoinReply, JoinRequest, MessageError, decode, encode
+from proa.ports.failures import StoreTemporary
 from proa.servers.grpc_edge import PeerRefused
 
 MAX_BODY = 64 * 1024
+PATIENCE_S = 10.0
+"""For a request's body to arrive: anybody may connect here, and nobody may stay without joining."""
+_CLOSE: Final = {"connection": "close"}
 
 
 class Joining(Protocol):
@@ -25,20 +30,26 @@ class Joining(Protocol):
         """Raises PeerRefused with the reason."""
 
 
-def build_join_app(joining: Joining) -> Starlette:
+def build_join_app(joining: Joining, *, patience_s: float = PATIENCE_S) -> Starlette:
     async def root(_request: Request) -> Response:
         return PlainTextResponse(joining.root_pem)
 
     async def join(request: Request) -> Response:
-        body = await _bounded_body(request)
+        try:
+            async with asyncio.timeout(patience_s):
+                body = await _bounded_body(request)
+        except TimeoutError:
+            return PlainTextResponse("the request is too slow\n", status_code=408, headers=_CLOSE)
         if body is None:
-            return PlainTextResponse("the request is too large\n", status_code=413)
+            return PlainTextResponse("the request is too large\n", status_code=413, headers=_CLOSE)
         try:
             reply = await joining.join(decode(body, JoinRequest))
         except MessageError as error:
             return PlainTextResponse(f"{error}\n", status_code=400)
         except PeerRefused as error:
             return PlainTextResponse(f"{error}\n", status_code=403)
+        except StoreTemporary as error:  # nothing was used up: the node tries again
+            return PlainTextResponse(f"{error}\n", status_code=503)
         return Response(encode(reply), media_type="application/json")
 
     return Starlette(routes=[Route("/v1/root", root), Route("/v1/join", join, methods=["POST"])])
