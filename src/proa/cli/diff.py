@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import as_json, print_problems
+from proa.cli.output import Format, as_json, output_option, print_problems, to_text
 from proa.cli.parameters import files_options, namespace_option
 from proa.cli.surroundings import Surroundings
 
@@ -17,10 +17,15 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.command("diff", short_help="Show what an apply would change.")
 @files_options(required=True)
 @namespace_option("Namespace of objects that name none.")
+@output_option
 @click.pass_context
-def command(context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str) -> None:
+def command(
+    context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str, output: Format
+) -> None:
     """Show what `proa apply` of the same files would change. Defaults and the order of fields make no
     difference, nor do comments.
+
+    -o json and -o yaml list the objects that differ, each as it is and as it would be.
 
     Exit code 0: no difference. Exit code 1: differences, or files with problems (then each problem is on
     standard error and no difference is printed).
@@ -39,11 +44,15 @@ def command(context: click.Context, named: tuple[str, ...], more: tuple[str, ...
     if isinstance(answer, Problems):
         print_problems(answer.problems)
         context.exit(1)
-    found = [
-        diff(_manifest(each.before), _manifest(each.after), str(each.ref))
-        for each in answer.objects
-        if each.before != each.after
-    ]
+    changed = [each for each in answer.objects if each.before != each.after]
+    if output != "table":
+        both = [
+            {"ref": str(each.ref), "before": _manifest(each.before), "after": _manifest(each.after)}
+            for each in changed
+        ]
+        click.echo(to_text({"objects": both}, output), nl=False)
+        context.exit(1 if changed else 0)
+    found = [diff(_manifest(each.before), _manifest(each.after), str(each.ref)) for each in changed]
     for line in "".join(found).splitlines():
         click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
     context.exit(1 if any(found) else 0)

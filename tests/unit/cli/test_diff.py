@@ -27,3 +27,14 @@ def test_diff_shows_and_tells_by_exit_code(proa: Proa, serve: Serve, file: Path)
     assert {"-  - a", "+  - b"} <= set(different.stdout.splitlines())
     assert "ratings" not in different.stdout
     assert (equal.exit_code, equal.stdout) == (0, "")
+
+
+def test_programs_get_both_sides_of_what_differs(proa: Proa, serve: Serve, file: Path) -> None:
+    changed = ObjectDiff(ref=REVIEWS, before="", after=json.dumps({"kind": "VirtualService"}))
+    same = ObjectDiff(ref=RATINGS, before="{}", after="{}")
+    with serve(FixedOperations(differences=(changed, same))):
+        result = proa("diff", "-f", file, "-o", "json")
+
+    expected = {"ref": str(REVIEWS), "before": None, "after": {"kind": "VirtualService"}}
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"objects": [expected]}
