@@ -238,7 +238,16 @@ def _reachable(listen: str) -> str:
     """An address others can use: the one listened on, or this host's own when that is a wildcard."""
     if listen not in ("0.0.0.0", "::"):
         return listen
-    return socket.gethostbyname(socket.gethostname())
+    name = socket.gethostname()
+    try:
+        found = socket.gethostbyname(name)
+    except OSError as error:
+        raise OSError(
+            f"no address is known for this host, {name} ({error.strerror}): give --advertise"
+        ) from None
+    if found.startswith("127."):
+        log.warning("this host's name means %s, which others cannot reach: give --advertise", found)
+    return found
 
 
 def _free_port(address: str, port: int) -> int:

@@ -237,10 +237,13 @@ def _may_speak(writer: asyncio.StreamWriter) -> bool:
 def _listen(path: Path) -> socket.socket:
     """Bound under a narrow umask, so that the socket never has another mode than 0600."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)  # an agent that is stopped, its backlog full, must not stop us too
         try:
             probe.connect(str(path))
-        except OSError:
+        except (FileNotFoundError, ConnectionRefusedError):
             path.unlink(missing_ok=True)
+        except BlockingIOError:
+            raise SocketInUse(f"another node agent serves this home and does not answer ({path})") from None
         else:
             raise SocketInUse(f"another node agent serves this home already ({path})")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

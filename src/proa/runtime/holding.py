@@ -16,6 +16,8 @@ from typing import Final
 from proa.runtime.processes import Child, start_child
 
 TAIL_LINES: Final = 12
+TAIL_BYTES: Final = 16 * 1024
+"""A log can be far larger than memory; its end is asked for."""
 LOOK_S: Final = 0.05
 
 
@@ -95,7 +97,9 @@ async def holding(
 def last_words(log: Path) -> str:
     """The last lines of a log, indented; the empty text when there are none."""
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
     return "\n".join(f"  {line}" for line in lines[-TAIL_LINES:])

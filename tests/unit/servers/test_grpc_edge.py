@@ -1,8 +1,21 @@
 """Where a peer comes from, as gRPC tells it, and what it is told when it is refused."""
 
+import asyncio
+
+import grpc
 import pytest
 
-from proa.servers.grpc_edge import PeerRefused, is_loopback, refusal_in
+from proa.ports.failures import StoreTemporary
+from proa.servers.grpc_edge import NotNow, PeerRefused, answering, is_loopback, refusal_in
+
+
+class Call:
+    """A gRPC call's context that notes how it was ended."""
+
+    ended: tuple[grpc.StatusCode, str] | None = None
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        self.ended = (code, details)
 
 
 @pytest.mark.parametrize("peer", ["ipv4:127.0.0.1:5000", "ipv6:%5B::1%5D:5000", "ipv6:[::1]:5000"])
@@ -41,9 +54,6 @@ def test_a_call_that_fails_says_why_and_whether_to_come_again(
     async def failing() -> None:
         raise error
 
-    async def scenario(work: Awaitable[None]) -> Call:
-        call = Call()
-        await answering(call, work)
-        return call
-
-    assert asyncio.run(scenario(failing())).ended == (code, "why")
+    call = Call()
+    asyncio.run(answering(call, failing()))
+    assert call.ended == (code, "why")
