@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitable[None]]], Awaitable[None]]
@@ -30,14 +32,29 @@ class AddressTaken(OSError):
     """Somebody listens there already."""
 
 
+class Strangers(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever reaches a TLS server of ours may connect without proving anything. So nobody stays longer than a join
+    takes, and there are never so many that the process runs out of descriptors."""
+
+    stay_s: float = 20.0
+    at_once: int = 256
+
+
 @asynccontextmanager
 async def serving(
-    app: App, sockets: Sequence[socket.socket], tls: ssl.SSLContext | None = None
+    app: App,
+    sockets: Sequence[socket.socket],
+    tls: ssl.SSLContext | None = None,
+    strangers: Strangers | None = None,
 ) -> AsyncIterator[None]:
-    """Serves while the block runs; the sockets are closed afterwards. Raises nothing of its own."""
+    """Serves while the block runs; the sockets are closed afterwards. Raises nothing of its own.
+
+    With `tls` peers are taken for strangers: their connections are few and short.
+    """
+    bounds = strangers or (Strangers() if tls is not None else None)
     config = uvicorn.Config(
         app,
-        http="h11",
+        http="h11" if bounds is None else _bounded(bounds),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -58,6 +75,27 @@ async def serving(
     finally:
         await server.shutdown(sockets=list(sockets))
         await _abort_connections(server)
+
+
+def _bounded(bounds: Strangers) -> type[H11Protocol]:
+    """Connections that end after a while whatever they do: neither headers nor bodies that trickle hold them."""
+
+    class Bounded(H11Protocol):
+        _end: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            if len(self.connections) > bounds.at_once:
+                transport.abort()
+            else:
+                self._end = self.loop.call_later(bounds.stay_s, transport.abort)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self._end is not None:
+                self._end.cancel()
+            super().connection_lost(exc)
+
+    return Bounded
 
 
 async def _abort_connections(server: uvicorn.Server) -> None:

@@ -1,10 +1,14 @@
-"""Sockets for small servers: what is taken or wrong is said with the address."""
+"""Small servers: a socket that is taken or wrong is said with its address, and strangers do not stay."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
-from proa.servers.asgi import AddressTaken, bind_tcp, bind_unix, to_authority
+from proa.servers.asgi import AddressTaken, Strangers, bind_tcp, bind_unix, serving, to_authority
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -30,3 +34,48 @@ def test_ipv6_addresses_stand_in_brackets() -> None:
     assert to_authority("::1", 15012) == "[::1]:15012"
     assert to_authority("10.0.0.1", 15012) == "10.0.0.1:15012"
     assert to_authority("plane.example", 15012) == "plane.example:15012"
+
+
+HELLO = Starlette(routes=[Route("/", lambda _: PlainTextResponse("hello"))])
+REQUEST = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+
+
+async def said(address: tuple[str, int], request: bytes) -> bytes:
+    """All that comes until the server ends the connection, however it does."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(request)
+        return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+def test_a_stranger_who_says_nothing_or_too_slowly_is_cut_off() -> None:
+    async def scene() -> None:
+        bound = bind_tcp("127.0.0.1", 0)
+        address = bound.getsockname()
+        async with asyncio.timeout(10), serving(HELLO, [bound], strangers=Strangers(stay_s=0.1)):
+            assert await said(address, b"") == b""
+            assert await said(address, REQUEST[:-2]) == b""
+            assert b"hello" in await said(address, REQUEST)
+
+    asyncio.run(scene())
+
+
+def test_strangers_are_no_more_than_their_bound_and_leave_room_for_others() -> None:
+    async def scene() -> None:
+        bound = bind_tcp("127.0.0.1", 0)
+        address = bound.getsockname()
+        bounds = Strangers(stay_s=0.3, at_once=2)
+        async with asyncio.timeout(10), serving(HELLO, [bound], strangers=bounds):
+            async with asyncio.TaskGroup() as tasks:
+                idle = [tasks.create_task(said(address, b"")) for _ in range(2)]
+                await asyncio.sleep(0)
+                while b"hello" in await said(address, REQUEST):
+                    pass  # the idle ones have not all arrived
+                assert not any(task.done() for task in idle)
+            assert b"hello" in await said(address, REQUEST)
+
+    asyncio.run(scene())
