@@ -8,8 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
 
@@ -59,6 +59,8 @@ __all__ = [
 
 Notify = Callable[[OwnerEvent], None]
 REMOVAL_S: Final = 10.0
+ANSWER_S: Final = 15.0
+"""The agent itself waits up to 10 s for an Envoy that is asked something."""
 A = TypeVar("A", bound=LocalMessage)
 
 
@@ -127,15 +129,15 @@ async def workload_environment(home: Home, name: str) -> Environment:
     return await _ask(home, AskEnvironment(workload=name), Environment)
 
 
-async def list_workloads(home: Home) -> Workloads:
+async def list_workloads(home: Home, within_s: float = ANSWER_S) -> Workloads:
     """Raises AgentUnreachable."""
-    return await _ask(home, AskList(), Workloads)
+    return await _ask(home, AskList(), Workloads, within_s)
 
 
 async def ask_admin(home: Home, name: str, path: str, method: Literal["GET", "POST"] = "GET") -> AdminAnswer:
     """A page of the Envoy's admin interface, whole. Raises NoSuchWorkload, AgentUnreachable."""
     pieces: list[str] = []
-    async with agent(home) as connection:
+    async with _in_time(home), agent(home) as connection:
         await connection.send(AskAdmin(workload=name, path=path, method=method))
         while True:
             answer = _expected(await connection.receive(), AdminAnswer)
@@ -147,8 +149,9 @@ async def ask_admin(home: Home, name: str, path: str, method: Literal["GET", "PO
 async def wait_gone(home: Home, name: str, timeout_s: float) -> bool:
     """Whether nothing is left of the workload before the time is over. Raises AgentUnreachable."""
     try:
-        async with asyncio.timeout(timeout_s):
-            await _ask(home, AskGone(workload=name), Gone)
+        async with asyncio.timeout(timeout_s), agent(home) as connection:
+            await connection.send(AskGone(workload=name))
+            _expected(await connection.receive(), Gone)
     except TimeoutError:
         return False
     return True
@@ -289,8 +292,20 @@ def _pass_on(child: Child, number: signal.Signals) -> None:
         child.send(number)
 
 
-async def _ask(home: Home, question: LocalMessage, kind: type[A]) -> A:
-    async with agent(home) as connection:
+@asynccontextmanager
+async def _in_time(home: Home, within_s: float = ANSWER_S) -> AsyncIterator[None]:
+    """Around a question that is answered at once by an agent that is well. Raises AgentUnreachable."""
+    try:
+        async with asyncio.timeout(within_s):
+            yield
+    except TimeoutError:
+        raise AgentUnreachable(
+            f"the node agent of {home.path} is there and gives no answer within {within_s:g} s"
+        ) from None
+
+
+async def _ask(home: Home, question: LocalMessage, kind: type[A], within_s: float = ANSWER_S) -> A:
+    async with _in_time(home, within_s), agent(home) as connection:
         await connection.send(question)
         return _expected(await connection.receive(), kind)
 
