@@ -33,7 +33,7 @@ def test_an_agent_that_says_nothing_holds_no_command_for_ever(home: Home) -> Non
             writer.close()
 
         async with await asyncio.start_unix_server(silent, str(home.node_socket)):
-            with pytest.raises(AgentUnreachable, match="gives no answer within 0.05 s"):
+            with pytest.raises(AgentUnreachable, match="gives no answer"):
                 await list_workloads(home, within_s=0.05)
             over.set()
 
