@@ -5,6 +5,7 @@ ECDS. A change of this file's output drains connections.
 """
 
 from enum import Enum
+from typing import Final
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
@@ -42,6 +43,9 @@ from proa.core.pilot.translate.filters.names import (
     FORWARD_PROXY,
     ROUTER,
 )
+
+STRANGERS_HEADERS_MS: Final = 10_000
+"""How long a gateway waits for the end of a request's headers: who trickles them holds a connection for nothing."""
 
 
 class Direction(Enum):
@@ -138,6 +142,7 @@ def http_chain(
         case Direction.GATEWAY:
             # The edge: what a stranger says of itself (x-forwarded-*, client certificates) is not believed.
             manager.use_remote_address.CopyFrom(boolean(True))
+            manager.request_headers_timeout.CopyFrom(millis(STRANGERS_HEADERS_MS))
             manager.forward_client_cert_details = HttpConnectionManager.SANITIZE
         case Direction.OUTBOUND:
             manager.forward_client_cert_details = HttpConnectionManager.SANITIZE

@@ -57,3 +57,8 @@ def test_a_stream_out_says_that_it_is_one() -> None:
     names = [each.name for each in tcp_chain(Direction.OUTBOUND, "c", access_log=False)]
     assert names == ["envoy.filters.network.set_filter_state", "envoy.filters.network.tcp_proxy"]
     assert len(tcp_chain(Direction.INBOUND, "c", access_log=False)) == 1
+
+
+def test_headers_that_trickle_in_are_not_waited_for_at_the_edge() -> None:
+    assert manager(Direction.GATEWAY).request_headers_timeout.seconds == 10
+    assert not manager(Direction.OUTBOUND).HasField("request_headers_timeout")
