@@ -81,13 +81,17 @@ class Surroundings:
     @contextmanager
     def node_agent(self) -> Iterator[None]:
         """For calls of `proa.node.client`: its failures become ours."""
-        from proa.node.client import AgentUnreachable, NoSuchWorkload, NotPlaced
+        from proa.node.client import AgentUnreachable, NoAgent, NoSuchWorkload, NotPlaced
 
         try:
             yield
-        except AgentUnreachable as error:
+        except NoAgent as error:
             todo = f"start a mesh with `{self.command('up')}`, or join one with `{self.command('node')}`"
-            raise Failure(str(error) or f"no node agent is running at {self.home.path}", todo) from None
+            raise Failure(str(error), todo) from None
+        except AgentUnreachable as error:
+            raise Failure(
+                str(error), f"the agent's log may tell more: {self.home.logs / 'node.log'}"
+            ) from None
         except NotPlaced as error:
             raise Failure(f"the mesh does not take this workload: {error}") from None
         except NoSuchWorkload as error:

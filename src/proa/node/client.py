@@ -37,7 +37,7 @@ from proa.core.sidecar.local import (
     WorkloadSpec,
 )
 from proa.home import Home
-from proa.node.local_calls import AgentConnection, AgentUnreachable, agent
+from proa.node.local_calls import AgentConnection, AgentUnreachable, NoAgent, agent
 from proa.runtime.cell import Cell
 from proa.runtime.processes import Child, start_child
 from proa.runtime.races import first_of
@@ -45,6 +45,7 @@ from proa.runtime.shutdown import on_signals
 
 __all__ = [
     "AgentUnreachable",
+    "NoAgent",
     "NoSuchWorkload",
     "NotPlaced",
     "Notify",

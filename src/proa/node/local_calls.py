@@ -16,7 +16,11 @@ from proa.home import Home
 
 
 class AgentUnreachable(Exception):
-    """No agent answers at the home's node socket, or it went away. The text says which of both."""
+    """The agent gives no answer of use: it is silent, went away, or cannot do it now. The text says which."""
+
+
+class NoAgent(AgentUnreachable):
+    """Nobody listens at the home's node socket."""
 
 
 class AgentConnection:
@@ -50,7 +54,7 @@ async def agent(home: Home) -> AsyncIterator[AgentConnection]:
         reader, writer = await asyncio.open_unix_connection(str(home.node_socket), limit=2 * LINE_MAX)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise AgentUnreachable(f"no node agent serves {home.path} ({reason})") from None
+        raise NoAgent(f"no node agent serves {home.path} ({reason})") from None
     try:
         yield AgentConnection(reader, writer)
     finally:

@@ -55,3 +55,11 @@ def test_a_file_that_is_no_program_is_no_envoy(proa: Proa, tmp_path: Path) -> No
     assert result.exit_code == 1
     assert "no program that can be run" in result.stderr
     assert "token" not in result.stderr
+
+
+def test_without_an_agent_the_next_step_is_to_start_one(proa: Proa) -> None:
+    result = proa("exec", "reviews", "--", "true")
+
+    assert result.exit_code == 1
+    assert "no node agent serves" in result.stderr
+    assert "start a mesh with `proa up`" in result.stderr

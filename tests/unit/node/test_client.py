@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proa.home import Home
-from proa.node.client import AgentUnreachable, list_workloads
+from proa.node.client import AgentUnreachable, NoAgent, list_workloads
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 def test_without_an_agent_a_command_ends_at_once(home: Home) -> None:
-    with pytest.raises(AgentUnreachable, match="no node agent serves"):
+    with pytest.raises(NoAgent, match="no node agent serves"):
         asyncio.run(list_workloads(home))
 
 
