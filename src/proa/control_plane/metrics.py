@@ -10,6 +10,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
+from proa.core.pilot.resource import ResourceType
 
 CONVERGENCE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Seconds; from a change among connected idle proxies to a proxy that has been paused."""
@@ -48,6 +49,12 @@ class _State(Collector):
             expiry.add_metric([name], not_after - self._clock())
         yield expiry
         yield CounterMetricFamily("proa_xds_nacks", "Resources refused by proxies", value=self._proxies.nacks)
+        sent = CounterMetricFamily(
+            "proa_xds_resources_sent", "Resources put into responses to proxies", labels=["type"]
+        )
+        for kind in ResourceType:
+            sent.add_metric([kind.name.lower()], self._proxies.resources_sent[kind])
+        yield sent
         built = CounterMetricFamily(
             "proa_built_resources", "Builder runs that no cache saved", labels=["builder"]
         )

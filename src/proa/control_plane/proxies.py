@@ -5,6 +5,7 @@ the question behind `apply --wait`: which proxies have taken everything of a gen
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
@@ -45,15 +46,15 @@ class ProxyStream:
         pieces: Pieces,
         generation: int,
         now: float,
+        sent: Counter[ResourceType],
     ) -> None:
         self.workload = workload
         self.node = node
         self.source = source
-        self.server = DeltaServer(source, encode=pieces.encode)
+        self.server = DeltaServer(source, encode=pieces.encode, sent=sent)
         self.since = now
         self.outbox: list[bytes] = []
         self.closed_because: str | None = None
-        self.sent_resources = 0
         self.ready = asyncio.Event()
         self._generation = generation
         self._has_asked = False
@@ -141,14 +142,22 @@ class Proxies:
         self._changed = asyncio.Event()
         self.revision = 0
         self.nacks = 0
-        self.resources_offered = 0
+        self.resources_sent: Counter[ResourceType] = Counter()
         self._pushes: dict[int, _Push] = {}
         self.convergence: Callable[[float], None] = lambda seconds: None
         world.subscribe(self._on_round)
 
     def open(self, workload: WorkloadId, node: str) -> ProxyStream:
         source = self._world.source_for(workload)
-        stream = ProxyStream(workload, node, source, self._pieces, self._world.generation, self._clock())
+        stream = ProxyStream(
+            workload,
+            node,
+            source,
+            self._pieces,
+            self._world.generation,
+            self._clock(),
+            self.resources_sent,
+        )
         previous = self._streams.get(workload)
         if previous is not None:
             previous.closed_because = "another stream of this workload has taken over"

@@ -105,3 +105,18 @@ def test_a_stream_that_was_there_before_its_registration_gets_all_of_it() -> Non
     settle(proxies, stream)
     assert {"virtualOutbound", "0.0.0.0_9080"} <= set(stream.server.acked(LISTENER))
     assert "connect_9080" in stream.server.acked(CLUSTER)
+
+
+def test_what_is_sent_is_counted_and_what_a_proxy_holds_is_not_sent_again() -> None:
+    _, proxies, stream = opened()
+    held = stream.server.acked(CLUSTER)
+    sent = proxies.resources_sent[CLUSTER]
+    assert sent == len(held) > 0
+    proxies.close(stream)
+    again = proxies.open(CLIENT, "node")
+    proxies.received(again, encode_request(CLUSTER, initial=held))
+    settle(proxies, again)
+    assert proxies.resources_sent[CLUSTER] == sent
+    third = proxies.open(CLIENT, "node")
+    proxies.received(third, encode_request(CLUSTER))
+    assert proxies.resources_sent[CLUSTER] == 2 * sent, "one that holds nothing gets all"

@@ -6,6 +6,7 @@ guilty resource stands alone. Called by the edge that owns the stream (control p
 (agent). It must not keep resources: values are read from the source at the moment they are sent.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
@@ -48,6 +49,7 @@ class DeltaServer:
 
     `encode` makes the wire form of a resource; pass `wire.Pieces().encode`, one for the whole process, to share
     the bytes between streams. `max_bytes` bounds one response (gRPC refuses 4 MiB); one bigger resource goes alone.
+    `sent` counts the resources put into responses, without removals; it may be shared between streams.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class DeltaServer:
         *,
         encode: Callable[[Resource], bytes] = encode_resource,
         max_bytes: int = 3_500_000,
+        sent: Counter[ResourceType] | None = None,
     ) -> None:
         self._source = source
         self._encode = encode
@@ -65,6 +68,7 @@ class DeltaServer:
         self._nonce = 0
         # Clusters in un-ACKed responses whose endpoints are not subscribed yet -> sequence number of the cluster.
         self._warming: dict[str, int] = {}
+        self._sent = Counter[ResourceType]() if sent is None else sent
 
     # -- inputs --
 
@@ -231,6 +235,8 @@ class DeltaServer:
         state.flights[nonce] = Flight(versions=batch.versions, first=batch.first)
         if state.kind is _CLUSTER:
             self._warm(batch)
+        if batch.pieces:
+            self._sent[state.kind] += len(batch.pieces)
         return Send(body=encode_response(state.kind, nonce, batch.pieces, batch.removed))
 
     def _warm(self, batch: _Batch) -> None:
