@@ -4,6 +4,7 @@ Puts the registrations, the authority and the proxies behind the servers' Protoc
 """
 
 from proa.control_plane.authority import Authority, Refused
+from proa.control_plane.leases import Leases
 from proa.control_plane.proxies import Proxies, ProxyStream
 from proa.control_plane.registrations import Registrations
 from proa.core.model.names import WorkloadId
@@ -24,9 +25,15 @@ class Nodes:
     """Implements `NodeSessions`, `Joining` and `DeltaStreams` of the servers."""
 
     def __init__(
-        self, registrations: Registrations, authority: Authority, proxies: Proxies, servers: tuple[str, ...]
+        self,
+        registrations: Registrations,
+        leases: Leases,
+        authority: Authority,
+        proxies: Proxies,
+        servers: tuple[str, ...],
     ) -> None:
         self._registrations = registrations
+        self._leases = leases
         self._authority = authority
         self._proxies = proxies
         self._servers = servers
@@ -34,7 +41,9 @@ class Nodes:
     # -- sessions --
 
     async def heard(self, line: NodeLine, state: NodeState) -> SessionState:
-        return self._registrations.heard(line, state)
+        answer = self._registrations.heard(line, state)
+        self._leases.remember(line, state)
+        return answer
 
     def answer(self, node: str) -> SessionState:
         return self._registrations.answer(node)

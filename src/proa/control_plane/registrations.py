@@ -131,15 +131,20 @@ class Registrations:
             known.connected = False
             known.silent_since = self._clock()
 
-    def expire(self) -> None:
-        """Forget nodes that have been silent for a whole lease."""
+    def expire(self) -> tuple[str, ...]:
+        """Forget nodes that have been silent for a whole lease; their names."""
         now = self._clock()
-        for name, node in list(self._nodes.items()):
-            if not node.connected and now - node.silent_since >= LEASE_S:
-                del self._nodes[name]
-                for workload in node.workloads:
-                    self._claim(name, workload, False)
-                self._review(set(node.workloads))
+        gone = tuple(
+            name
+            for name, node in self._nodes.items()
+            if not node.connected and now - node.silent_since >= LEASE_S
+        )
+        for name in gone:
+            node = self._nodes.pop(name)
+            for workload in node.workloads:
+                self._claim(name, workload, False)
+            self._review(set(node.workloads))
+        return gone
 
     def answer(self, node: str) -> SessionState:
         """What a node should know now about its last state."""

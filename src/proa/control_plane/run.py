@@ -23,6 +23,7 @@ from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.key_stores.disk import DiskKeyStore
 from proa.control_plane.authority import Authority, Refused
 from proa.control_plane.configuration import Configuration
+from proa.control_plane.leases import Leases
 from proa.control_plane.metrics import build_registry
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.operations import PACE_S, Operations
@@ -35,6 +36,7 @@ from proa.core.auth.csr import build_csr
 from proa.core.auth.rotation import renew_at
 from proa.core.auth.spiffe import control_plane_id
 from proa.core.model.settings import MeshSettings
+from proa.core.model.snapshot import Change
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.failures import StoreTemporary
@@ -93,6 +95,7 @@ async def run(options: ServeOptions) -> None:
         )
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)
+        leases = Leases(stores.leases, time.time)
         configuration = Configuration(world, registrations.set_policies)
         expected = {"store", *(["directory"] if options.config_dir else [])}
 
@@ -113,7 +116,7 @@ async def run(options: ServeOptions) -> None:
             metrics=to_authority(host, metrics_socket.getsockname()[1]),
             pid=os.getpid(),
         )
-        nodes = Nodes(registrations, authority, proxies, (addresses.xds,))
+        nodes = Nodes(registrations, leases, authority, proxies, (addresses.xds,))
         operations = Operations(
             world=world,
             configuration=configuration,
@@ -141,11 +144,16 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("store", configuration.follow_store(stores.config))
             if options.config_dir is not None:
                 tasks.keep("directory", configuration.follow_directory(FilesSource(options.config_dir)))
+            await configuration.until_synced(expected)
+            registrations.set_grants(await stores.authority.grants())
+            restored = await leases.restore(registrations)
+            log.info("%d nodes are known from before", restored)
+            await world.commit(Change())
             tasks.keep("grants", _follow_grants(stores.authority, registrations))
-            tasks.keep("clock", _tick(registrations, proxies))
+            tasks.keep("leases", leases.run())
+            tasks.keep("clock", _tick(registrations, leases, proxies))
             tasks.keep("modes", _advance_modes(registrations, proxies))
             tasks.keep("certificate", _renew(authority, identity, credentials, tls))
-            await configuration.until_synced(expected)
             await server.start()
             async with (
                 serving(build_join_app(nodes), [join_socket], tls),
@@ -158,6 +166,7 @@ async def run(options: ServeOptions) -> None:
                 home.endpoints.unlink(missing_ok=True)
             await server.stop(grace=1.0)
             tasks.stop()
+        await leases.flush()
 
 
 async def _follow_grants(store: AuthorityStore, registrations: Registrations) -> None:
@@ -165,11 +174,12 @@ async def _follow_grants(store: AuthorityStore, registrations: Registrations) ->
         registrations.set_grants(grants)
 
 
-async def _tick(registrations: Registrations, proxies: Proxies) -> None:
+async def _tick(registrations: Registrations, leases: Leases, proxies: Proxies) -> None:
     waited: float = 0.0
     while True:
         await asyncio.sleep(TICK_S)
-        registrations.expire()
+        for node in registrations.expire():
+            leases.forget(node)
         waited += TICK_S
         if waited >= OVERDUE_S:
             waited = 0.0

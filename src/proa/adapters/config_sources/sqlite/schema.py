@@ -42,6 +42,9 @@ MIGRATIONS: Final = (
     ) STRICT;
     CREATE INDEX issuances_of_identity ON issuances (identity, number);
     """,
+    """
+    CREATE TABLE leases (node TEXT PRIMARY KEY, state BLOB NOT NULL, time REAL NOT NULL) STRICT, WITHOUT ROWID
+    """,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

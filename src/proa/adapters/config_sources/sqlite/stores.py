@@ -1,4 +1,4 @@
-"""Opens store.db and hands out the two stores that live in it."""
+"""Opens store.db and hands out the stores that live in it."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,13 +9,15 @@ import msgspec
 from proa.adapters.config_sources.sqlite.authority_store import SqliteAuthorityStore
 from proa.adapters.config_sources.sqlite.config_store import SqliteConfigStore
 from proa.adapters.config_sources.sqlite.connection import Database
+from proa.adapters.config_sources.sqlite.lease_store import SqliteLeaseStore
 
 
 class Stores(msgspec.Struct, frozen=True, kw_only=True):
-    """Both are valid until the `open_stores` block ends."""
+    """All are valid until the `open_stores` block ends."""
 
     config: SqliteConfigStore
     authority: SqliteAuthorityStore
+    leases: SqliteLeaseStore
 
 
 @asynccontextmanager
@@ -26,6 +28,10 @@ async def open_stores(path: Path) -> AsyncIterator[Stores]:
     """
     database = await Database.open(path)
     try:
-        yield Stores(config=SqliteConfigStore(database), authority=SqliteAuthorityStore(database))
+        yield Stores(
+            config=SqliteConfigStore(database),
+            authority=SqliteAuthorityStore(database),
+            leases=SqliteLeaseStore(database),
+        )
     finally:
         await database.close()
