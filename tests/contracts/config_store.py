@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
+import msgspec
 import pytest
 
 from proa.core.model.names import ObjectRef
@@ -31,8 +32,10 @@ def put(ref: ObjectRef, manifest: str = "{}", file: str = "f.yaml", line: int = 
     return Put(ref=ref, api_version="networking.istio.io/v1", manifest=manifest, file=file, line=line)
 
 
-def change(*changes: Put | Delete, time: float = 1.0, expected: int | None = None) -> Transaction:
-    return Transaction(changes=changes, author="ada", time=time, expected_version=expected)
+def change(
+    *changes: Put | Delete, time: float = 1.0, expected: int | None = None, note: str = ""
+) -> Transaction:
+    return Transaction(changes=changes, author="ada", time=time, expected_version=expected, note=note)
 
 
 async def applied(store: ConfigStore, transaction: Transaction) -> Applied:
@@ -168,6 +171,65 @@ class ConfigStoreContract:
             ]
             assert [each.version for each in await store.history()] == [3, 2, 1, 1]
             assert [each.version for each in await store.history(limit=1)] == [3]
+
+        run(body)
+
+    def test_history_has_both_sides_and_the_reason(self, run: Callable[[Body], None]) -> None:
+        async def body(store: ConfigStore) -> None:
+            await applied(store, change(put(A, '{"a":1}'), note="begin"))
+            await applied(store, change(put(A, '{"a":2}'), put(B)))
+            await applied(store, change(Delete(ref=A), note="end"))
+            await applied(store, change(put(A, '{"a":3}')))
+            told = [(each.before, each.manifest, each.note) for each in await store.history(A)]
+            assert told == [
+                ("", '{"a":3}', ""),
+                ('{"a":2}', "", "end"),
+                ('{"a":1}', '{"a":2}', ""),
+                ("", '{"a":1}', "begin"),
+            ]
+
+        run(body)
+
+    def test_history_cuts_no_version(self, run: Callable[[Body], None]) -> None:
+        async def body(store: ConfigStore) -> None:
+            await applied(store, change(put(A), put(B)))
+            await applied(store, change(put(A, '{"a":2}'), put(B, '{"b":2}'), put(C)))
+            await applied(store, change(put(C, '{"c":3}')))
+            assert [each.version for each in await store.history(limit=2)] == [3, 2, 2, 2]
+            assert [each.version for each in await store.history(A, limit=1)] == [2]
+            assert [each.ref for each in await store.history(limit=1)] == [C]
+
+        run(body)
+
+    def test_every_state_there_was_can_be_read(self, run: Callable[[Body], None]) -> None:
+        async def body(store: ConfigStore) -> None:
+            states = [await store.state()]
+            for number, transaction in enumerate((
+                change(put(A), put(B, line=3)),
+                change(put(A, '{"a":2}'), put(C)),
+                change(Delete(ref=A)),
+                change(put(A), Delete(ref=B)),
+                change(put(A, '{"a":3}'), put(B)),
+            )):  # fmt: skip
+                timed = msgspec.structs.replace(transaction, time=float(number), author=f"{number}")
+                await applied(store, timed)
+                states.append(await store.state())
+            assert [await store.state_at(each.version) for each in states] == states
+            assert await store.state_at(-1) is None
+            assert await store.state_at(len(states)) is None
+
+        run(body)
+
+    def test_an_object_is_brought_back_with_its_age(self, run: Callable[[Body], None]) -> None:
+        async def body(store: ConfigStore) -> None:
+            await applied(store, change(put(A), time=1.0))
+            await applied(store, change(Delete(ref=A), time=2.0))
+            back = msgspec.structs.replace(put(A), created=1.0)
+            assert actions(await applied(store, change(back, time=3.0))) == [("a", "created")]
+            stored = (await store.state()).objects[A]
+            assert (stored.created, stored.time) == (1.0, 3.0)
+            assert await store.state_at(3) == await store.state()
+            assert actions(await applied(store, change(back, time=4.0))) == [("a", "unchanged")]
 
         run(body)
 

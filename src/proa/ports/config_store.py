@@ -21,13 +21,15 @@ Action = Literal["created", "changed", "unchanged", "deleted", "absent"]
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
     """Create the object or replace it. `manifest` is its JSON text, in a form where equal text means equal
-    object; `file` and `line` say where the user wrote it."""
+    object; `file` and `line` say where the user wrote it. `created`, when given, is the age of an object that is
+    brought back; else a new object begins now and a known one keeps its own."""
 
     ref: ObjectRef
     api_version: str
     manifest: str
     file: str = ""
     line: int = 0
+    created: float | None = None
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,13 +41,15 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that happen together or not at all. With several for one object the last one counts.
 
-    `expected_version`, when given, is the state's version on which the author's decision rests.
+    `expected_version`, when given, is the state's version on which the author's decision rests. `note` is kept
+    with the version, for those who read its history.
     """
 
     changes: tuple[Put | Delete, ...]
     author: str
     time: float
     expected_version: int | None = None
+    note: str = ""
 
 
 class ObjectResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +97,8 @@ class StoreState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One object's change at one version; `manifest` and `api_version` are empty for a deletion."""
+    """One object's change at one version. `manifest` and `api_version` are empty for a deletion, `before`, the
+    manifest until then, for a creation; `note` is the transaction's."""
 
     version: int
     author: str
@@ -104,6 +109,8 @@ class HistoryEntry(msgspec.Struct, frozen=True, kw_only=True):
     manifest: str
     file: str
     line: int
+    before: str = ""
+    note: str = ""
 
 
 class ConfigStore(Protocol):
@@ -119,8 +126,15 @@ class ConfigStore(Protocol):
     async def state(self) -> StoreState:
         """What is in force now."""
 
+    async def state_at(self, version: int) -> StoreState | None:
+        """What was in force at a version; None for one that does not exist (yet). 0 is the empty store.
+
+        File and line are those of each object's last change up to then.
+        """
+
     async def history(self, ref: ObjectRef | None = None, limit: int = 100) -> tuple[HistoryEntry, ...]:
-        """Changes, the newest version first; of one object or of all."""
+        """All changes of the newest `limit` versions, the newest first; with `ref` those of one object, and of the
+        newest `limit` versions that changed it."""
 
     def watch(self) -> AsyncGenerator[StoreState]:
         """Level-triggered: the state at once, then the newest state whenever its version has changed since the

@@ -4,8 +4,9 @@ Everything named `_in_job` runs on the database's thread, which owns `_state`.
 """
 
 import sqlite3
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from typing import Any, Final
 
 from immutables import Map
 
@@ -19,6 +20,10 @@ from proa.ports.config_store import (
     StoredObject,
     StoreState,
     Transaction,
+)
+
+STORED_COLUMNS: Final = (
+    "kind, namespace, name, api_version, manifest, file, line, version, author, time, created"
 )
 
 
@@ -35,6 +40,9 @@ class SqliteConfigStore:
 
     async def state(self) -> StoreState:
         return await self._database.run(self._read_in_job)
+
+    async def state_at(self, version: int) -> StoreState | None:
+        return await self._database.run(lambda connection: self._state_at_in_job(connection, version))
 
     async def history(self, ref: ObjectRef | None = None, limit: int = 100) -> tuple[HistoryEntry, ...]:
         return await self._database.run(lambda connection: _history(connection, ref, limit))
@@ -59,6 +67,16 @@ class SqliteConfigStore:
             self._database.wake_from_job(self._changed)
         return planned.answer
 
+    def _state_at_in_job(self, connection: sqlite3.Connection, version: int) -> StoreState | None:
+        state = self._read_in_job(connection)
+        if not 0 <= version <= state.version:
+            return None
+        return (
+            state
+            if version == state.version
+            else StoreState(version=version, objects=_past(connection, version))
+        )
+
     def _read_in_job(self, connection: sqlite3.Connection) -> StoreState:
         """The kept state when its version still stands; another process may have written meanwhile."""
         (version,) = connection.execute("SELECT coalesce(max(version), 0) FROM versions").fetchone()
@@ -68,10 +86,25 @@ class SqliteConfigStore:
 
 
 def _load(connection: sqlite3.Connection) -> Map[ObjectRef, StoredObject]:
+    rows = connection.execute(f"SELECT {STORED_COLUMNS} FROM objects JOIN versions USING (version)")
+    return _stored(rows)
+
+
+def _past(connection: sqlite3.Connection, version: int) -> Map[ObjectRef, StoredObject]:
+    """Each object's last change up to the version, unless that was its deletion. An index answers the inner
+    question per object, so the cost is that of the objects there ever were, not of all changes."""
     rows = connection.execute(
-        "SELECT kind, namespace, name, api_version, manifest, file, line, version, author, time, created "
-        "FROM objects JOIN versions USING (version)"
+        f"SELECT {STORED_COLUMNS} FROM ("
+        " SELECT kind, namespace, name, max(version) AS version FROM changes WHERE version <= ?"
+        " GROUP BY kind, namespace, name"
+        ") JOIN changes USING (kind, namespace, name, version) JOIN versions USING (version)"
+        "WHERE action != 'deleted'",
+        (version,),
     )
+    return _stored(rows)
+
+
+def _stored(rows: Iterable[tuple[Any, ...]]) -> Map[ObjectRef, StoredObject]:
     objects = Map[ObjectRef, StoredObject]().mutate()
     for kind, namespace, name, api_version, manifest, file, line, version, author, time, created in rows:
         ref = ObjectRef(kind, namespace, name)
@@ -92,7 +125,8 @@ def _load(connection: sqlite3.Connection) -> Map[ObjectRef, StoredObject]:
 def _write(connection: sqlite3.Connection, planned: Plan, change: Transaction) -> None:
     if planned.makes_version:
         connection.execute(
-            "INSERT INTO versions VALUES (?, ?, ?)", (planned.answer.version, change.author, change.time)
+            "INSERT INTO versions (version, author, time, note) VALUES (?, ?, ?, ?)",
+            (planned.answer.version, change.author, change.time, change.note),
         )
     for each, _ in planned.written:
         connection.execute("INSERT OR REPLACE INTO objects VALUES (?,?,?,?,?,?,?,?,?)", _object_row(each))
@@ -106,13 +140,16 @@ def _write(connection: sqlite3.Connection, planned: Plan, change: Transaction) -
             "DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?", _key(each.ref)
         )
     changes = [
-        (each.version, *_key(each.ref), action, each.api_version, each.manifest, each.file, each.line)
+        (
+            *(each.version, *_key(each.ref), action),
+            *(each.api_version, each.manifest, each.file, each.line, each.created),
+        )
         for each, action in planned.written
     ]
     changes.extend(
-        (planned.answer.version, *_key(each.ref), "deleted", "", "", "", 0) for each in planned.deleted
+        (planned.answer.version, *_key(each.ref), "deleted", "", "", "", 0, 0.0) for each in planned.deleted
     )
-    connection.executemany("INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?)", changes)
+    connection.executemany("INSERT INTO changes VALUES (?,?,?,?,?,?,?,?,?,?)", changes)
 
 
 def _key(ref: ObjectRef) -> tuple[str, str, str]:
@@ -132,24 +169,34 @@ def _object_row(each: StoredObject) -> tuple[str | int | float, ...]:
 
 
 def _history(connection: sqlite3.Connection, ref: ObjectRef | None, limit: int) -> tuple[HistoryEntry, ...]:
-    condition = "" if ref is None else "WHERE kind = ? AND namespace = ? AND name = ? "
-    rows = connection.execute(
-        "SELECT version, author, time, kind, namespace, name, action, api_version, manifest, file, line "
-        f"FROM changes JOIN versions USING (version) {condition}"
-        "ORDER BY version DESC, kind, namespace, name LIMIT ?",
-        (*(() if ref is None else _key(ref)), limit),
+    of_object = "TRUE" if ref is None else "kind = ? AND namespace = ? AND name = ?"
+    key = () if ref is None else _key(ref)
+    cursor = connection.cursor()
+    cursor.row_factory = sqlite3.Row
+    rows = cursor.execute(
+        "SELECT version, author, time, note, kind, namespace, name, action, api_version, manifest, file, line, "
+        "coalesce(("
+        " SELECT manifest FROM changes AS earlier WHERE earlier.kind = changes.kind"
+        " AND earlier.namespace = changes.namespace AND earlier.name = changes.name"
+        " AND earlier.version < changes.version ORDER BY earlier.version DESC LIMIT 1"
+        "), '') AS before FROM changes JOIN versions USING (version) "
+        f"WHERE version IN (SELECT DISTINCT version FROM changes WHERE {of_object} ORDER BY version DESC LIMIT ?) "
+        f"AND {of_object} ORDER BY version DESC, kind, namespace, name",
+        (*key, limit, *key),
     )
     return tuple(
         HistoryEntry(
-            version=version,
-            author=author,
-            time=time,
-            ref=ObjectRef(kind, namespace, name),
-            action=action,
-            api_version=api_version,
-            manifest=manifest,
-            file=file,
-            line=line,
+            version=row["version"],
+            author=row["author"],
+            time=row["time"],
+            ref=ObjectRef(row["kind"], row["namespace"], row["name"]),
+            action=row["action"],
+            api_version=row["api_version"],
+            manifest=row["manifest"],
+            file=row["file"],
+            line=row["line"],
+            before=row["before"],
+            note=row["note"],
         )
-        for version, author, time, kind, namespace, name, action, api_version, manifest, file, line in rows
+        for row in rows
     )

@@ -8,13 +8,17 @@ cancelled leaves its job running to its end; a job is a whole transaction, so no
 import asyncio
 import os
 import sqlite3
+import tempfile
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from proa.adapters.config_sources.sqlite.schema import migrate
+from proa.adapters.config_sources.sqlite.copies import SUFFIXES, copies_directory, make_copy, sync
+from proa.adapters.config_sources.sqlite.damage import DAMAGE, check_integrity, damaged
+from proa.adapters.config_sources.sqlite.schema import SCHEMA_VERSION, migrate, schema_version
 from proa.ports.failures import StoreFailure, StorePermanent, StoreTemporary
 
 T = TypeVar("T")
@@ -28,10 +32,9 @@ FAILURES: Final[dict[int, type[StoreFailure]]] = {
     sqlite3.SQLITE_PERM: StorePermanent,
     sqlite3.SQLITE_READONLY: StorePermanent,
     sqlite3.SQLITE_CANTOPEN: StorePermanent,
-    sqlite3.SQLITE_CORRUPT: StorePermanent,
-    sqlite3.SQLITE_NOTADB: StorePermanent,
 }
-"""By primary result code; an error that is not here is a bug and propagates as it is."""
+"""By primary result code; DAMAGE is permanent too and says more. An error that is in neither is a bug and
+propagates as it is."""
 
 
 class Wakeups:
@@ -93,6 +96,16 @@ class Database:
         finally:
             self._thread.shutdown(wait=False)
 
+    @property
+    def path(self) -> Path:
+        return self._path
+
+    async def beside(self, job: Callable[[], T]) -> T:
+        """As `run`, on another thread and without the connection: for what takes long and opens its own."""
+        if self.is_closed:
+            raise StorePermanent(f"{self._path} is closed")
+        return await self._loop.run_in_executor(None, lambda: _mapped(self._path, job))
+
     async def run(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """What the job returns. Raises StoreTemporary, StorePermanent, or what the job raised."""
         if self.is_closed:
@@ -131,12 +144,18 @@ class Database:
         return self._connection
 
     def _connect(self) -> None:
-        _make_private(self._path)
-        connection = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
+        if not self._path.exists():
+            _make(self._path)
+        elif self._path.stat().st_size == 0:  # `_make` leaves none: something emptied it
+            raise damaged(self._path, "file is empty")
+        self._path.chmod(0o600)  # SQLite gives its -wal and -shm files the same
+        connection = _connected(self._path)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")  # a returned apply or redeemed token is on disk
-            connection.execute("PRAGMA foreign_keys = ON")
+            found = schema_version(connection, str(self._path))
+            check_integrity(connection, self._path)
+            if found < SCHEMA_VERSION:
+                before = copies_directory(self._path) / f"before-upgrade-of-schema-{found}.db"
+                make_copy(self._path, before, time.time())
             migrate(connection, str(self._path))
         except BaseException:
             connection.close()
@@ -166,7 +185,10 @@ def _mapped(path: Path, job: Callable[[], T]) -> T:
     try:
         return job()
     except sqlite3.Error as error:
-        failure = FAILURES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in DAMAGE:
+            raise damaged(path, str(error)) from error
+        failure = FAILURES.get(code)
         if failure is None:
             raise
         raise failure(f"{path}: {error}") from error
@@ -174,11 +196,39 @@ def _mapped(path: Path, job: Callable[[], T]) -> T:
         raise StorePermanent(f"{path}: {error.strerror}") from error
 
 
-def _make_private(path: Path) -> None:
-    """SQLite gives its -wal and -shm files the mode of the main file. Token digests and the audit are nobody
-    else's business, but they are no keys: an open file is closed, not refused."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _connected(path: Path) -> sqlite3.Connection:
+    """In WAL mode a commit is one append to the log, and readers and copies do not hold writers up. With
+    synchronous FULL each commit waits for the disk: an apply that has returned and a token that was redeemed
+    survive a power cut. NORMAL would only survive a killed process; EXTRA differs in other journal modes alone."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, isolation_level=None)
     try:
-        os.fchmod(descriptor, 0o600)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA cell_size_check = ON")  # a damaged page is noticed when it is read
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make(path: Path) -> None:
+    """A new store gets its name when it is whole: a process killed on the way leaves no half-made one, and a file
+    without content can only be one that was lost. Token digests and the audit are nobody else's business: 0600."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(descriptor)
+    waiting = Path(name)
+    try:
+        connection = _connected(waiting)
+        try:
+            migrate(connection, str(path))
+        finally:
+            connection.close()
+        sync(waiting)
+        # Not a rename: when two make the same store, the second takes the first one's.
+        with suppress(FileExistsError):
+            path.hardlink_to(waiting)
+        sync(path.parent)
     finally:
-        os.close(descriptor)
+        for suffix in SUFFIXES:
+            waiting.with_name(waiting.name + suffix).unlink(missing_ok=True)

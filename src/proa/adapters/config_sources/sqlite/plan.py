@@ -66,7 +66,14 @@ def plan(state: StoreState, transaction: Transaction) -> Plan:
 
 
 def _stored(put: Put, before: StoredObject | None, transaction: Transaction, version: int) -> StoredObject:
-    if before is not None and (before.api_version, before.manifest) == (put.api_version, put.manifest):
+    created = (
+        put.created if put.created is not None else transaction.time if before is None else before.created
+    )
+    if before is not None and (before.api_version, before.manifest, before.created) == (
+        put.api_version,
+        put.manifest,
+        created,
+    ):
         return msgspec.structs.replace(before, file=put.file, line=put.line)
     return StoredObject(
         ref=put.ref,
@@ -77,7 +84,7 @@ def _stored(put: Put, before: StoredObject | None, transaction: Transaction, ver
         version=version,
         author=transaction.author,
         time=transaction.time,
-        created=transaction.time if before is None else before.created,
+        created=created,
     )
 
 

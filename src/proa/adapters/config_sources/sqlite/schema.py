@@ -5,6 +5,7 @@ A migration is never edited once released: the next change is a new entry at the
 """
 
 import sqlite3
+from pathlib import Path
 from typing import Final
 
 from proa.ports.failures import StorePermanent
@@ -45,6 +46,17 @@ MIGRATIONS: Final = (
     """
     CREATE TABLE leases (node TEXT PRIMARY KEY, state BLOB NOT NULL, time REAL NOT NULL) STRICT, WITHOUT ROWID
     """,
+    # A version says why it was made; a change says how old its object is, so that a rollback brings back its age.
+    """
+    ALTER TABLE versions ADD COLUMN note TEXT NOT NULL DEFAULT '';
+    ALTER TABLE changes ADD COLUMN created REAL NOT NULL DEFAULT 0;
+    UPDATE changes SET created = (
+        SELECT time FROM changes AS earlier JOIN versions USING (version)
+        WHERE earlier.kind = changes.kind AND earlier.namespace = changes.namespace
+            AND earlier.name = changes.name AND earlier.version <= changes.version AND earlier.action = 'created'
+        ORDER BY earlier.version DESC LIMIT 1
+    ) WHERE action != 'deleted'
+    """,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
@@ -54,7 +66,7 @@ def migrate(connection: sqlite3.Connection, file: str) -> None:
     Proa's, or newer than this program: older code does not know what newer tables mean."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        found = _checked_version(connection, file)
+        found = schema_version(connection, file)
         for migration in MIGRATIONS[found:]:
             for statement in migration.split(";"):
                 connection.execute(statement)
@@ -67,7 +79,8 @@ def migrate(connection: sqlite3.Connection, file: str) -> None:
     connection.execute("COMMIT")
 
 
-def _checked_version(connection: sqlite3.Connection, file: str) -> int:
+def schema_version(connection: sqlite3.Connection, file: str) -> int:
+    """How many migrations the file has seen. Raises StorePermanent for one that this program must not touch."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -76,6 +89,9 @@ def _checked_version(connection: sqlite3.Connection, file: str) -> int:
     if version > SCHEMA_VERSION:
         raise StorePermanent(
             f"{file} was written by a newer Proa: it has schema {version}, this program knows up to "
-            f"{SCHEMA_VERSION}. Start the newer version again, or restore the copy made before the upgrade."
+            f"{SCHEMA_VERSION}. Start the newer version again; or, to go back to this one and lose what was changed "
+            f"since the upgrade, put the copy made then in its place: "
+            f"{Path(file).parent / 'backups'} has before-upgrade-of-schema-*.db; remove {Path(file).name}-wal and "
+            f"{Path(file).name}-shm with it."
         )
     return int(version)

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from proa.adapters.config_sources.sqlite.authority_store import SqliteAuthorityStore
+from proa.adapters.config_sources.sqlite.backups import SqliteBackups
 from proa.adapters.config_sources.sqlite.config_store import SqliteConfigStore
 from proa.adapters.config_sources.sqlite.connection import Database
 from proa.adapters.config_sources.sqlite.lease_store import SqliteLeaseStore
@@ -18,6 +19,7 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True):
     config: SqliteConfigStore
     authority: SqliteAuthorityStore
     leases: SqliteLeaseStore
+    backups: SqliteBackups
 
 
 @asynccontextmanager
@@ -32,6 +34,7 @@ async def open_stores(path: Path) -> AsyncIterator[Stores]:
             config=SqliteConfigStore(database),
             authority=SqliteAuthorityStore(database),
             leases=SqliteLeaseStore(database),
+            backups=SqliteBackups(database),
         )
     finally:
         await database.close()

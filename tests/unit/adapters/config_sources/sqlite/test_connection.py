@@ -8,7 +8,7 @@ import pytest
 
 from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.config_sources.sqlite.connection import Database, transaction
-from proa.adapters.config_sources.sqlite.schema import SCHEMA_VERSION
+from proa.adapters.config_sources.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 from proa.ports.failures import StorePermanent, StoreTemporary
 from tests.contracts.config_store import A, applied, change, put
 
@@ -100,7 +100,7 @@ def test_a_closed_store_says_so(tmp_path: Path) -> None:
 def test_a_failed_transaction_is_rolled_back(tmp_path: Path) -> None:
     def job(connection: sqlite3.Connection) -> None:
         with transaction(connection):
-            connection.execute("INSERT INTO versions VALUES (1, 'ada', 1.0)")
+            connection.execute("INSERT INTO versions VALUES (1, 'ada', 1.0, '')")
             raise KeyError("a bug")
 
     def count(connection: sqlite3.Connection) -> int:
@@ -117,3 +117,34 @@ def test_a_failed_transaction_is_rolled_back(tmp_path: Path) -> None:
             await database.close()
 
     asyncio.run(body())
+
+
+def test_an_upgrade_keeps_a_copy_that_the_older_program_can_use(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in MIGRATIONS[0].split(";"):
+            connection.execute(statement)
+        connection.execute("INSERT INTO versions VALUES (1, 'ada', 1.0)")
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+
+    asyncio.run(opened(path))
+    asyncio.run(opened(path))
+
+    (copy,) = (tmp_path / "backups").glob("*.db")
+    assert copy.name == "before-upgrade-of-schema-1.db"
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (1,)
+        assert connection.execute("SELECT version, author FROM versions").fetchall() == [(1, "ada")]
+
+
+def test_two_that_make_the_same_store_have_one(tmp_path: Path) -> None:
+    async def body() -> None:
+        path = tmp_path / "store.db"
+        async with asyncio.TaskGroup() as tasks:
+            made = [tasks.create_task(Database.open(path)) for _ in range(4)]
+        for each in made:
+            await each.result().close()
+
+    asyncio.run(body())
+    assert [each.name for each in tmp_path.iterdir()] == ["store.db"]

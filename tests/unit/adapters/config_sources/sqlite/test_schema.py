@@ -3,7 +3,7 @@ from contextlib import closing
 
 import pytest
 
-from proa.adapters.config_sources.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION, migrate
+from proa.adapters.config_sources.sqlite.schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION, migrate
 from proa.ports.failures import StorePermanent
 
 
@@ -39,3 +39,23 @@ def test_a_newer_schema_says_what_to_do() -> None:
         ):
             migrate(connection, "store.db")
         assert not connection.in_transaction
+
+
+def test_an_older_file_becomes_a_newer_one() -> None:
+    with closing(opened()) as connection:
+        for statement in MIGRATIONS[0].split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.executemany(
+            "INSERT INTO versions VALUES (?, 'ada', ?)", [(n, 10.0 * n) for n in (1, 2, 3, 4)]
+        )
+        connection.executemany(
+            "INSERT INTO changes VALUES (?, 'Gateway', 'n', 'a', ?, '', '', '', 0)",
+            [(1, "created"), (2, "changed"), (3, "deleted"), (4, "created")],
+        )
+        migrate(connection, "store.db")
+        ages = connection.execute("SELECT version, created FROM changes ORDER BY version").fetchall()
+        assert ages == [(1, 10.0), (2, 10.0), (3, 0.0), (4, 40.0)]
+        assert connection.execute("SELECT DISTINCT note FROM versions").fetchall() == [("",)]
+        assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
