@@ -98,7 +98,7 @@ class Home:
         return self.logs / f"{workload.replace('/', '_')}.{kind}.log"
 
     def workload_dir(self, workload: str) -> Path:
-        """Where the workload's key and certificate persist; `workload` is `namespace/name`."""
+        """Where the workload's key, certificate and table persist; `workload` is `namespace/name`."""
         return self.node_dir / "workloads" / workload.replace("/", "_")
 
     def workload_socket(self, workload: str, kind: str) -> Path:
@@ -139,12 +139,12 @@ def checked_socket(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, text: str) -> None:
-    """Writes 0600 in one step: readers see the old text or the new, and others than the owner see nothing."""
+def write_private(path: Path, content: str | bytes) -> None:
+    """Writes 0600 in one step: readers see the old content or the new, and others than the owner see nothing."""
     waiting = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content.encode() if isinstance(content, str) else content)
         stream.flush()
         os.fsync(stream.fileno())
     waiting.replace(path)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Final, Protocol
 
-from proa.core.auth.rotation import renew_at, state_of
+from proa.core.auth.rotation import State, renew_at, state_of
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import SignReply
@@ -23,6 +23,8 @@ from proa.runtime.polling import sleep_until
 log = logging.getLogger("proa.node.certificates")
 
 SHORTEST_S: Final = 1.0
+AWAY_S: Final = 3.0
+"""So long a start waits for a fresh certificate when the stored one still serves."""
 LOOK_S: Final = 30.0
 """Longest sleep between looks at the clock: a laptop that was closed for hours renews soon after."""
 
@@ -52,25 +54,35 @@ class Keeper:
         self._path = path
         self._trusted_roots = trusted_roots
         self._jitter = random.random()
+        self._is_late = False
         self.credential: Cell[Credential | None] = Cell(current)
 
     async def obtain(self) -> Credential:
         """The stored certificate when it is still good for a while, else a new one; waits for the control plane
-        if it must. Raises SignRefused."""
+        if it must: when it is away, a certificate past its half life serves until it ends. Raises SignRefused."""
         stored = await asyncio.to_thread(load_credential, self._path)
-        if stored is not None and self._is_good(stored):
-            self.credential.set(stored)
-            return stored
-        return await self._renew()
+        state = "expired" if stored is None else self._state_of(stored)
+        if stored is None or state == "expired":
+            return await self._renew()
+        if state == "due":
+            try:
+                async with asyncio.timeout(AWAY_S):
+                    return await self._renew()
+            except TimeoutError:
+                log.warning("%s: used past its half life until it can be renewed", self._identity)
+                self._is_late = True
+        self.credential.set(stored)
+        return stored
 
     async def keep(self) -> None:
         """Until cancelled. A refusal is tried again too: grants change."""
         while True:
             credential = self.credential.value
-            if credential is not None:
+            if credential is not None and not self._is_late:
                 await sleep_until(time.time, next_renewal(credential, time.time(), self._jitter), LOOK_S)
             try:
                 await self._renew()
+                self._is_late = False
             except SignRefused as refused:
                 log.error("%s: certificate not renewed: %s", self._identity, refused)
                 await asyncio.sleep(LOOK_S)
@@ -100,12 +112,12 @@ class Keeper:
         log.info("%s: certificate until %d", self._identity, credential.not_after)
         return credential
 
-    def _is_good(self, stored: Credential) -> bool:
-        return (
-            stored.identity == str(self._identity)
-            and stored.roots_pem.strip() == self._trusted_roots.strip()
-            and state_of(stored.not_before, stored.not_after, time.time()) == "valid"
-        )
+    def _state_of(self, stored: Credential) -> State:
+        """A certificate of another identity or mesh is as good as expired."""
+        is_ours = stored.identity == str(self._identity)
+        if not is_ours or stored.roots_pem.strip() != self._trusted_roots.strip():
+            return "expired"
+        return state_of(stored.not_before, stored.not_after, time.time())
 
 
 def next_renewal(credential: Credential, now: float, jitter: float) -> float:

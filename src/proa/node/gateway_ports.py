@@ -4,6 +4,7 @@ A port that is taken, or below 1024 without leave to use it, is mapped to a free
 each is served once the Envoy listens there.
 """
 
+import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
@@ -20,15 +21,25 @@ from proa.runtime.polling import poll
 from proa.runtime.supervise import Supervisor
 
 POLL_S: Final = 0.1
+log = logging.getLogger("proa.node.gateway_ports")
 
 
 class GatewayPorts:
-    """`stack` gives back what is held when the workload ends. State is owned by `run`."""
+    """`stack` gives back what is held when the workload ends. `earlier` are the ports of an earlier run, served
+    until the control plane says what is wanted now. State is owned by `run`."""
 
-    def __init__(self, spec: WorkloadSpec, address: str, book: PortBook, stack: ExitStack) -> None:
+    def __init__(
+        self,
+        spec: WorkloadSpec,
+        address: str,
+        book: PortBook,
+        stack: ExitStack,
+        earlier: tuple[GatewayPort, ...] = (),
+    ) -> None:
         self._spec = spec
         self._address = address
         self._book = book
+        self._earlier = earlier
         self._held: dict[int, HeldPort] = {}
         stack.callback(self._release_all)
 
@@ -49,6 +60,12 @@ class GatewayPorts:
     ) -> None:
         """Until cancelled. While the control plane is away the ports stay as they are."""
         async with EnvoyAdmin(envoy.admin_socket) as admin, Supervisor() as tasks:
+            for each in self._earlier:
+                if self._hold_again(each):
+                    port = each.server_port
+                    tasks.run(f"gateway port {port}", self._announce(port, envoy, admin, tell))
+            if self._held:
+                publish()
             async for answer in session.answer.follow():
                 if answer is None:
                     continue
@@ -62,6 +79,14 @@ class GatewayPorts:
                     publish()
                 for port in new:
                     tasks.run(f"gateway port {port}", self._announce(port, envoy, admin, tell))
+
+    def _hold_again(self, earlier: GatewayPort) -> bool:
+        try:
+            self._held[earlier.server_port] = self._book.hold_exactly(self._address, earlier.bound_port)
+        except PortTaken as error:
+            log.warning("%s: port %d of an earlier run: %s", self._spec.id, earlier.bound_port, error)
+            return False
+        return True
 
     def _hold(self, port: int, tell: Callable[[OwnerEvent], None]) -> bool:
         try:

@@ -11,6 +11,7 @@ import msgspec
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.local import AppPort, LocalUpstream, Placed, PortSpec, WorkloadSpec, app_environment
 from proa.core.sidecar.session import GatewayPort, Health, RegisteredPort, Registration, Upstream
+from proa.core.sidecar.table_file import facts_of
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.port_book import LOOPBACK, PortBook
@@ -39,6 +40,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
         one may not exist yet, and then nothing listens for it."""
         outbound = () if self.outbound_port is None else (self.outbound_port,)
         return frozenset((*outbound, *(port.sidecar_port for port in self.ports)))
+
+    @property
+    def facts(self) -> Registration:
+        """The registration without what changes over time."""
+        return facts_of(self.registration(dict.fromkeys(self.ports, "STARTING"), ()))
 
     def registration(
         self, health: dict[AppPort, Health], gateway_ports: tuple[GatewayPort, ...]

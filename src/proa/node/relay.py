@@ -6,12 +6,14 @@ control plane is away.
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from typing import Final
 
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
 from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
+from proa.core.sidecar.relay_shelf import LOCAL_TYPES
 from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.session import Session
 from proa.node.uplink import Uplink
@@ -28,13 +30,22 @@ log = logging.getLogger("proa.node.relay")
 
 class Relay:
     """A `servers.xds_local.Downstream`. Everything happens in one event loop and each table call is performed
-    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there."""
+    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there; `taken` is
+    called when it has accepted something that the table keeps, or dropped it."""
 
-    def __init__(self, workload: WorkloadId, table: RelayTable, uplink: Uplink, session: Session) -> None:
+    def __init__(
+        self,
+        workload: WorkloadId,
+        table: RelayTable,
+        uplink: Uplink,
+        session: Session,
+        taken: Callable[[], None],
+    ) -> None:
         self._workload = workload
         self._table = table
         self._uplink = uplink
         self._session = session
+        self._taken = taken
         self._above: Outlet | None = None
         self._below: Outlet | None = None
         self._has_spoken = False
@@ -140,6 +151,8 @@ class Relay:
                         self.down.set(False)
                 case Rejected(type=kind, name=name, error=error):
                     log.error("%s: the Envoy refuses %s %s: %s", self._workload, kind.name, name, error)
+                case Acked(type=kind) if kind not in LOCAL_TYPES:
+                    self._taken()
                 case Acked() | Subscribed():
                     pass
 

@@ -4,29 +4,51 @@ The workload makes it when it has a certificate, and lives with what the Envoy d
 """
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
+from proa.core.auth.roots import root_digests
 from proa.core.sidecar import secrets
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.relay import RelayTable
+from proa.core.sidecar.session import GatewayPort
+from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy, Patience
 from proa.node.places import Place
 from proa.node.relay import Relay
 from proa.node.surroundings import Surroundings
+from proa.node.table_store import TableStore
 from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import serve_xds
 
 
 class Sidecar:
-    """`envoy` is not started before its owner asks it; `keeper` holds a certificate already."""
+    """`envoy` is not started before its owner asks it; `keeper` holds a certificate already. `known` is what is served
+    until the control plane says otherwise, and stays on disk by `store`."""
 
-    def __init__(self, place: Place, around: Surroundings, keeper: Keeper) -> None:
+    def __init__(
+        self,
+        place: Place,
+        around: Surroundings,
+        keeper: Keeper,
+        store: TableStore,
+        *,
+        known: Table | None,
+        gateway_ports: Callable[[], tuple[GatewayPort, ...]],
+    ) -> None:
         home, name = around.home, str(place.id)
+        self._place = place
+        self._around = around
         self._process = describe_process(place, around)
-        table = RelayTable(node=build_node(self._process).SerializeToString(deterministic=True))
-        self._relay = Relay(place.id, table, around.uplink, around.session)
+        self._table = RelayTable(
+            node=build_node(self._process).SerializeToString(deterministic=True),
+            stored=known.resources if known else (),
+        )
+        self._relay = Relay(place.id, self._table, around.uplink, around.session, store.changed)
         self._keeper = keeper
+        self._store = store
+        self._gateway_ports = gateway_ports
         self.envoy = Envoy(
             self._process,
             log_file=home.workload_log(name, "envoy"),
@@ -44,9 +66,26 @@ class Sidecar:
         await bound.wait()
         tasks.keep(f"secrets {name}", _follow_secrets(self._keeper, self._relay))
         tasks.keep(f"certificate {name}", self._keeper.keep())
+        tasks.keep(f"table {name}", self._store.keep(self._current))
         tasks.keep(f"relay {name}", self._relay.run_up())
         tasks.keep(f"relay clock {name}", self._relay.run_clock())
         tasks.run(f"sidecar {name}", self.envoy.run())
+
+    def _current(self) -> Table | None:
+        """What the disk should hold: nothing of a workload that the control plane does not want, or of
+        which it has said nothing yet."""
+        answer = self._around.session.answer.value
+        if answer is not None and answer.refusal_of(self._place.id) is not None:
+            return None
+        resources = self._table.stored()
+        if not resources:
+            return None
+        return Table(
+            facts=self._place.facts,
+            roots=root_digests(self._around.node_credential.value.roots_pem),
+            gateway_ports=self._gateway_ports(),
+            resources=resources,
+        )
 
 
 def describe_process(place: Place, around: Surroundings) -> SidecarProcess:

@@ -33,6 +33,7 @@ from proa.core.sidecar.local import (
 )
 from proa.core.sidecar.session import GatewayPort, Health, Registration
 from proa.core.sidecar.supervision import Event, State
+from proa.node.admission import Admission, NotAdmitted, admit
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy
 from proa.node.gateway_ports import GatewayPorts
@@ -41,6 +42,7 @@ from proa.node.places import Place, find_place
 from proa.node.port_book import is_listened_on
 from proa.node.sidecar import Sidecar
 from proa.node.surroundings import Surroundings
+from proa.node.table_store import TableStore
 from proa.node.uplink import SignRefused
 from proa.runtime.held_ports import PortTaken
 from proa.runtime.supervise import Supervisor
@@ -90,6 +92,7 @@ class Workload:
         self._app_health: dict[AppPort, Health] = {}
         self._told_health: Health | None = None
         self._was_ready = False
+        self._is_provisional = False
         self._draining = False
         self._leaving = False
         self._pid: int | None = None
@@ -128,12 +131,15 @@ class Workload:
         self._say("registering", f"registering {place.id} with the control plane")
         self._publish()
         hint = tasks.run(f"hint {place.id}", self._hint())
-        refusal = await around.session.refusal(place.id)
-        if refusal is not None:
-            self.obey(Leave(reason=refusal))
-            return
-        self._say("certificate", f"getting a certificate for account {self.spec.chosen_account}")
         credential = around.node_credential.value
+        store = TableStore(around.home.workload_dir(str(place.id)))
+        try:
+            admission = await admit(place.facts, around.session, store, credential.roots_pem, self._say)
+        except NotAdmitted as refused:
+            self.obey(Leave(reason=str(refused)))
+            return
+        self._is_provisional = admission.is_provisional
+        self._say("certificate", f"getting a certificate for account {self.spec.chosen_account}")
         self._keeper = Keeper(
             signer=around.uplink,
             workload=place.id,
@@ -149,22 +155,30 @@ class Workload:
             self.obey(Leave(reason=f"no certificate: {refused}"))
             return
         self._say("sidecar", "starting the sidecar")
-        sidecar = Sidecar(place, around, self._keeper)
-        await self._start_sidecar(sidecar, tasks)
+        sidecar = Sidecar(
+            place, around, self._keeper, store, known=admission.known, gateway_ports=self._gateway_ports
+        )
+        await self._start_sidecar(sidecar, store, admission, tasks)
         await sidecar.envoy.until(State.READY)
         hint.cancel()
         self.placed = place.placed(around.home, str(sidecar.envoy.admin_socket))
         self._tell(self.placed)
 
-    async def _start_sidecar(self, sidecar: Sidecar, tasks: Supervisor) -> None:
+    async def _start_sidecar(
+        self, sidecar: Sidecar, store: TableStore, admission: Admission, tasks: Supervisor
+    ) -> None:
         name = str(self.spec.id)
         self._envoy = sidecar.envoy
         await sidecar.prepare(tasks)
         tasks.keep(f"proxy state {name}", self._follow_proxy(sidecar.envoy))
-        tasks.keep(f"refusals {name}", self._follow_refusals())
+        tasks.keep(f"refusals {name}", self._follow_refusals(store))
         if self.spec.kind == "gateway":
             self._gateway = GatewayPorts(
-                self.spec, self._around.options.address, self._around.book, self._ports
+                self.spec,
+                self._around.options.address,
+                self._around.book,
+                self._ports,
+                admission.known.gateway_ports if admission.known else (),
             )
             following = self._gateway.run(
                 self._around.session, sidecar.envoy, publish=self._publish, tell=self._tell
@@ -211,7 +225,7 @@ class Workload:
                 self._tell(Warned(code="sidecar_restarted", text=text))
             self._publish()
 
-    async def _follow_refusals(self) -> None:
+    async def _follow_refusals(self, store: TableStore) -> None:
         """A workload that was accepted and is no more (a grant was changed) gets no endpoint and no
         configuration from the control plane; its user must hear why. It may be accepted again."""
         told: str | None = None
@@ -221,7 +235,12 @@ class Workload:
                 self._tell(
                     Warned(code="refused", text=f"the control plane refuses the workload now: {reason}")
                 )
-            told = reason if answer is not None else told
+            if answer is not None and reason != told:
+                store.changed()
+                told = reason
+            if self._is_provisional and answer is not None and self.spec.id in answer.accepted:
+                self._is_provisional = False
+                self._say("registered", f"the control plane is back and has accepted {self.spec.id}")
 
     async def _drain(self) -> None:
         self._draining = True
@@ -242,12 +261,14 @@ class Workload:
         if self._leaving:
             return
         health = {port: self._effective(state) for port, state in self._app_health.items()}
-        gateway_ports: tuple[GatewayPort, ...] = self._gateway.ports if self._gateway else ()
-        self._register(self._place.registration(health, gateway_ports))
+        self._register(self._place.registration(health, self._gateway_ports()))
         state = worst(health.values())
         if health and state != self._told_health and self.placed is not None:
             self._told_health = state
             self._tell(HealthChanged(state=state, why=why))
+
+    def _gateway_ports(self) -> tuple[GatewayPort, ...]:
+        return self._gateway.ports if self._gateway else ()
 
     def _effective(self, app: Health) -> Health:
         """A port is as well as its app and its sidecar together."""

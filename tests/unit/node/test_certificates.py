@@ -1,8 +1,10 @@
 """When a certificate is renewed, and which stored one is of use."""
 
 import asyncio
+import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from immutables import Map
 
@@ -10,8 +12,10 @@ from proa.core.auth.spiffe import node_id
 from proa.core.auth.template import node_leaf
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import SignReply
+from proa.node import certificates
 from proa.node.certificates import Keeper, next_renewal
 from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
+from proa.node.uplink import SignUnreachable
 from tests.mesh.tiny_control_plane import TinyCa, new_serial
 
 DAY = 86_400
@@ -95,3 +99,61 @@ def test_a_certificate_that_cannot_be_kept_on_disk_is_used_all_the_same(tmp_path
     obtained = asyncio.run(keeper.obtain())
     assert keeper.credential.value == obtained
     assert obtained.identity == "spiffe://cluster.local/proa/node/here"
+
+
+class AwaySigner:
+    """Nobody answers until `ca` is there."""
+
+    def __init__(self) -> None:
+        self.ca: TinyCa | None = None
+        self.asked = 0
+
+    async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
+        self.asked += 1
+        if self.ca is None:
+            raise SignUnreachable("away")
+        return await LocalSigner(self.ca).sign(workload, csr_pem)
+
+
+def half_gone(ca: TinyCa) -> Credential:
+    stored = ca.node_credential("here", ())
+    now = int(time.time())
+    return msgspec.structs.replace(stored, not_before=now - 1000, not_after=now + 500)
+
+
+def keeper_of(ca: TinyCa, signer: AwaySigner, path: Path, stored: Credential) -> Keeper:
+    save_credential(path, stored)
+    return Keeper(
+        signer=signer,
+        workload=None,
+        identity=node_id("cluster.local", "here"),
+        path=path,
+        trusted_roots=stored.roots_pem,
+    )
+
+
+def test_past_its_half_life_a_certificate_serves_while_nobody_signs_and_is_renewed_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "AWAY_S", 0.01)
+    ca, signer = TinyCa(), AwaySigner()
+    stored = half_gone(ca)
+    keeper = keeper_of(ca, signer, tmp_path / "credential.json", stored)
+
+    async def scene() -> None:
+        assert await keeper.obtain() == stored
+        assert signer.asked > 0
+        signer.ca = ca
+        async with asyncio.TaskGroup() as tasks, asyncio.timeout(10):
+            keeping = tasks.create_task(keeper.keep())
+            await keeper.credential.until(lambda now: now != stored)
+            keeping.cancel()
+
+    asyncio.run(scene())
+
+
+def test_past_its_half_life_a_certificate_is_renewed_before_use_when_somebody_signs(tmp_path: Path) -> None:
+    ca, signer = TinyCa(), AwaySigner()
+    signer.ca = ca
+    stored = half_gone(ca)
+    assert asyncio.run(keeper_of(ca, signer, tmp_path / "credential.json", stored).obtain()) != stored

@@ -28,5 +28,14 @@ def root_with_digest(bundle_pem: str, digest: str) -> str | None:
     return None
 
 
+def root_digests(bundle_pem: str) -> tuple[str, ...]:
+    """Hex SHA-256 of each certificate's DER, sorted; empty when it is no PEM."""
+    try:
+        certificates = x509.load_pem_x509_certificates(bundle_pem.encode())
+    except ValueError:
+        return ()
+    return tuple(sorted(map(_sha256, certificates)))
+
+
 def _sha256(certificate: x509.Certificate) -> str:
     return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()

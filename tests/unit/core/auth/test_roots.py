@@ -3,7 +3,7 @@ import hashlib
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from proa.core.auth.roots import root_sha256, root_with_digest
+from proa.core.auth.roots import root_digests, root_sha256, root_with_digest
 from tests.unit.core.auth.authorities import INTERMEDIATE, ROOT
 
 
@@ -19,10 +19,18 @@ def test_only_the_root_with_the_digest_is_taken() -> None:
     assert root_with_digest(INTERMEDIATE.pem, digest) is None
 
 
+def test_a_bundle_has_one_digest_per_certificate_in_whatever_order_they_stand() -> None:
+    both = root_digests(ROOT.pem + INTERMEDIATE.pem)
+    assert both == root_digests(INTERMEDIATE.pem + ROOT.pem)
+    assert root_sha256(ROOT.pem) in both
+    assert len(both) == 2
+
+
 @pytest.mark.parametrize(
     "text", ["", "no PEM", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"]
 )
 def test_what_is_no_certificate_is_no_root(text: str) -> None:
     assert root_with_digest(text, "00" * 32) is None
+    assert root_digests(text) == ()
     with pytest.raises(ValueError, match=r".*"):
         root_sha256(text)
