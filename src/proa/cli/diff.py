@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import Format, as_json, output_option, print_problems, to_text
+from proa.cli.output import Format, as_json, output_option, print_diff, print_problems, to_text
 from proa.cli.parameters import files_options, namespace_option
 from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from proa.core.config import Json
-
-_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 @click.command("diff", short_help="Show what an apply would change.")
@@ -53,8 +51,7 @@ def command(
         click.echo(to_text({"objects": both}, output), nl=False)
         context.exit(1 if changed else 0)
     found = [diff(_manifest(each.before), _manifest(each.after), str(each.ref)) for each in changed]
-    for line in "".join(found).splitlines():
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1])))
+    print_diff("".join(found))
     context.exit(1 if any(found) else 0)
 
 

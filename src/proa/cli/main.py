@@ -36,6 +36,8 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "diff": Entry("diff", "Show what an apply would change."),
         "get": Entry("get", "Show configuration in force, or services."),
         "delete": Entry("delete", "Take configuration out of force."),
+        "history": Entry("history", "Show who changed what, when and how."),
+        "rollback": Entry("rollback", "Make the configuration what it was at a version."),
     },
     "Look inside": {
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
@@ -46,6 +48,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "serve": Entry("serve", "Run a control plane."),
         "node": Entry("node", "Run the agent of a host."),
         "token": Entry("token", "Admit another host."),
+        "backup": Entry("backup", "Copy the control plane's store while it runs."),
         "completion": Entry("completion", "Print the completion script of a shell."),
     },
 }

@@ -77,6 +77,15 @@ def print_problems(problems: "Sequence[Problem]") -> None:
         )
 
 
+_DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def print_diff(text: str) -> None:
+    """A unified diff."""
+    for line in text.splitlines():
+        click.echo(click.style(line, fg=_DIFF_COLOURS.get(line[:1])))
+
+
 ERROR_SHOWN = 400
 
 

@@ -1,6 +1,6 @@
 """The admin API's operations, carried out: implements `AdminOperations`.
 
-Reads what the owners of state hold and changes configuration through the store alone.
+Reads what the owners of state hold. What is asked about configuration is in `configuration_operations`.
 """
 
 import asyncio
@@ -14,12 +14,11 @@ from proa import __version__
 from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
 from proa.control_plane.configuration import Configuration
+from proa.control_plane.configuration_operations import ConfigurationOperations
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.showing import (
-    as_stored,
-    manifest_text,
     resource_order,
     show_certificate,
     show_offered,
@@ -28,34 +27,18 @@ from proa.control_plane.showing import (
 )
 from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
-from proa.core.config import Batch, read_batch
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import GatewayPort
 from proa.core.pilot.resource import ResourceType
 from proa.ports.authority_store import AuthorityStore
-from proa.ports.config_store import (
-    ConfigStore,
-    Conflict,
-    Delete,
-    ObjectResult,
-    Put,
-    Transaction,
-)
+from proa.ports.config_store import ConfigStore
+from proa.ports.store_backup import StoreBackups
 from proa.servers.admin.operations import (
-    ApplyOutcome,
-    ApplyRequest,
     Certificates,
     CertificateStatus,
-    DeleteRequest,
-    DiffOutcome,
-    DiffRequest,
     MeshStatus,
     MintedToken,
     NotFound,
-    ObjectDiff,
-    ObjectQuery,
-    Objects,
-    Problems,
     Proxies,
     ProxyConfig,
     ProxyProgress,
@@ -63,7 +46,6 @@ from proa.servers.admin.operations import (
     Refused,
     Services,
     ServiceStatus,
-    SourceFile,
     TokenRequest,
     WaitStatus,
 )
@@ -75,7 +57,7 @@ ISSUANCES_READ = 10_000
 """How far back the audit is read for current certificates."""
 
 
-class Operations:
+class Operations(ConfigurationOperations):
     """Every method may run concurrently: what it reads it reads between two awaits."""
 
     def __init__(
@@ -87,89 +69,20 @@ class Operations:
         streams: ProxyStreams,
         authority: Authority,
         store: ConfigStore,
+        backups: StoreBackups,
         audit: AuthorityStore,
         addresses: Map[str, str],
         unready: Callable[[], tuple[str, ...]],
         clock: Callable[[], float],
     ) -> None:
-        self._world = world
-        self._configuration = configuration
+        super().__init__(world=world, configuration=configuration, store=store, backups=backups, clock=clock)
         self._registrations = registrations
         self._streams = streams
         self._authority = authority
-        self._store = store
         self._audit = audit
         self._addresses = addresses
         self._unready = unready
-        self._clock = clock
         self._started = clock()
-
-    # -- configuration --
-
-    async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
-        batch = _read(request.files, request.namespace)
-        if not batch.is_valid:
-            return Problems(problems=batch.problems)
-        puts = _puts(batch)
-        if request.dry_run:
-            results = tuple(self._foretell(put) for put in puts)
-            return ApplyOutcome(version=self._configuration.version, results=results, warnings=batch.problems)
-        outcome = await self._commit(puts, request.author)
-        return msgspec.structs.replace(outcome, warnings=batch.problems)
-
-    async def delete(self, request: DeleteRequest) -> ApplyOutcome:
-        for ref in request.refs:
-            if ref in self._configuration.directory and ref not in self._configuration.stored:
-                raise Refused(f"{ref} comes from the watched directory: remove it there")
-        return await self._commit(tuple(Delete(ref=ref) for ref in request.refs), request.author)
-
-    async def _commit(self, changes: tuple[Put | Delete, ...], author: str) -> ApplyOutcome:
-        applied = await self._store.apply(Transaction(changes=changes, author=author, time=self._clock()))
-        if isinstance(applied, Conflict):
-            raise Refused(f"the configuration is at version {applied.actual}, not {applied.expected}")
-        await self._configuration.generation_of(applied.version)
-        concerned = {result.ref for result in applied.results}
-        notes = tuple(note for note in self._world.notes() if note.about in concerned)
-        return ApplyOutcome(version=applied.version, results=applied.results, notes=notes)
-
-    def _foretell(self, put: Put) -> ObjectResult:
-        known = self._configuration.stored.get(put.ref)
-        if known is None:
-            return ObjectResult(ref=put.ref, action="created")
-        return ObjectResult(ref=put.ref, action="unchanged" if known.manifest == put.manifest else "changed")
-
-    async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
-        batch = _read(request.files, request.namespace)
-        if not batch.is_valid:
-            return Problems(problems=batch.problems)
-        stored = self._configuration.stored
-        return DiffOutcome(
-            objects=tuple(
-                ObjectDiff(
-                    ref=put.ref,
-                    before=stored[put.ref].manifest if put.ref in stored else "",
-                    after=put.manifest,
-                )
-                for put in _puts(batch)
-            )
-        )
-
-    async def objects(self, query: ObjectQuery) -> Objects:
-        found = {**self._configuration.stored}
-        for ref, config in self._configuration.directory.items():
-            found[ref] = as_stored(config)
-        matching = tuple(
-            found[ref]
-            for ref in sorted(found)
-            if query.kind in (None, ref.kind)
-            and query.namespace in (None, ref.namespace)
-            and query.name in (None, ref.name)
-        )
-        return Objects(
-            version=max(0, self._configuration.version),
-            objects=matching,
-            problems=self._configuration.problems(),
-        )
 
     # -- proxies --
 
@@ -333,20 +246,3 @@ class Operations:
             proxies_connected=len(self._streams.streams()),
             outbound_policy=snapshot.settings.outbound_policy,
         )
-
-
-def _puts(batch: Batch) -> tuple[Put, ...]:
-    return tuple(
-        Put(
-            ref=written.config.ref,
-            api_version=written.config.api_version,
-            manifest=manifest_text(written.config),
-            file=written.document.file,
-            line=written.document.line,
-        )
-        for written in batch.objects
-    )
-
-
-def _read(files: tuple[SourceFile, ...], namespace: str) -> Batch:
-    return read_batch([(file.name, file.text) for file in files], namespace)

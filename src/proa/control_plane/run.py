@@ -124,6 +124,7 @@ async def run(options: ServeOptions) -> None:
             streams=proxies,
             authority=authority,
             store=stores.config,
+            backups=stores.backups,
             audit=stores.authority,
             addresses=Map({"xds": addresses.xds, "join": addresses.join, "metrics": addresses.metrics}),
             unready=unready,

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
-from proa.ports.config_store import ObjectResult, StoredObject
+from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
+from proa.ports.store_backup import Backup
+from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -40,7 +42,7 @@ QUIET = MeshStatus(version="0.0.0", pid=1, started=0.0, ready=True, trust_domain
 
 @dataclass
 class FixedOperations:
-    """Every answer is a field. `problems`, when there are any, is what apply and diff answer."""
+    """Every answer is a field. `problems`, when there are any, is what apply, diff and rollback answer."""
 
     results: tuple[ObjectResult, ...] = ()
     version: int = 1
@@ -48,6 +50,7 @@ class FixedOperations:
     warnings: tuple[Problem, ...] = ()
     stored: tuple[StoredObject, ...] = ()
     differences: tuple[ObjectDiff, ...] = ()
+    past: tuple[HistoryEntry, ...] = ()
     statuses: tuple[WaitStatus, ...] = ()
     proxy_statuses: tuple[ProxyStatus, ...] = ()
     configs: tuple[ProxyConfig, ...] = ()
@@ -73,6 +76,24 @@ class FixedOperations:
     async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
         self.asked.append(request)
         return Problems(problems=self.problems) if self.problems else DiffOutcome(objects=self.differences)
+
+    async def history(self, query: HistoryQuery) -> History:
+        self.asked.append(query)
+        return History(version=self.version, entries=self.past)
+
+    async def rollback(self, request: RollbackRequest) -> ApplyOutcome | Problems:
+        self.asked.append(request)
+        if request.version > self.version:
+            raise NotFound(f"there is no version {request.version}")
+        if self.problems:
+            return Problems(problems=self.problems)
+        return ApplyOutcome(version=self.version, results=self.results)
+
+    async def backup(self, request: BackupRequest) -> Backup:
+        self.asked.append(request)
+        if request.file.endswith("/taken"):
+            raise Refused(f"{request.file} is there already and is no backup of a store")
+        return Backup(file=request.file, version=self.version, size=4096, time=0.0)
 
     async def objects(self, query: ObjectQuery) -> Objects:
         self.asked.append(query)

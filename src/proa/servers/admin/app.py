@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from proa.core.model.names import WorkloadId
+from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
+from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     AdminOperations,
     ApplyRequest,
@@ -86,11 +87,19 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def tokens(request: Request) -> Response:
         return _reply(await operations.mint_token(await _read(request, TokenRequest)))
 
+    async def rollback(request: Request) -> Response:
+        return _reply(await operations.rollback(await _read(request, RollbackRequest)))
+
+    async def backup(request: Request) -> Response:
+        return _reply(await operations.backup(await _read(request, BackupRequest)))
+
     return (
         ("POST", "/v1/apply", apply),
         ("POST", "/v1/delete", delete),
         ("POST", "/v1/diff", diff),
         ("POST", "/v1/tokens", tokens),
+        ("POST", "/v1/rollback", rollback),
+        ("POST", "/v1/backup", backup),
     )
 
 
@@ -98,6 +107,9 @@ def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handle
     async def objects(request: Request) -> Response:
         asked = {key: value for key, value in request.query_params.items() if value}
         return _reply(await operations.objects(wire.decode(wire.encode(asked), ObjectQuery)))
+
+    async def history(request: Request) -> Response:
+        return _reply(await operations.history(_history_query(request)))
 
     async def wait(request: Request) -> Response:
         try:
@@ -125,6 +137,7 @@ def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handle
 
     return (
         ("GET", "/v1/objects", objects),
+        ("GET", "/v1/history", history),
         ("GET", "/v1/wait/{version}", wait),
         ("GET", "/v1/proxies", proxies),
         ("GET", "/v1/proxies/{namespace}/{name}/config", proxy_config),
@@ -132,6 +145,20 @@ def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handle
         ("GET", "/v1/certificates", certificates),
         ("GET", "/v1/status", status),
     )
+
+
+def _history_query(request: Request) -> HistoryQuery:
+    asked = request.query_params
+    words = [asked.get(key, "") for key in ("kind", "namespace", "name")]
+    if any(words) and not all(words):
+        raise wire.WireError("one object's history needs its kind, namespace and name")
+    try:
+        limit = int(asked.get("limit", DEFAULT_LIMIT))
+    except ValueError:
+        raise wire.WireError("limit is a number") from None
+    if not 1 <= limit <= MAX_LIMIT:
+        raise wire.WireError(f"limit is from 1 to {MAX_LIMIT}")
+    return HistoryQuery(ref=ObjectRef(*words) if all(words) else None, limit=limit)
 
 
 async def _progress(operations: AdminOperations, version: int, timeout_s: float) -> AsyncIterator[bytes]:

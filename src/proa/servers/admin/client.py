@@ -12,7 +12,9 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from proa.core.model.names import WorkloadId
+from proa.ports.store_backup import Backup
 from proa.servers.admin import wire
+from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -37,6 +39,9 @@ T = TypeVar("T")
 PATIENCE_SECONDS = 30.0
 """For one answer of a control plane that is there; applying thousands of objects takes a few seconds."""
 
+BACKUP_PATIENCE_SECONDS = 600.0
+"""For a copy of a large store to a slow disk."""
+
 
 class Unreachable(Exception):
     """No control plane answers on this socket."""
@@ -58,6 +63,13 @@ class AdminClient:
     def delete(self, request: DeleteRequest) -> ApplyOutcome:
         return wire.decode(self._call("POST", "/v1/delete", wire.encode(request))[1], ApplyOutcome)
 
+    def rollback(self, request: RollbackRequest) -> ApplyOutcome | Problems:
+        return self._post_documents("/v1/rollback", request, ApplyOutcome)
+
+    def backup(self, request: BackupRequest) -> Backup:
+        answer = self._call("POST", "/v1/backup", wire.encode(request), BACKUP_PATIENCE_SECONDS)[1]
+        return wire.decode(answer, Backup)
+
     def mint_token(self, request: TokenRequest) -> MintedToken:
         return wire.decode(self._call("POST", "/v1/tokens", wire.encode(request))[1], MintedToken)
 
@@ -65,6 +77,12 @@ class AdminClient:
         asked = {"kind": query.kind, "namespace": query.namespace, "name": query.name}
         narrowed = urlencode({key: value for key, value in asked.items() if value})
         return self._get("/v1/objects" + (f"?{narrowed}" if narrowed else ""), Objects)
+
+    def history(self, query: HistoryQuery) -> History:
+        asked: dict[str, str | int] = {"limit": query.limit}
+        if query.ref is not None:
+            asked |= {"kind": query.ref.kind, "namespace": query.ref.namespace, "name": query.ref.name}
+        return self._get(f"/v1/history?{urlencode(asked)}", History)
 
     def proxies(self) -> Proxies:
         return self._get("/v1/proxies", Proxies)
@@ -101,8 +119,10 @@ class AdminClient:
     def _get(self, path: str, kind: type[T]) -> T:
         return wire.decode(self._call("GET", path)[1], kind)
 
-    def _call(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        with closing(_UnixConnection(self.path, PATIENCE_SECONDS)) as connection:
+    def _call(
+        self, method: str, path: str, body: bytes = b"", patience_s: float = PATIENCE_SECONDS
+    ) -> tuple[int, bytes]:
+        with closing(_UnixConnection(self.path, patience_s)) as connection:
             reply = _ask(connection, method, path, body)
             try:
                 answer = reply.read()

@@ -22,6 +22,8 @@ from proa.core.model.notes import Note
 from proa.core.model.service import Service
 from proa.core.model.workload import GatewayPort
 from proa.ports.config_store import ObjectResult, StoredObject
+from proa.ports.store_backup import Backup
+from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 
 
 class OperationFailed(Exception):
@@ -257,6 +259,16 @@ class AdminOperations(Protocol):
 
     async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
         """Changes nothing."""
+
+    async def history(self, query: HistoryQuery) -> History:
+        """An empty answer is no error."""
+
+    async def rollback(self, request: RollbackRequest) -> ApplyOutcome | Problems:
+        """All of it or nothing. Problems are those of objects that this program refuses and that were accepted
+        by an older one. Raises NotFound for a version that never was."""
+
+    async def backup(self, request: BackupRequest) -> Backup:
+        """Of the whole store, while it is used. Raises Refused when the copy cannot be where it was asked."""
 
     async def objects(self, query: ObjectQuery) -> Objects:
         """An empty answer is no error."""

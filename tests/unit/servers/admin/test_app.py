@@ -11,10 +11,12 @@ from immutables import Map
 from proa.core.auth.grants import Placement
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
-from proa.ports.config_store import ObjectResult
+from proa.ports.config_store import HistoryEntry, ObjectResult
 from proa.ports.failures import StoreTemporary
+from proa.ports.store_backup import Backup
 from proa.servers.admin.app import serving_admin
 from proa.servers.admin.client import AdminClient, Unreachable
+from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -78,6 +80,41 @@ def test_objects_are_narrowed_by_the_query(short_path: Path) -> None:
     assert operations.asked == [query]
 
 
+def test_history_asks_for_one_object_or_for_all(short_path: Path) -> None:
+    entry = HistoryEntry(
+        version=3,
+        author="ada",
+        time=1.0,
+        ref=REVIEWS,
+        action="deleted",
+        api_version="",
+        manifest="",
+        file="",
+        line=0,
+        before="{}",
+        note="why",
+    )
+    operations = FixedOperations(past=(entry,), version=3)
+    queries = [HistoryQuery(ref=REVIEWS, limit=3), HistoryQuery()]
+
+    answers = ask(operations, short_path, lambda client: [client.history(each) for each in queries])
+
+    assert answers == [History(version=3, entries=(entry,))] * 2
+    assert operations.asked == queries
+
+
+def test_rollback_and_backup_travel_both_ways(short_path: Path) -> None:
+    operations = FixedOperations(version=7)
+    back, copy = RollbackRequest(version=3, author="me", dry_run=True), BackupRequest(file="/x")
+
+    outcome = ask(operations, short_path, lambda client: client.rollback(back))
+    made = ask(operations, short_path, lambda client: client.backup(copy))
+
+    assert outcome == ApplyOutcome(version=7, results=())
+    assert made == Backup(file="/x", version=7, size=4096, time=0.0)
+    assert operations.asked == [back, copy]
+
+
 def test_delete_names_objects(short_path: Path) -> None:
     outcome = ask(FixedOperations(), short_path, lambda client: client.delete(DeleteRequest(refs=(REVIEWS,))))
 
@@ -119,6 +156,10 @@ def test_wait_ends_at_its_time_limit_without_done(short_path: Path) -> None:
         (lambda client: client.mint_token(TokenRequest(node="n")), "without --allow"),
         (lambda client: client._get("/v2/unknown", MeshStatus), "has no GET /v2/unknown"),
         (lambda client: tuple(client.wait("soon", 1)), "are numbers"),
+        (lambda client: client.history(HistoryQuery(limit=0)), "limit is from 1"),
+        (lambda client: client._get("/v1/history?limit=all", History), "limit is a number"),
+        (lambda client: client._get("/v1/history?kind=Gateway", History), "kind, namespace and name"),
+        (lambda client: client.rollback(RollbackRequest(version=9)), "there is no version 9"),
         (lambda client: client._call("POST", "/v1/apply", b'{"files": 3}'), r"Expected `array`.*\$.files"),
     ],
 )

@@ -1,0 +1,186 @@
+"""The admin API's operations on configuration: changing it, comparing it, its past, and copies of its store.
+
+Part of `control_plane.operations`, which adds what is asked about proxies and identities. Configuration is changed
+through the store alone.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proa.control_plane.configuration import Configuration
+from proa.control_plane.rollback import plan_rollback
+from proa.control_plane.showing import as_stored, manifest_text
+from proa.control_plane.world import World
+from proa.core.config import Batch, read_batch
+from proa.ports.config_store import (
+    Applied,
+    ConfigStore,
+    Conflict,
+    Delete,
+    ObjectResult,
+    Put,
+    Transaction,
+)
+from proa.ports.store_backup import Backup, BackupRefused, StoreBackups
+from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
+from proa.servers.admin.operations import (
+    ApplyOutcome,
+    ApplyRequest,
+    DeleteRequest,
+    DiffOutcome,
+    DiffRequest,
+    NotFound,
+    ObjectDiff,
+    ObjectQuery,
+    Objects,
+    Problems,
+    Refused,
+    SourceFile,
+)
+
+ROLLBACK_TRIES: Final = 5
+"""A rollback rests on the state it read; when somebody else changes that first, it looks again."""
+
+
+class ConfigurationOperations:
+    """Every method may run concurrently: what it reads it reads between two awaits, or the store compares it."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        configuration: Configuration,
+        store: ConfigStore,
+        backups: StoreBackups,
+        clock: Callable[[], float],
+    ) -> None:
+        self._world = world
+        self._configuration = configuration
+        self._store = store
+        self._backups = backups
+        self._clock = clock
+
+    async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
+        batch = _read(request.files, request.namespace)
+        if not batch.is_valid:
+            return Problems(problems=batch.problems)
+        puts = _puts(batch)
+        if request.dry_run:
+            results = tuple(self._foretell(put) for put in puts)
+            return ApplyOutcome(version=self._configuration.version, results=results, warnings=batch.problems)
+        outcome = await self._commit(puts, request.author)
+        return msgspec.structs.replace(outcome, warnings=batch.problems)
+
+    async def delete(self, request: DeleteRequest) -> ApplyOutcome:
+        for ref in request.refs:
+            if ref in self._configuration.directory and ref not in self._configuration.stored:
+                raise Refused(f"{ref} comes from the watched directory: remove it there")
+        return await self._commit(tuple(Delete(ref=ref) for ref in request.refs), request.author)
+
+    async def _commit(self, changes: tuple[Put | Delete, ...], author: str) -> ApplyOutcome:
+        applied = await self._store.apply(Transaction(changes=changes, author=author, time=self._clock()))
+        if isinstance(applied, Conflict):
+            raise Refused(f"the configuration is at version {applied.actual}, not {applied.expected}")
+        return await self._outcome(applied)
+
+    async def _outcome(self, applied: Applied) -> ApplyOutcome:
+        """When the world has it."""
+        await self._configuration.generation_of(applied.version)
+        concerned = {result.ref for result in applied.results}
+        notes = tuple(note for note in self._world.notes() if note.about in concerned)
+        return ApplyOutcome(version=applied.version, results=applied.results, notes=notes)
+
+    def _foretell(self, put: Put) -> ObjectResult:
+        known = self._configuration.stored.get(put.ref)
+        if known is None:
+            return ObjectResult(ref=put.ref, action="created")
+        return ObjectResult(ref=put.ref, action="unchanged" if known.manifest == put.manifest else "changed")
+
+    async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
+        batch = _read(request.files, request.namespace)
+        if not batch.is_valid:
+            return Problems(problems=batch.problems)
+        stored = self._configuration.stored
+        return DiffOutcome(
+            objects=tuple(
+                ObjectDiff(
+                    ref=put.ref,
+                    before=stored[put.ref].manifest if put.ref in stored else "",
+                    after=put.manifest,
+                )
+                for put in _puts(batch)
+            )
+        )
+
+    async def objects(self, query: ObjectQuery) -> Objects:
+        found = {**self._configuration.stored}
+        for ref, config in self._configuration.directory.items():
+            found[ref] = as_stored(config)
+        matching = tuple(
+            found[ref]
+            for ref in sorted(found)
+            if query.kind in (None, ref.kind)
+            and query.namespace in (None, ref.namespace)
+            and query.name in (None, ref.name)
+        )
+        return Objects(
+            version=max(0, self._configuration.version),
+            objects=matching,
+            problems=self._configuration.problems(),
+        )
+
+    # -- the past --
+
+    async def history(self, query: HistoryQuery) -> History:
+        entries = await self._store.history(query.ref, query.limit)
+        return History(version=max(0, self._configuration.version), entries=entries)
+
+    async def rollback(self, request: RollbackRequest) -> ApplyOutcome | Problems:
+        for _ in range(ROLLBACK_TRIES):
+            now, then = await self._store.state(), await self._store.state_at(request.version)
+            if then is None:
+                raise NotFound(
+                    f"there is no version {request.version}: the newest is {now.version}; `proa history` lists them"
+                )
+            planned = plan_rollback(now, then)
+            if planned.problems:
+                return Problems(problems=planned.problems)
+            if request.dry_run or not planned.changes:
+                return ApplyOutcome(version=now.version, results=planned.results)
+            transaction = Transaction(
+                changes=planned.changes,
+                author=request.author,
+                time=self._clock(),
+                expected_version=now.version,
+                note=f"rollback to version {request.version}",
+            )
+            applied = await self._store.apply(transaction)
+            if isinstance(applied, Applied):
+                return await self._outcome(applied)
+        raise Refused("others kept changing the configuration meanwhile; nothing was rolled back, try again")
+
+    async def backup(self, request: BackupRequest) -> Backup:
+        made = await self._backups.backup(Path(request.file), self._clock())
+        if isinstance(made, BackupRefused):
+            raise Refused(made.reason)
+        return made
+
+
+def _puts(batch: Batch) -> tuple[Put, ...]:
+    return tuple(
+        Put(
+            ref=written.config.ref,
+            api_version=written.config.api_version,
+            manifest=manifest_text(written.config),
+            file=written.document.file,
+            line=written.document.line,
+        )
+        for written in batch.objects
+    )
+
+
+def _read(files: tuple[SourceFile, ...], namespace: str) -> Batch:
+    return read_batch([(file.name, file.text) for file in files], namespace)
