@@ -47,7 +47,9 @@ def subscribe(
             state.forced.add(name)
     if state.wildcard and not had_wildcard:
         state.greeting = not state.held
-        yield Touch(names=list({*source.names(state.kind), *state.held, *wanted}))
+        # What is on its way was wanted by a name that may be dropped since: its answer will count again.
+        coming = (name for flight in state.flights.values() for name in flight.versions)
+        yield Touch(names=list({*source.names(state.kind), *state.held, *wanted, *coming}))
     elif wanted:
         yield Touch(names=list(dict.fromkeys(wanted)))
     for first, names in late.items():
