@@ -17,7 +17,7 @@ import pytest
 from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.config_sources.sqlite.plan import plan
 from proa.ports.config_store import StoreState
-from tests.unit.adapters.config_sources.sqlite import applying
+from tests.properties.store import applying
 
 KILLS = 100
 KILLS_WHILE_MADE = 15
