@@ -5,12 +5,13 @@ affected and answers with the names of the resources whose bytes differ; it visi
 world alone; proxies read through `ProxySource`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from proa.control_plane.memo import Memo
+from proa.control_plane.proxyless import ProxylessBundle
 from proa.core.model.names import WorkloadId, cluster_name
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
@@ -259,7 +260,9 @@ class WorkloadBundle:
         built: list[Resource] = []
         if self.workload is not None:
             access_log = snapshot.settings.access_log
-            if self.workload.kind == "gateway":
+            if self.workload.kind == "proxyless":
+                built = []  # a client only: what it is served is its scope's
+            elif self.workload.kind == "gateway":
                 built = self._gateway(snapshot, index, self.workload, access_log)
             else:
                 built = list(self._sidecar(self.workload, access_log))
@@ -275,6 +278,10 @@ class WorkloadBundle:
     @property
     def has_explicit(self) -> bool:
         return self.workload is not None and bool(self.workload.outbound_port)
+
+    @property
+    def is_proxyless(self) -> bool:
+        return self.workload is not None and self.workload.kind == "proxyless"
 
     def concerns(self, affected: Affected) -> bool:
         """Whether an update could differ from what there is."""
@@ -346,24 +353,39 @@ def is_behind_explicit(kind: ResourceType, name: str) -> bool:
 
 
 class ProxySource:
-    """One proxy's resources: its own, then its scope's. Read by its stream's protocol machine."""
+    """One proxy's resources: its own, then its scope's. Read by its stream's protocol machine.
 
-    def __init__(self, own: WorkloadBundle, shared: ScopeBundle, *, complete: bool) -> None:
+    `proxyless` gives what the scope has for gRPC's own clients. That the workload is one is asked at each look: a
+    registration may come after the stream."""
+
+    def __init__(
+        self,
+        own: WorkloadBundle,
+        shared: ScopeBundle,
+        proxyless: Callable[[], ProxylessBundle],
+        *,
+        complete: bool,
+    ) -> None:
         self.own = own
         self.shared = shared
+        self._proxyless = proxyless
         self._complete = complete
 
     def lookup(self, kind: ResourceType, name: str) -> Resource | None:
         found = self.own.resources.get((kind, name))
         if found is None and self._shares(kind, name):
-            found = self.shared.resources.get((kind, name))
+            found = self._of_scope.get((kind, name))
         return found
+
+    @property
+    def _of_scope(self) -> Mapping[Name, Resource]:
+        return self._proxyless().resources if self.own.is_proxyless else self.shared.resources
 
     def names(self, kind: ResourceType) -> Iterable[str]:
         for each, name in self.own.resources:
             if each is kind:
                 yield name
-        for each, name in self.shared.resources:
+        for each, name in self._of_scope:
             if each is kind and self._shares(kind, name):
                 yield name
 
@@ -375,4 +397,4 @@ class ProxySource:
 
     def _shares(self, kind: ResourceType, name: str) -> bool:
         """A proxy without the explicit listener (a gateway, a server only) has no use for what hangs behind it."""
-        return self.own.has_explicit or not is_behind_explicit(kind, name)
+        return self.own.has_explicit or self.own.is_proxyless or not is_behind_explicit(kind, name)

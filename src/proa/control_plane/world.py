@@ -11,6 +11,7 @@ from typing import Final
 
 from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle, is_behind_explicit
 from proa.control_plane.memo import Memo
+from proa.control_plane.proxyless import ProxylessBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings
@@ -39,6 +40,7 @@ class World:
         self.memo = Memo()
         self.generation = 0
         self._scopes: dict[Scope, ScopeBundle] = {}
+        self._proxyless: dict[Scope, ProxylessBundle] = {}
         self._workloads: dict[WorkloadId, WorkloadBundle] = {}
         self._waiting: list[tuple[Change, asyncio.Future[int] | None]] = []
         self._wake = asyncio.Event()
@@ -95,6 +97,7 @@ class World:
             for bundle in self._workloads.values()
             if bundle.concerns(affected)
         }
+        self._update_proxyless(affected, workloads)
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
         return affected
@@ -107,6 +110,27 @@ class World:
             changed |= {name for name in shared.resources if is_behind_explicit(*name)}
         return changed
 
+    def _update_proxyless(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
+        """What differs for a scope's proxyless workloads is told as their own. One that has just become known is told
+        everything: it may have asked before."""
+        changed = {
+            scope: bundle.update(self.snapshot, self.index, affected)
+            for scope, bundle in self._proxyless.items()
+        }
+        for bundle in self._workloads.values():
+            if bundle.is_proxyless:
+                scope = Scope(bundle.id.namespace)
+                is_new = bundle.id in affected.workloads
+                names = set(self._proxyless_of(scope).resources) if is_new else changed.get(scope, set())
+                workloads[bundle.id] = workloads.get(bundle.id, set()) | names
+
+    def _proxyless_of(self, scope: Scope) -> ProxylessBundle:
+        bundle = self._proxyless.get(scope)
+        if bundle is None:
+            bundle = self._proxyless[scope] = ProxylessBundle(scope, self.memo)
+            bundle.fill(self.snapshot, self.index)
+        return bundle
+
     def source_for(self, workload: WorkloadId, *, complete: bool = True) -> ProxySource:
         """What a proxy is served, made on first need and shared from then on."""
         scope = Scope(workload.namespace)
@@ -118,7 +142,7 @@ class World:
         if own is None:
             own = self._workloads[workload] = WorkloadBundle(workload, self.memo)
             own.update(self.snapshot, self.index)
-        return ProxySource(own, shared, complete=complete)
+        return ProxySource(own, shared, lambda: self._proxyless_of(scope), complete=complete)
 
     def release(self, workload: WorkloadId, in_use: Iterable[WorkloadId]) -> None:
         """No stream of this workload is left; what nobody shares any more is forgotten."""
@@ -126,6 +150,7 @@ class World:
         scope = Scope(workload.namespace)
         if all(Scope(other.namespace) != scope for other in in_use):
             self._scopes.pop(scope, None)
+            self._proxyless.pop(scope, None)
 
     def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
         known = self.snapshot.workloads.get(workload)

@@ -33,6 +33,7 @@ BUNDLE_SECRET: Final = "ROOTCA"
 ALPN_TCP: Final = ("istio",)
 ALPN_HTTP1: Final = ("istio-http/1.1", "istio", "http/1.1")
 ALPN_HTTP2: Final = ("istio-h2", "istio", "h2")
+ALPN_GRPC: Final = ("h2",)
 MESH_HTTP: Final = ("istio-http/1.0", "istio-http/1.1", "istio-h2")
 SERVER_HTTP: Final = ("h2", "http/1.1")
 

@@ -117,12 +117,20 @@ def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
             filters=filters,
         )
 
+    # gRPC's own client offers nothing but h2. So may an app's own TLS, which passes where plaintext may come; where it
+    # may not, all TLS is the mesh's and must show a workload's certificate.
+    grpc = (
+        [chain("mesh-grpc", tls.ALPN_GRPC, tls.ALPN_GRPC, _http(intent))] if intent.mode == "STRICT" else []
+    )
     match intent.protocol:
-        case "HTTP" | "HTTP2" | "GRPC":
+        case "HTTP":
             return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, _http(intent))]
+        case "HTTP2" | "GRPC":
+            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, _http(intent)), *grpc]
         case "AUTO":
             return [
                 chain("mesh-http", tls.MESH_HTTP, tls.SERVER_HTTP, _http(intent)),
+                *grpc,
                 chain("mesh-tcp", ("istio",), tls.ALPN_TCP, _tcp(intent)),
             ]
         case _:

@@ -1,6 +1,9 @@
 """What a served port takes: every mode, protocol and kind of connection."""
 
 import pytest
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.core.auth.peer_policy import PortTls, settled
 from proa.core.model.workload import TlsMode
@@ -19,6 +22,7 @@ from proa.core.pilot.simulate import (
     simulate,
 )
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
+from proa.core.pilot.translate.tls import ANY_WORKLOAD
 from proa.testing.builders import Mesh, simple
 
 NO_ALPN = Connection(transport="tls")
@@ -56,7 +60,30 @@ def test_an_apps_own_tls_passes_where_plaintext_does(protocol: str, mode: TlsMod
 @pytest.mark.parametrize("protocol", ["HTTP", "HTTP2", "GRPC", "AUTO", "TCP", "TLS"])
 @pytest.mark.parametrize("connection", REFUSED)
 def test_strict_refuses_all_that_is_not_the_mesh(protocol: str, connection: Connection) -> None:
-    assert chain(protocol, "STRICT", connection) == ""
+    """An app's own TLS over h2 looks like gRPC's client at first, and is then asked for a workload's certificate."""
+    may_be_grpc = protocol in ("HTTP2", "GRPC", "AUTO") and connection is OWN_TLS
+    assert chain(protocol, "STRICT", connection) == ("mesh-grpc" if may_be_grpc else "")
+
+
+@pytest.mark.parametrize("protocol", ["HTTP2", "GRPC", "AUTO"])
+def test_grpcs_own_client_comes_in_where_nothing_but_the_mesh_does(protocol: str) -> None:
+    grpc = Connection(transport="tls", protocols=("h2",))
+    assert chain(protocol, "STRICT", grpc) == "mesh-grpc"
+    assert chain(protocol, "PERMISSIVE", grpc) == "app-tls"
+
+
+def test_every_chain_of_a_strict_port_demands_a_workloads_certificate() -> None:
+    mesh = Mesh()
+    mesh.place(simple("a", protocol="AUTO"), port_tls={9080: settled("STRICT")})
+    resource = mesh.source("a-v1").lookup(ResourceType.LISTENER, "inbound_9080")
+    assert resource is not None
+    listener = Listener.FromString(AnyMessage.FromString(resource.body).value)
+    assert [each.name for each in listener.filter_chains] == ["mesh-http", "mesh-grpc", "mesh-tcp"]
+    for each in listener.filter_chains:
+        context = DownstreamTlsContext.FromString(each.transport_socket.typed_config.value)
+        assert context.require_client_certificate.value
+        validation = context.common_tls_context.combined_validation_context.default_validation_context
+        assert validation.match_typed_subject_alt_names[0].matcher.safe_regex.regex == ANY_WORKLOAD
 
 
 @pytest.mark.parametrize("protocol", ["HTTP", "AUTO", "TCP"])
