@@ -22,6 +22,7 @@ import pytest
 
 from proa.node.client import AgentUnreachable
 from proa.servers.admin.addresses import read_addresses
+from proa.testing.faults import killed, paused
 from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
 
@@ -40,7 +41,9 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...]
 
     def kill_control(self) -> None:
-        self.control.parts["serve"].kill()
+        program = self.control.parts["serve"]
+        with killed(program.pid):
+            program.wait()
 
     def start_control(self) -> None:
         self.control.start("serve", *self.flags)
@@ -138,6 +141,21 @@ def test_the_control_plane_is_killed_and_nobody_notices(host: Host) -> None:
     assert host.metric("proa_xds_resources_sent_total{") == 0, "nothing changed, so nothing is sent"
 
 
+def test_the_control_plane_stands_still_and_nobody_notices(host: Host) -> None:
+    """Longer than an agent waits for a sign of life, so that it gives the connection up."""
+    sent = host.metric("proa_xds_resources_sent_total{")
+
+    def fault() -> None:
+        with paused(host.control.parts["serve"].pid):
+            until(lambda: not host.node.node().connected, "the agent gives up", 40)
+        until(host.reconnected, "proxies are back", BACK_S)
+        host.node.until_healthy("caller", "echo")
+
+    result = under_load(host.node, fault)
+    assert not result.failures, result.summary()
+    assert host.metric("proa_xds_resources_sent_total{") == sent, "nothing changed, so nothing is sent"
+
+
 def test_an_envoy_killed_while_the_control_plane_is_away_serves_again(host: Host) -> None:
     host.kill_control()
     try:
@@ -146,7 +164,8 @@ def test_an_envoy_killed_while_the_control_plane_is_away_serves_again(host: Host
             victim = host.node.summary(name).envoy_pid
             assert victim is not None
             began = time.monotonic()
-            os.kill(victim, signal.SIGKILL)
+            with killed(victim):
+                pass
             until(functools.partial(renewed, host.node, name, victim), f"{name}'s Envoy is back")
             until(lambda: serves(host.node), "it serves again")
             print(f"{name}: serves again {time.monotonic() - began:.2f} s after kill -9")

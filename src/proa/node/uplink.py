@@ -24,6 +24,9 @@ _OPTIONS: Final = (
     ("grpc.ssl_target_name_override", CONTROL_PLANE_DNS[0]),
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", 5_000),
+    # A ping may already be under way when the peer falls silent, and a keepalive is not sent beside it: then that
+    # ping's own timeout counts, which is a minute when nothing is said.
+    ("grpc.http2.ping_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.initial_reconnect_backoff_ms", 50),
