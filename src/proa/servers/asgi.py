@@ -24,6 +24,9 @@ App = Callable[[Scope, Callable[[], Awaitable[Scope]], Callable[[Scope], Awaitab
 GRACE_SECONDS = 2
 """How long running requests may go on after the block has ended; `wait` streams are cut then."""
 
+ROUNDS_TO_CONNECT = 3
+"""Of the event loop, from accepting a connection until its server knows it."""
+
 UNIX_PATH_LIMIT = 107
 """Linux' sun_path less its closing zero byte."""
 
@@ -73,6 +76,7 @@ async def serving(
     try:
         yield
     finally:
+        await _stop_accepting(sockets)
         await server.shutdown(sockets=list(sockets))
         await _abort_connections(server)
 
@@ -96,6 +100,15 @@ def _bounded(bounds: Strangers) -> type[H11Protocol]:
             super().connection_lost(exc)
 
     return Bounded
+
+
+async def _stop_accepting(sockets: Sequence[socket.socket]) -> None:
+    """asyncio loses, unclosed, a connection that it has accepted and not yet attached when its server closes."""
+    loop = asyncio.get_running_loop()
+    for each in sockets:
+        loop.remove_reader(each)
+    for _ in range(ROUNDS_TO_CONNECT):
+        await asyncio.sleep(0)
 
 
 async def _abort_connections(server: uvicorn.Server) -> None:

@@ -1,6 +1,8 @@
 """Small servers: a socket that is taken or wrong is said with its address, and strangers do not stay."""
 
 import asyncio
+import gc
+import socket
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,22 @@ def test_a_socket_file_of_a_crashed_server_is_replaced_and_one_in_use_is_not(tmp
     bind_unix(path).close()
     with bind_unix(path), pytest.raises(AddressTaken):
         bind_unix(path)
+
+
+@pytest.mark.parametrize("rounds", range(5))
+def test_a_connection_of_the_last_moment_is_closed_too(tmp_path: Path, rounds: int) -> None:
+    """A leak would be warned of when the transport is collected, and warnings fail."""
+
+    async def scene() -> None:
+        bound = bind_unix(tmp_path / "admin.sock")
+        async with serving(HELLO, [bound]):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(bound.getsockname())
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+
+    asyncio.run(scene())
+    gc.collect()
 
 
 def test_ipv6_addresses_stand_in_brackets() -> None:
