@@ -20,6 +20,8 @@ from typing import Final
 import msgspec
 import pytest
 
+from proa.core.pilot.resource import ResourceType
+from proa.core.sidecar.table_file import decode_table
 from proa.node.client import AgentUnreachable
 from proa.servers.admin.addresses import read_addresses
 from proa.testing.faults import killed, paused
@@ -29,6 +31,26 @@ from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_en
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
 ECHO: Final = "http://echo:8080"
+DOOR: Final = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 18473, name: http, protocol: HTTP}
+    hosts: ["door.example.com"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door}
+spec:
+  hosts: ["door.example.com"]
+  gateways: [door]
+  http:
+  - route:
+    - destination: {host: echo, port: {number: 8080}}
+"""
 AWAY_S: Final = 5.0
 BACK_S: Final = 20.0
 
@@ -77,7 +99,7 @@ def host() -> Iterator[Host]:
     )
     with contextlib.ExitStack() as stack:
         control = stack.enter_context(Mesh("serve", *flags))
-        token = control.proa("token", "create", "--node", "here", check=True).stdout.strip()
+        token = control.proa("token", "create", "--node", "here", "--allow=*/*/*", check=True).stdout.strip()
         node = stack.enter_context(Mesh("node", f"--token={token}", control=control))
         host = Host(control=control, node=node, flags=flags)
         place(node)
@@ -218,6 +240,50 @@ def start_alone(node: Mesh) -> None:
             return False
 
     until(answers, "the agent takes workloads")
+
+
+def test_a_gateway_serves_its_ports_from_disk(host: Host) -> None:
+    with host.control.applied(DOOR):
+        host.node.gateway()
+        port = host.node.gateway_port(18473)
+        url = f"http://127.0.0.1:{port}/through"
+        until(lambda: is_answered(url), "the gateway serves")
+        table = host.node.home.workload_dir("istio-system/ingressgateway") / "table"
+        until(lambda: holds_route(table) and host.table("echo").exists(), "tables are on disk")
+        host.control.settle()
+        host.kill_control()
+        try:
+            power_cut(host.node)
+            assert not is_answered(url)
+            start_alone(host.node)
+            place(host.node)
+            gateway = host.node.gateway(wait=False)
+            gateway.until_printed(f"gateway port 18473: http://127.0.0.1:{port}")
+            until(lambda: is_answered(url), "the gateway serves again at the same port")
+        finally:
+            host.start_control()
+        host.node.until_healthy("caller", "echo", "ingressgateway")
+        assert host.node.gateway_port(18473) == port
+        assert is_answered(url)
+        host.node.stop("ingressgateway")
+
+
+def holds_route(table: Path) -> bool:
+    """A route is the last thing that an Envoy asks for: when it is there, all is."""
+    if not table.exists():
+        return False
+    read = decode_table(table.read_bytes())
+    return bool(read.gateway_ports) and any(each.type is ResourceType.ROUTE for each in read.resources)
+
+
+def is_answered(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, headers={"host": "door.example.com"}), timeout=5
+        ) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def power_cut(node: Mesh) -> None:
