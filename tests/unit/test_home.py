@@ -108,5 +108,5 @@ def test_private_files_are_written_in_one_step(tmp_path: Path) -> None:
 
 def test_a_home_that_cannot_be_made_says_which_and_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(HomeUnusable, match="file/home cannot be made: .*--home"):
+    with pytest.raises(HomeUnusable, match=r"file/home cannot be made: .*--home"):
         Home(tmp_path / "file" / "home").prepare()
