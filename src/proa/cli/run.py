@@ -56,6 +56,11 @@ from proa.core.sidecar.local import (
 @click.option("--health-tcp", is_flag=True, help="Healthy while its ports accept connections. (the default)")
 @click.option("--health-grpc", is_flag=True, help="Healthy while grpc.health.v1 says SERVING.")
 @click.option("--health-exec", metavar="COMMAND", help="Healthy while COMMAND ends with exit code 0.")
+@click.option(
+    "--proxyless",
+    is_flag=True,
+    help="No sidecar: gRPC in the program balances and encrypts by itself (targets xds:///SERVICE:PORT).",
+)
 @click.option("--log", is_flag=True, help="Program's output to `proa proxy logs --app`, not here.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings.")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
@@ -74,6 +79,7 @@ def command(
     health_tcp: bool,
     health_grpc: bool,
     health_exec: str | None,
+    proxyless: bool,
     log: bool,
     quiet: bool,
     argv: tuple[str, ...],
@@ -96,6 +102,7 @@ def command(
             name=name,
             namespace=namespace,
             account=account,
+            kind="proxyless" if proxyless else "sidecar",
             labels=pairs(labels, app=chosen),
             ports=served,
             upstreams=tuple(parse_upstream(text) for text in upstreams),

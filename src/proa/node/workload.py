@@ -40,6 +40,7 @@ from proa.node.gateway_ports import GatewayPorts
 from proa.node.health import AppWatch
 from proa.node.places import Place, find_place
 from proa.node.port_book import is_listened_on
+from proa.node.proxyless import Proxyless
 from proa.node.sidecar import Sidecar
 from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
@@ -153,6 +154,12 @@ class Workload:
             await self._keeper.obtain()
         except SignRefused as refused:
             self.obey(Leave(reason=f"no certificate: {refused}"))
+            return
+        if self.spec.kind == "proxyless":
+            self.placed = await Proxyless(place, around, self._keeper).prepare(tasks)
+            tasks.keep(f"refusals {self.spec.id}", self._follow_refusals(store))
+            hint.cancel()
+            self._tell(self.placed)
             return
         self._say("sidecar", "starting the sidecar")
         sidecar = Sidecar(
@@ -307,7 +314,7 @@ class Workload:
             account=self.spec.chosen_account,
             services=self.services,
             health=worst(self._effective(state) for state in self._app_health.values()),
-            proxy=proxy.state.value if proxy else "new",
+            proxy=proxy.state.value if proxy else State.READY.value if self.placed else State.NEW.value,
             pid=self._pid,
             envoy_pid=self._envoy.pid if self._envoy else None,
             restarts=proxy.restarts if proxy else 0,

@@ -1,4 +1,4 @@
-"""A gRPC service without generated code, server and client: `greeter.py serve` and `greeter.py call TARGET`.
+"""A gRPC service without generated code, server and client: `greeter.py serve [NAME]` and `greeter.py call TARGET`.
 
 The client makes a plain channel: how it gets to its target is the business of the proxy variables around it.
 It prints one line per answer.
@@ -16,10 +16,11 @@ SERVICE = "proa.test.Greeter"
 HELLO = f"/{SERVICE}/Hello"
 COUNT = f"/{SERVICE}/Count"
 CALL_S = 20.0
+WHO = b"".join(b" from " + word.encode() for word in sys.argv[2:] if sys.argv[1] == "serve")
 
 
 def hello(request: bytes, context: grpc.ServicerContext) -> bytes:
-    return b"hello " + request
+    return b"hello " + request + WHO
 
 
 def count(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:

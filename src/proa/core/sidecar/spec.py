@@ -19,7 +19,7 @@ PROTOCOLS: Final = (
 """What a user may name. Pilot takes any other word for TCP; here it is a typing mistake."""
 
 CheckKind = Literal["tcp", "http", "grpc", "exec"]
-LocalKind = Literal["sidecar", "gateway"]
+LocalKind = Literal["sidecar", "gateway", "proxyless"]
 
 
 class InvalidSpec(ValueError):
@@ -157,6 +157,10 @@ def spec_problems(spec: WorkloadSpec) -> tuple[str, ...]:
         found.append(f"weight {spec.weight} is below 1")
     if spec.kind == "gateway" and spec.ports:
         found.append("a gateway has no ports of its own: Gateway objects say what it serves")
+    if spec.kind == "proxyless" and (spec.ports or spec.upstreams):
+        found.append(
+            "a workload without a sidecar is a client of gRPC services: it has no ports and no upstreams"
+        )
     return tuple(found)
 
 

@@ -1,4 +1,5 @@
-"""A gRPC server on a workload's own Unix socket: delta ADS as raw bytes, for the one Envoy behind the socket.
+"""A gRPC server on a workload's own Unix socket: ADS as raw bytes, differences for the one Envoy behind the socket,
+states of the world for a program that is its own proxy.
 
 Identity is the socket: who can open it is the workload's Envoy, so it is 0600 in a directory that is 0700, from
 the moment it exists. gRPC shows a handler neither peer credentials nor the socket a call came in on: hence one
@@ -17,7 +18,8 @@ import grpc
 from proa.runtime.outlet import Outlet
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
-METHOD: Final = "DeltaAggregatedResources"
+DELTA: Final = "DeltaAggregatedResources"
+STATE_OF_THE_WORLD: Final = "StreamAggregatedResources"
 GRACE_S: Final = 0.2
 _UNLIMITED: Final = -1
 _OPTIONS: Final = (
@@ -30,7 +32,7 @@ class Downstream(Protocol):
     """Who answers the Envoy. Every call is made in the event loop and returns at once."""
 
     def connected(self, outlet: Outlet) -> None:
-        """A stream began; it takes the place of an earlier one."""
+        """A stream began. Of an Envoy it takes the place of an earlier one."""
 
     def received(self, outlet: Outlet, request: bytes) -> None: ...
 
@@ -39,11 +41,11 @@ class Downstream(Protocol):
 
 
 @asynccontextmanager
-async def serve_xds(socket: Path, downstream: Downstream) -> AsyncIterator[None]:
-    """Serves while the block runs. The socket is gone afterwards. Raises OSError when it cannot be made."""
+async def serve_xds(socket: Path, downstream: Downstream, method: str = DELTA) -> AsyncIterator[None]:
+    """Serves that method while the block runs. The socket is gone afterwards. Raises OSError when it cannot be made."""
     server = grpc.aio.server(options=_OPTIONS)
     handler = grpc.stream_stream_rpc_method_handler(_Streams(downstream).serve)
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {METHOD: handler}),))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {method: handler}),))
     _bind(server, socket)
     await server.start()
     try:

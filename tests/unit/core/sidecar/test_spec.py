@@ -80,3 +80,14 @@ def test_every_problem_is_told() -> None:
         "gateway",
     ):
         assert word in text
+
+
+def test_a_workload_without_a_sidecar_is_a_client_only() -> None:
+    assert spec_problems(WorkloadSpec(name="caller", kind="proxyless")) == ()
+    served = (parse_port("50051/grpc", "caller"),)
+    for spec in (
+        WorkloadSpec(name="caller", kind="proxyless", ports=served),
+        WorkloadSpec(name="caller", kind="proxyless", upstreams=(parse_upstream("redis:6379"),)),
+    ):
+        (problem,) = spec_problems(spec)
+        assert "without a sidecar" in problem

@@ -1,0 +1,124 @@
+"""gRPC's own xDS client in a program without a sidecar, against STRICT sidecars and a real control plane."""
+
+import contextlib
+import signal
+import socket
+import stat
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.mesh.harness import Mesh, Program, app, identity, until, why_no_envoy
+
+pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy())]
+
+V1, V2 = "hello proa from v1", "hello proa from v2"
+SUBSETS = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter}
+spec:
+  host: greeter
+  subsets: [{name: v1, labels: {version: v1}}, {name: v2, labels: {version: v2}}]
+"""
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [each.getsockname()[1] for each in sockets]
+
+
+PORTS: Final = tuple(
+    f"--{name}-port={port}" for name, port in zip(("xds", "join", "metrics"), free_ports(3), strict=True)
+)
+
+
+def split(v1: int, v2: int) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: greeter}}
+spec:
+  hosts: [greeter]
+  http:
+  - route:
+    - {{destination: {{host: greeter, subset: v1}}, weight: {v1}}}
+    - {{destination: {{host: greeter, subset: v2}}, weight: {v2}}}
+"""
+
+
+def answers(caller: Program, number: int) -> Counter[str]:
+    """The next so many lines that it prints."""
+    start = caller.output.count("\n")
+
+    def come() -> bool:
+        assert caller.code is None, caller.output
+        return caller.output.count("\n") >= start + number
+
+    until(come, f"{number} more answers")
+    return Counter(caller.output.splitlines()[start : start + number])
+
+
+@pytest.fixture(scope="module")
+def meshes() -> Iterator[tuple[Mesh, Mesh]]:
+    """A control plane that can be started again at its ports, and a node with two greeters and a client."""
+    with Mesh("serve", *PORTS) as control:
+        token = control.proa("token", "create", "--node", "here", check=True).stdout.strip()
+        with Mesh("node", f"--token={token}", control=control) as node:
+            for version in ("v1", "v2"):
+                words = ("--service", "greeter", "--label", f"version={version}")
+                greeter = app("greeter", "serve", version)
+                node.run(f"greeter-{version}", greeter, *words, port="50051:auto/grpc")
+            node.run("caller", app("proxyless", "xds:///greeter:50051"), "--proxyless")
+            yield control, node
+
+
+def test_it_balances_over_strict_sidecars_with_the_agents_certificate(meshes: tuple[Mesh, Mesh]) -> None:
+    _, node = meshes
+    got = answers(node.workloads["caller"], 100)
+    assert got.keys() == {V1, V2}, got
+    assert abs(got[V1] - got[V2]) <= 10, got
+    for version in ("v1", "v2"):
+        line = node.logged(f"greeter-{version}", direction="inbound", path="/proa.test.Greeter/Hello")
+        assert (line["peer"], line["protocol"]) == (identity("caller"), "HTTP/2")
+
+
+def test_it_has_no_sidecar_and_files_of_its_own(meshes: tuple[Mesh, Mesh]) -> None:
+    _, node = meshes
+    environment = node.environment("caller")
+    assert not [name for name in environment if "proxy" in name.lower()], environment
+    assert node.summary("caller").envoy_pid is None
+    bootstrap = Path(environment["GRPC_XDS_BOOTSTRAP"])
+    for name in (bootstrap.name, "key.pem", "chain.pem", "roots.pem"):
+        assert stat.S_IMODE((bootstrap.parent / name).stat().st_mode) == 0o600
+
+
+def test_it_follows_a_split(meshes: tuple[Mesh, Mesh]) -> None:
+    control, node = meshes
+    control.apply(SUBSETS, split(90, 10))
+    got = answers(node.workloads["caller"], 200)
+    assert got.keys() <= {V1, V2}, got
+    assert 150 <= got[V1] < 200, got
+    control.apply(split(0, 100))
+    assert set(answers(node.workloads["caller"], 50)) == {V2}
+    control.delete(SUBSETS, split(0, 100))
+    assert answers(node.workloads["caller"], 50).keys() == {V1, V2}
+
+
+def test_it_goes_on_without_the_control_plane_and_follows_the_next_one(meshes: tuple[Mesh, Mesh]) -> None:
+    control, node = meshes
+    caller = node.workloads["caller"]
+    control.parts["serve"].stop(signal.SIGKILL)
+    assert answers(caller, 100).keys() == {V1, V2}
+    control.start("serve", *PORTS)
+    node.until_healthy("caller", "greeter-v1", "greeter-v2")
+    control.apply(SUBSETS, split(100, 0))
+    assert set(answers(caller, 50)) == {V1}
+    control.delete(SUBSETS, split(100, 0))
+    assert answers(caller, 50).keys() == {V1, V2}
+    said = {line for line in caller.output.splitlines() if not line.startswith("proa: ")}
+    assert said == {V1, V2}, "no call failed in all this time"
