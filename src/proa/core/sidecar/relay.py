@@ -222,14 +222,21 @@ class RelayTable:
         return _down(self._server.offer(changed) if all_of is None else self._server.offer_all(all_of))
 
     def _excuse(self, owed: _Owed) -> None:
-        """Strike what the Envoy need not judge."""
+        """Strike what the Envoy need not judge, or has judged: a version that it refused before is not sent to it
+        again, so its old verdict is the answer."""
         server, kind = self._server, owed.kind
         if server is None:
             return
+        refused = server.rejected()
         may_be_unwanted = kind in BY_NAME_TYPES and (self._is_introduced or self._is_blocking(server, kind))
         for name, version in list(owed.waiting.items()):
             is_held = server.acked(kind).get(name) == version
-            if is_held or (may_be_unwanted and not server.wants(kind, name)):
+            known_version, error = refused.get((kind, name), ("", ""))
+            if error and known_version == version:
+                del owed.waiting[name]
+                owed.errors[name] = error
+                self._shelf.refuse(kind, name, Refusal(version=version, error=error))
+            elif is_held or (may_be_unwanted and not server.wants(kind, name)):
                 del owed.waiting[name]
 
     def _is_blocking(self, server: DeltaServer, kind: ResourceType) -> bool:
