@@ -55,7 +55,7 @@ def _read_rules(file: str) -> dict[str, Rules]:
 
 
 @asynccontextmanager
-async def fake_mesh(kind: type[FakeMesh] = FakeMesh, reviews_timeout: float = 0.4) -> AsyncIterator[FakeMesh]:
+async def fake_mesh(kind: type[FakeMesh] = FakeMesh, reviews_timeout: float = 1.5) -> AsyncIterator[FakeMesh]:
     rules: dict[str, Rules] = {}
     async with AsyncExitStack() as stack:
 

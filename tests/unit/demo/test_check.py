@@ -8,7 +8,7 @@ from proa.demo.check import PROBES, CheckRow, Scale, check
 from tests.unit.demo.fake_mesh import FakeMesh, fake_mesh
 
 # The fake's productpage waits 0.4 s for reviews, twice.
-SMALL = Scale(few=6, split=40, delayed_s=(0.75, 10), quick_s=10, load_before_s=0.3, load_after_s=0.3)
+SMALL = Scale(few=6, split=40, delayed_s=(2.8, 30), quick_s=30, load_before_s=0.3, load_after_s=0.3)
 
 
 def _rows(kind: type[FakeMesh] = FakeMesh) -> dict[str, CheckRow]:
