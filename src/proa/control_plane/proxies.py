@@ -60,7 +60,6 @@ class ProxyStream:
         self._has_asked = False
         self._pending_since: dict[Name, int] = {}
         self._refused_at: dict[Name, int] = {}
-        self._objects: dict[Name, tuple[ObjectRef, ...]] = {}
 
     def offer(self, changed: Iterable[Name], generation: int) -> None:
         self._generation = generation
