@@ -4,7 +4,9 @@ The xDS and node servers speak through `ByteStream`; which library carries the H
 that it can be replaced. Peers are identified by the certificate of their connection and by nothing they say.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import unquote
@@ -28,6 +30,7 @@ KEEPALIVE: Final = (
     ("grpc.server_handshake_timeout_ms", 10_000),
 )
 """A peer that vanished without a word is noticed within 15 s."""
+HEAR_OUT_S: Final = 1.0
 
 
 class PeerRefused(Exception):
@@ -67,6 +70,7 @@ UnaryHandler = Callable[[SpiffeId, bytes], Awaitable[bytes]]
 class _GrpcStream:
     def __init__(self, context: Any, peer: SpiffeId) -> None:
         self._context = context
+        self._heard = False
         self.peer = peer
         self.is_local = is_loopback(context.peer())
         self.metadata: Mapping[str, str] = {
@@ -74,11 +78,20 @@ class _GrpcStream:
         }
 
     async def read(self) -> bytes | None:
+        self._heard = True
         message = await self._context.read()
         return bytes(message) if isinstance(message, bytes) else None  # else it is grpc.aio.EOF
 
     async def write(self, body: bytes) -> None:
         await self._context.write(body)
+
+    async def hear_out(self) -> None:
+        """Take the peer's first message before refusing it. A call that ends while its client is writing ends there
+        as INTERNAL with gRPC's Python client, and the reason is lost."""
+        if not self._heard:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(HEAR_OUT_S):
+                    await self.read()
 
 
 def is_loopback(peer: str) -> bool:
@@ -136,7 +149,12 @@ def stream_method(handler: StreamHandler) -> Method:
 
     async def call(_requests: Any, context: Any) -> None:
         async def work() -> None:
-            await handler(_GrpcStream(context, _peer(context)))
+            stream = _GrpcStream(context, _peer(context))
+            try:
+                await handler(stream)
+            except (PeerRefused, NotNow, StoreTemporary, ExceptionGroup):
+                await stream.hear_out()
+                raise
 
         await answering(context, work())
 
