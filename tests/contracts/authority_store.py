@@ -143,6 +143,28 @@ class AuthorityStoreContract:
 
         run(body)
 
+    def test_what_ended_long_ago_is_forgotten_in_bounded_steps(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            lasting = msgspec.structs.replace(TOKEN, id="t9", expires=50.0)
+            current = msgspec.structs.replace(ISSUED, serial="c9", not_after=200)
+            await store.put_token(lasting)
+            for each in range(3):
+                await store.put_token(msgspec.structs.replace(TOKEN, id=f"t{each}"))
+                await store.record_issuance(msgspec.structs.replace(ISSUED, serial=f"a{each}", not_after=9))
+            await store.redeem("t1", SECRET, "a", 5.0)
+            await store.record_issuance(current)
+            assert await store.prune(9.0, 2) == 0
+            assert await store.prune(10.0, 2) == 2
+            assert await store.prune(10.5, 2) == 3
+            assert await store.prune(10.5, 2) == 1
+            assert await store.prune(10.5, 2) == 0
+            assert await store.tokens() == (lasting,)
+            assert await store.issuances() == (current,)
+            assert await store.redeem("t1", SECRET, "a", 5.0) == UNKNOWN
+            assert await store.grants() == (TOKEN.grant,)
+
+        run(body)
+
     def test_all_is_there_after_a_restart(self, run: Callable[[Body], None]) -> None:
         async def first(store: AuthorityStore) -> None:
             await store.put_token(TOKEN)

@@ -66,3 +66,7 @@ class AuthorityStore(Protocol):
 
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         """The audit, newest first; of one SPIFFE id or of all."""
+
+    async def prune(self, before: float, limit: int) -> int:
+        """Forgets tokens that expired and certificates that ended earlier than `before`, used or not, at most `limit` of
+        each, in one step; how many went. A token that is forgotten is refused as one that never was."""

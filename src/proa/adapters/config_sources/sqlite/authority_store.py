@@ -80,6 +80,9 @@ class SqliteAuthorityStore:
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         return await self._database.run(lambda connection: _issuances(connection, identity, limit))
 
+    async def prune(self, before: float, limit: int) -> int:
+        return await self._database.run(lambda connection: _prune(connection, before, limit))
+
 
 def _put_token(connection: sqlite3.Connection, record: TokenRecord) -> None:
     row: Row = (
@@ -171,6 +174,20 @@ def _issuances(connection: sqlite3.Connection, identity: str | None, limit: int)
         )
         for serial, issued_to, dns_names, asked_by, not_before, not_after, time in rows
     )
+
+
+def _prune(connection: sqlite3.Connection, before: float, limit: int) -> int:
+    with transaction(connection):
+        tokens = connection.execute(
+            "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires < ? LIMIT ?)",
+            (before, limit),
+        )
+        issuances = connection.execute(
+            "DELETE FROM issuances WHERE number IN "
+            "(SELECT number FROM issuances WHERE not_after < ? ORDER BY number LIMIT ?)",
+            (before, limit),
+        )
+        return tokens.rowcount + issuances.rowcount
 
 
 def _text(values: tuple[Placement, ...] | tuple[str, ...]) -> str:
