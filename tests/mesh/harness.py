@@ -58,7 +58,8 @@ class Mesh:
     `node` alone, or nothing.
 
     `flags` are those of the part. `inside` is a command in front of every child (`ip netns exec NAME`). For a
-    `node`, `control` is the mesh of its control plane: its `admin` is that one's.
+    `node`, `control` is the mesh of its control plane: its `admin` is that one's. `home` is a directory of the
+    caller's, on a disk of its choice, instead of one below /tmp.
     """
 
     def __init__(
@@ -68,13 +69,14 @@ class Mesh:
         inside: Sequence[str] = (),
         control: "Mesh | None" = None,
         env: Mapping[str, str] | None = None,
+        home: Path | None = None,
     ) -> None:
         self._part = part
-        self._flags = flags
+        self.flags = flags
         self._inside = tuple(inside)
         self._control = control
         self._top = Path(tempfile.mkdtemp(prefix="pm-", dir="/tmp"))
-        self.home = Home(self._top / "h")
+        self.home = Home(home or self._top / "h")
         kept = {key: value for key, value in os.environ.items() if key.lower() not in _PROXY_WORDS}
         self.env: Mapping[str, str] = {**kept, "PYTHONUNBUFFERED": "1", **(env or {}), MARK: str(self._top)}
         self.workloads: dict[str, Program] = {}
@@ -86,7 +88,7 @@ class Mesh:
     def __enter__(self) -> "Mesh":
         try:
             if self._part != "none":
-                self.start(self._part, *self._flags)
+                self.start(self._part, *self.flags)
         except BaseException:
             print(self.logs())
             self._end_by_force()
