@@ -24,6 +24,40 @@ def thread_seconds(pid: int) -> float:
         return cpu_seconds(pid)
 
 
+class CpuMeter:
+    """CPU seconds of one process since the last reading: to the nanosecond while its threads stay the same, else to
+    10 ms."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._threads, self._whole = self._read()
+
+    def _read(self) -> tuple[dict[str, int], float]:
+        threads = {}
+        for task in Path(f"/proc/{self._pid}/task").iterdir():
+            try:
+                threads[task.name] = int((task / "schedstat").read_text().split()[0])
+            except (OSError, IndexError, ValueError):  # a thread that has just ended, or a kernel that does not count
+                continue
+        return threads, cpu_seconds(self._pid)
+
+    def lap(self) -> float:
+        before, whole = self._threads, self._whole
+        self._threads, self._whole = self._read()
+        if before and before.keys() <= self._threads.keys():
+            return sum(ns - before.get(thread, 0) for thread, ns in self._threads.items()) / 1e9
+        return self._whole - whole
+
+
+def resident_bytes(pid: int, *, peak: bool = False) -> int:
+    """What the process occupies now, or at most since it began."""
+    wanted = "VmHWM:" if peak else "VmRSS:"
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(wanted):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"process {pid} has no {wanted} any more")
+
+
 class Cores:
     """What is measured gets one core for itself, all that drives it the others; with one core they share."""
 

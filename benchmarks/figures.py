@@ -12,21 +12,25 @@ from typing import Literal, TypeVar
 import msgspec
 
 T = TypeVar("T")
+Condition = str | float | list[float]
 MIN_PAIRS = 5
 MIN_ACHIEVED = 0.99
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What the ratio ours / peer should be."""
+    """What the ratio ours / peer should be; `of` "ours": what our own value should be, whatever the peer's is
+    (exponents, refusals, bounds in bytes)."""
 
     ratio: float
     sense: Literal["at most", "at least"] = "at most"
+    of: Literal["ratio", "ours"] = "ratio"
 
-    def is_met(self, ratio: float) -> bool:
-        return ratio <= self.ratio if self.sense == "at most" else ratio >= self.ratio
+    def is_met(self, value: float) -> bool:
+        return value <= self.ratio if self.sense == "at most" else value >= self.ratio
 
     def __str__(self) -> str:
-        return f"{'<=' if self.sense == 'at most' else '>='} {self.ratio:g}"
+        sign = "<=" if self.sense == "at most" else ">="
+        return f"{'ours ' if self.of == 'ours' else ''}{sign} {self.ratio:g}"
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     peer_name: str
     goal: Goal | None = None
     achieved: tuple[float, ...] = ()
-    conditions: Mapping[str, str | float] = {}
+    conditions: Mapping[str, Condition] = {}
     flaws: tuple[str, ...] = ()
 
     @property
@@ -65,7 +69,8 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             found.append(f"{len(self.ours)} pairs, fewer than {MIN_PAIRS}")
         if self.achieved and min(self.achieved) < MIN_ACHIEVED:
             found.append(f"only {min(self.achieved):.1%} of the load was achieved")
-        if any(math.isnan(ratio) or math.isinf(ratio) for ratio in self.ratios):
+        counted = self.ours if self.goal is not None and self.goal.of == "ours" else self.ratios
+        if any(math.isnan(value) or math.isinf(value) for value in counted):
             found.append("a series holds no number")
         return tuple(found)
 
@@ -74,7 +79,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         """None: there is no goal, or the figure is invalid."""
         if self.goal is None or self.problems:
             return None
-        return self.goal.is_met(self.ratio)
+        return self.goal.is_met(median(self.ours) if self.goal.of == "ours" else self.ratio)
 
 
 def percentile(values: Iterable[float], percent: float) -> float:

@@ -61,6 +61,17 @@ def test_flaws_and_missing_numbers_are_problems() -> None:
     assert figure(peer=(1.0, 0.0, 1.0, 1.0, 1.0)).problems == ("a series holds no number",)
 
 
+def test_a_goal_for_our_own_value_does_not_ask_for_a_ratio() -> None:
+    # A peer that refuses nobody and one that grows with everything: neither is what is judged.
+    goal = Goal(ratio=0.1, of="ours")
+    assert str(goal) == "ours <= 0.1"
+    none_refused = figure(ours=(0.0,) * 5, peer=(0.0,) * 5, goal=goal)
+    assert not none_refused.problems
+    assert none_refused.met
+    assert figure(ours=(0.2,) * 5, peer=(2.0,) * 5, goal=goal).met is False
+    assert figure(ours=(math.nan,) * 5, goal=goal).problems == ("a series holds no number",)
+
+
 def test_rounds_alternate_their_order() -> None:
     assert list(rounds("AB", 3)) == [(0, "A"), (0, "B"), (1, "B"), (1, "A"), (2, "A"), (2, "B")]
 
