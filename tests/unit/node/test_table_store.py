@@ -37,7 +37,10 @@ async def until_on_disk(path: Path, wanted: Table | None) -> None:
 
 
 def found(path: Path) -> bytes | None:
-    return path.read_bytes() if path.exists() else None
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:  # it may go between a look and a read
+        return None
 
 
 async def write_all(directory: Path, *tables: Table | None) -> None:
