@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from proa.core.auth.rotation import State, renew_at, state_of
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.model.names import WorkloadId
+from proa.core.sidecar.retry import retry_after
 from proa.core.sidecar.session import SignReply
 from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
 from proa.node.uplink import SignRefused, SignUnreachable
@@ -103,7 +104,8 @@ class Keeper:
                 break
             except (SignUnreachable, BadCredential) as error:
                 log.warning("%s: no certificate yet: %s", self._identity, error)
-            await asyncio.sleep(backoff.next())
+                told = retry_after(str(error))
+            await asyncio.sleep(backoff.next(told))
         try:
             await asyncio.to_thread(save_credential, self._path, credential)
         except OSError as error:  # a full disk: it is good in memory, and a restart only asks for another

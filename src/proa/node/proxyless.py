@@ -29,6 +29,7 @@ from proa.core.sidecar.proxyless_relay import (
     ProxylessTable,
     UpTo,
 )
+from proa.core.sidecar.retry import retry_after
 from proa.home import write_private
 from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.certificates import Keeper
@@ -163,7 +164,7 @@ class ProxylessRelay:
             except StreamLost as lost:
                 reason = str(lost)
             log.info("%s: stream to the control plane: %s", self._workload, reason)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next(retry_after(reason)))
 
     async def _stream(self, backoff: Backoff) -> None:
         channel = await self._uplink.ready()

@@ -14,6 +14,7 @@ from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
 from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
 from proa.core.sidecar.relay_shelf import LOCAL_TYPES
+from proa.core.sidecar.retry import retry_after
 from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.session import Session
 from proa.node.uplink import Uplink
@@ -91,7 +92,7 @@ class Relay:
             except StreamLost as lost:
                 reason = str(lost)
             log.info("%s: stream to the control plane: %s", self._workload, reason)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next(retry_after(reason)))
 
     async def _stream(self, backoff: Backoff) -> None:
         channel = await self._uplink.ready()

@@ -9,6 +9,7 @@ import random
 from typing import Final
 
 from proa.core.model.names import WorkloadId
+from proa.core.sidecar.retry import retry_after
 from proa.core.sidecar.session import (
     NodeState,
     Registration,
@@ -49,7 +50,7 @@ class Session:
                 self.answer.set(None)
             if self.trouble.set(reason):
                 log.warning("session lost: %s", reason)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next(retry_after(reason)))
 
     async def _converse(self, backoff: Backoff) -> None:
         stream = ByteStream(await self._uplink.ready(), SESSION)
