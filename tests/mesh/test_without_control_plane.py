@@ -17,6 +17,7 @@ from tests.mesh.harness import FOREVER, app, until, why_no_envoy
 from tests.mesh.outages import (
     Host,
     control_plane_killed,
+    control_plane_parted,
     control_plane_stopped,
     envoy_killed,
     one_host,
@@ -25,6 +26,7 @@ from tests.mesh.outages import (
     power_cut_and_back,
     serves,
     start_alone,
+    two_hosts,
     without_control_plane,
 )
 
@@ -75,6 +77,17 @@ def test_the_control_plane_is_killed_and_nobody_notices(host: Host) -> None:
 def test_the_control_plane_stands_still_and_nobody_notices(host: Host) -> None:
     """Longer than an agent waits for a sign of life, so that it gives the connection up."""
     outage = control_plane_stopped(host, away_s=0, around_s=AROUND_S)
+    assert not outage.load.failures, outage.load.summary()
+    assert outage.resent == 0, "nothing changed, so nothing is sent"
+
+
+@pytest.mark.root
+def test_the_control_plane_is_parted_from_the_node_and_nobody_notices() -> None:
+    if reason := why_no_envoy():
+        pytest.skip(reason)
+    with two_hosts() as host:
+        outage = control_plane_parted(host, away_s=0, around_s=AROUND_S)
+    print(f"{outage.load.summary()}; back {outage.back_s:.2f} s after the network")
     assert not outage.load.failures, outage.load.summary()
     assert outage.resent == 0, "nothing changed, so nothing is sent"
 
