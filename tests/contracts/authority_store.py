@@ -9,7 +9,7 @@ import pytest
 
 from proa.core.auth.grants import Grant, Placement
 from proa.core.auth.tokens import UNKNOWN, TokenRecord, TokenRefused, hash_secret
-from proa.ports.authority_store import AuthorityStore, Issuance
+from proa.ports.authority_store import AuthorityEvent, AuthorityStore, Issuance
 from proa.ports.failures import StorePermanent
 
 Opened = AbstractAsyncContextManager[AuthorityStore]
@@ -140,6 +140,54 @@ class AuthorityStoreContract:
             assert await store.issuances() == (other, ISSUED)
             assert await store.issuances(limit=1) == (other,)
             assert await store.issuances(ISSUED.identity) == (ISSUED,)
+
+        run(body)
+
+    def test_a_token_is_found_by_its_id(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            await store.put_token(TOKEN)
+            assert await store.token("t1") == TOKEN
+            assert await store.token("t2") is None
+
+        run(body)
+
+    def test_the_audit_tells_who_signed(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            signed = msgspec.structs.replace(ISSUED, issuer="CN=x", root_sha256="ab")
+            await store.record_issuance(signed)
+            assert await store.issuances() == (signed,)
+
+        run(body)
+
+    def test_holders_are_those_whose_last_certificate_has_not_ended(
+        self, run: Callable[[Body], None]
+    ) -> None:
+        async def body(store: AuthorityStore) -> None:
+            node_a, node_b = "spiffe://cluster.local/proa/node/a", "spiffe://cluster.local/proa/node/b"
+            joined = msgspec.structs.replace(
+                ISSUED, serial="b1", identity=node_b, asked_by="token:t1", not_after=90
+            )
+            await store.record_issuance(ISSUED)
+            await store.record_issuance(msgspec.structs.replace(ISSUED, serial="a2", not_after=95))
+            await store.record_issuance(joined)
+            assert dict(await store.holders(80.0)) == {node_a: 100, node_b: 90}
+            assert dict(await store.holders(90.0)) == {node_a: 100}
+            assert dict(await store.holders(100.0)) == {}
+
+        run(body)
+
+    def test_events_are_appended_and_forgotten_with_their_time(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            first = AuthorityEvent(time=1.0, kind="root-prepared", subject="ab", asked_by="proa")
+            second = AuthorityEvent(
+                time=2.0, kind="refused", subject="spiffe://x/y", asked_by="token:t", detail="why"
+            )
+            await store.record_event(first)
+            await store.record_event(second)
+            assert await store.events() == (second, first)
+            assert await store.events(limit=1) == (second,)
+            assert await store.prune(2.0, 10) == 1
+            assert await store.events() == (second,)
 
         run(body)
 

@@ -37,6 +37,16 @@ class KeyStoreContract:
 
         asyncio.run(body())
 
+    def test_a_note_stays_with_its_entry(self, store: KeyStore) -> None:
+        async def body() -> None:
+            noted = KeyEntry(key_pem=FIRST.key_pem, chain_pem=FIRST.chain_pem, note='{"since": 1.5}')
+            assert await store.create("root", noted) == noted
+            assert await store.load("root") == noted
+            await store.replace("root", FIRST)
+            assert await store.load("root") == FIRST
+
+        asyncio.run(body())
+
     def test_the_first_to_create_wins(self, store: KeyStore) -> None:
         async def body() -> None:
             async with asyncio.TaskGroup() as tasks:

@@ -1,11 +1,12 @@
-"""What the certificate authority must remember over restarts: join tokens, grants, and what it issued.
+"""What the certificate authority must remember over restarts: join tokens, grants, what it issued and refused, and
+what became of its own keys.
 
 Secrets are not stored: of a token only the SHA-256 of its secret (a secret of 256 random bits needs no slow
 hash). Times are unix seconds and arguments.
 """
 
 from collections.abc import AsyncGenerator
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -16,7 +17,9 @@ from proa.core.auth.tokens import TokenRecord, TokenRefused
 class Issuance(msgspec.Struct, frozen=True, kw_only=True):
     """One certificate that was signed, written down before it is handed out.
 
-    `serial` is lower-case hex as openssl prints it, `asked_by` the SPIFFE id (or `token:<id>`) that asked.
+    `serial` is lower-case hex as openssl prints it, `asked_by` the SPIFFE id (or `token:<id>`) that asked. `issuer` is
+    the signer's subject (RFC 4514), `root_sha256` the digest of the root it chains to; both are empty in the
+    records of older programs.
     """
 
     serial: str
@@ -26,6 +29,25 @@ class Issuance(msgspec.Struct, frozen=True, kw_only=True):
     not_before: int
     not_after: int
     time: float
+    issuer: str = ""
+    root_sha256: str = ""
+
+
+EventKind = Literal["root-prepared", "root-activated", "root-retired", "signer-replaced", "refused"]
+
+
+class AuthorityEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something else that an auditor asks for: a step of a rotation, or a certificate that was refused.
+
+    `subject` is the digest of the root, the serial of the signer, or the identity that was asked for; `asked_by`
+    whoever asked (`proa` when a clock did); `detail` is for people.
+    """
+
+    time: float
+    kind: EventKind
+    subject: str
+    asked_by: str
+    detail: str = ""
 
 
 class AuthorityStore(Protocol):
@@ -33,6 +55,9 @@ class AuthorityStore(Protocol):
 
     async def put_token(self, record: TokenRecord) -> None:
         """Keeps a newly minted token. Raises StorePermanent when its id is taken."""
+
+    async def token(self, token: str) -> TokenRecord | None:
+        """The token with that id, used up and expired ones too; None for one that never was or is forgotten."""
 
     async def tokens(self) -> tuple[TokenRecord, ...]:
         """All tokens, used up and expired ones too, by id."""
@@ -67,6 +92,17 @@ class AuthorityStore(Protocol):
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         """The audit, newest first; of one SPIFFE id or of all."""
 
+    async def holders(self, now: float) -> Map[str, int]:
+        """Whoever may hold a certificate that is valid at `now` or later: SPIFFE id of the asker -> the latest
+        `not_after` of what it got. For a certificate that a token asked for the holder is its `identity`."""
+
+    async def record_event(self, event: AuthorityEvent) -> None:
+        """Appends to the audit; durable when it returns."""
+
+    async def events(self, limit: int = 100) -> tuple[AuthorityEvent, ...]:
+        """The newest first."""
+
     async def prune(self, before: float, limit: int) -> int:
-        """Forgets tokens that expired and certificates that ended earlier than `before`, used or not, at most `limit` of
-        each, in one step; how many went. A token that is forgotten is refused as one that never was."""
+        """Forgets tokens that expired, certificates that ended and events that happened earlier than `before`,
+        used or not, at most `limit` of each, in one step; how many went. A token that is forgotten is refused as
+        one that never was."""

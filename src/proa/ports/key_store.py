@@ -14,10 +14,12 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-
 
 class KeyEntry(msgspec.Struct, frozen=True, kw_only=True):
     """`key_pem` is an unencrypted PKCS#8 private key with its newline; `chain_pem` its certificate first,
-    then the issuers."""
+    then the issuers. `note` is one line of printable ASCII, or nothing, that its owner keeps with them: it changes when
+    they change."""
 
     key_pem: str
     chain_pem: str
+    note: str = ""
 
 
 def checked_name(name: str) -> str:

@@ -1,18 +1,20 @@
-"""The AuthorityStore over SQLite: tokens, grants and the audit of issued certificates."""
+"""The AuthorityStore over SQLite: tokens, grants and the audit of certificates and of the authority's keys."""
 
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
+from immutables import Map
 
 from proa.adapters.config_sources.sqlite.connection import Database, transaction
 from proa.core.auth.grants import Grant, Placement
 from proa.core.auth.tokens import TokenRecord, TokenRefused, redeemed
-from proa.ports.authority_store import Issuance
+from proa.ports.authority_store import AuthorityEvent, EventKind, Issuance
 from proa.ports.failures import StorePermanent
 
 TOKEN_COLUMNS = "id, secret_sha256, node, placements, created, expires, uses"
+ISSUANCE_COLUMNS = "serial, identity, dns_names, asked_by, not_before, not_after, time, issuer, root_sha256"
 Row = tuple[str, str, str, str, float, float, int]
 
 
@@ -25,6 +27,9 @@ class SqliteAuthorityStore:
 
     async def put_token(self, record: TokenRecord) -> None:
         await self._database.run(lambda connection: _put_token(connection, record))
+
+    async def token(self, token: str) -> TokenRecord | None:
+        return await self._database.run(lambda connection: _token(connection, token))
 
     async def tokens(self) -> tuple[TokenRecord, ...]:
         return await self._database.run(_tokens)
@@ -79,6 +84,15 @@ class SqliteAuthorityStore:
 
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         return await self._database.run(lambda connection: _issuances(connection, identity, limit))
+
+    async def holders(self, now: float) -> Map[str, int]:
+        return await self._database.run(lambda connection: _holders(connection, now))
+
+    async def record_event(self, event: AuthorityEvent) -> None:
+        await self._database.run(lambda connection: _record_event(connection, event))
+
+    async def events(self, limit: int = 100) -> tuple[AuthorityEvent, ...]:
+        return await self._database.run(lambda connection: _events(connection, limit))
 
     async def prune(self, before: float, limit: int) -> int:
         return await self._database.run(lambda connection: _prune(connection, before, limit))
@@ -139,8 +153,7 @@ def _grants(connection: sqlite3.Connection) -> tuple[Grant, ...]:
 
 def _record(connection: sqlite3.Connection, issuance: Issuance) -> None:
     added = connection.execute(
-        "INSERT INTO issuances (serial, identity, dns_names, asked_by, not_before, not_after, time) "
-        "VALUES (?,?,?,?,?,?,?) ON CONFLICT (serial) DO NOTHING",
+        f"INSERT INTO issuances ({ISSUANCE_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (serial) DO NOTHING",
         (
             issuance.serial,
             issuance.identity,
@@ -149,6 +162,8 @@ def _record(connection: sqlite3.Connection, issuance: Issuance) -> None:
             issuance.not_before,
             issuance.not_after,
             issuance.time,
+            issuance.issuer,
+            issuance.root_sha256,
         ),
     )
     if added.rowcount < 1:
@@ -158,8 +173,7 @@ def _record(connection: sqlite3.Connection, issuance: Issuance) -> None:
 def _issuances(connection: sqlite3.Connection, identity: str | None, limit: int) -> tuple[Issuance, ...]:
     condition = "" if identity is None else "WHERE identity = ? "
     rows = connection.execute(
-        "SELECT serial, identity, dns_names, asked_by, not_before, not_after, time "
-        f"FROM issuances {condition}ORDER BY number DESC LIMIT ?",
+        f"SELECT {ISSUANCE_COLUMNS} FROM issuances {condition}ORDER BY number DESC LIMIT ?",
         (*(() if identity is None else (identity,)), limit),
     )
     return tuple(
@@ -171,8 +185,37 @@ def _issuances(connection: sqlite3.Connection, identity: str | None, limit: int)
             not_before=not_before,
             not_after=not_after,
             time=time,
+            issuer=issuer,
+            root_sha256=root_sha256,
         )
-        for serial, issued_to, dns_names, asked_by, not_before, not_after, time in rows
+        for serial, issued_to, dns_names, asked_by, not_before, not_after, time, issuer, root_sha256 in rows
+    )
+
+
+def _holders(connection: sqlite3.Connection, now: float) -> Map[str, int]:
+    rows = connection.execute(
+        "SELECT CASE WHEN asked_by LIKE 'token:%' THEN identity ELSE asked_by END AS holder, max(not_after) "
+        "FROM issuances WHERE not_after > ? GROUP BY holder",
+        (now,),
+    )
+    return Map({str(holder): int(not_after) for holder, not_after in rows})
+
+
+def _record_event(connection: sqlite3.Connection, event: AuthorityEvent) -> None:
+    connection.execute(
+        "INSERT INTO authority_events (time, kind, subject, asked_by, detail) VALUES (?,?,?,?,?)",
+        (event.time, event.kind, event.subject, event.asked_by, event.detail),
+    )
+
+
+def _events(connection: sqlite3.Connection, limit: int) -> tuple[AuthorityEvent, ...]:
+    rows: list[tuple[float, EventKind, str, str, str]] = connection.execute(
+        "SELECT time, kind, subject, asked_by, detail FROM authority_events ORDER BY number DESC LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return tuple(
+        AuthorityEvent(time=time, kind=kind, subject=subject, asked_by=asked_by, detail=detail)
+        for time, kind, subject, asked_by, detail in rows
     )
 
 
@@ -187,7 +230,12 @@ def _prune(connection: sqlite3.Connection, before: float, limit: int) -> int:
             "(SELECT number FROM issuances WHERE not_after < ? ORDER BY number LIMIT ?)",
             (before, limit),
         )
-        return tokens.rowcount + issuances.rowcount
+        events = connection.execute(
+            "DELETE FROM authority_events WHERE number IN "
+            "(SELECT number FROM authority_events WHERE time < ? ORDER BY number LIMIT ?)",
+            (before, limit),
+        )
+        return tokens.rowcount + issuances.rowcount + events.rowcount
 
 
 def _text(values: tuple[Placement, ...] | tuple[str, ...]) -> str:

@@ -57,6 +57,16 @@ MIGRATIONS: Final = (
         ORDER BY earlier.version DESC LIMIT 1
     ) WHERE action != 'deleted'
     """,
+    # The audit says which key signed, what was refused, and what became of the authority's own keys.
+    """
+    ALTER TABLE issuances ADD COLUMN issuer TEXT NOT NULL DEFAULT '';
+    ALTER TABLE issuances ADD COLUMN root_sha256 TEXT NOT NULL DEFAULT '';
+    CREATE INDEX issuances_by_end ON issuances (not_after);
+    CREATE TABLE authority_events (
+        number INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+        asked_by TEXT NOT NULL, detail TEXT NOT NULL
+    ) STRICT
+    """,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

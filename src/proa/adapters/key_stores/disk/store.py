@@ -1,4 +1,5 @@
-"""A KeyStore in a directory: `<name>.pem` holds the key and, after it, its chain.
+"""A KeyStore in a directory: `<name>.pem` holds the key and, after it, its chain. A note is a line before the key,
+where RFC 7468 lets text stand that readers of PEM skip.
 
 One file for both because a rename is atomic and two renames are not: a key can never be read with another's
 certificate. Files are 0600 and directories 0700; a key that others can read is refused, not quietly repaired,
@@ -21,6 +22,7 @@ from proa.ports.key_store import KeyEntry, checked_name
 SUFFIX = ".pem"
 OTHERS = 0o077
 KEY_END = "-----END PRIVATE KEY-----\n"
+NOTE = "note: "
 
 TEMPORARY = (InterruptedError, BlockingIOError, TimeoutError)
 """OSErrors after which the same call may succeed; all others need somebody to change something."""
@@ -113,7 +115,10 @@ def _read(path: Path) -> KeyEntry | None:
         key, end, chain = file.read().partition(KEY_END)
     if not end:
         raise StorePermanent(f"{path} holds no private key; restore it from a backup or move it away")
-    return KeyEntry(key_pem=key + end, chain_pem=chain)
+    note, has_note, rest = key.partition("\n") if key.startswith(NOTE) else ("", "", key)
+    if has_note:
+        key = rest
+    return KeyEntry(key_pem=key + end, chain_pem=chain, note=note.removeprefix(NOTE))
 
 
 def _refuse_if_open(path: Path, mode: int, wanted: str) -> None:
@@ -132,7 +137,7 @@ def _written_beside(path: Path, entry: KeyEntry) -> Iterator[Path]:
     try:
         with open(descriptor, "w", encoding="ascii") as file:
             os.fchmod(file.fileno(), 0o600)
-            file.write(entry.key_pem + entry.chain_pem)
+            file.write((f"{NOTE}{entry.note}\n" if entry.note else "") + entry.key_pem + entry.chain_pem)
             file.flush()
             os.fsync(file.fileno())
         yield temporary
