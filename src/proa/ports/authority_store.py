@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import Literal, Protocol
 
 import msgspec
+from immutables import Map
 
 from proa.core.auth.grants import Grant
 from proa.core.auth.tokens import TokenRecord, TokenRefused
