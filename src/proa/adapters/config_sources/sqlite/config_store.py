@@ -11,8 +11,8 @@ from typing import Any, Final
 from immutables import Map
 
 from proa.adapters.config_sources.sqlite.connection import Database, transaction
-from proa.adapters.config_sources.sqlite.plan import Plan, plan
 from proa.core.model.names import ObjectRef
+from proa.ports.config_plan import Plan, plan
 from proa.ports.config_store import (
     Applied,
     Conflict,

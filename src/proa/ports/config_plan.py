@@ -1,4 +1,4 @@
-"""What a transaction does to a state: the decision, before anything is written. Pure."""
+"""What a transaction does to a state: the decision that every store makes before anything is written. Pure."""
 
 import msgspec
 from immutables import Map

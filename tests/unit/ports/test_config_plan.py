@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proa.adapters.config_sources.sqlite.plan import plan
 from proa.core.model.names import ObjectRef
+from proa.ports.config_plan import plan
 from proa.ports.config_store import Delete, Put, StoreState, Transaction
 
 refs = st.builds(ObjectRef, st.just("Gateway"), st.just("default"), st.sampled_from("abc"))
