@@ -15,16 +15,22 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import history
+from benchmarks.churn import measure_churn
 from benchmarks.data_plane.run import measure_cpu, measure_saturation
 from benchmarks.figures import Figure, Skipped
 from benchmarks.machine import describe_machine
+from benchmarks.memory import measure_memory
 from benchmarks.propagation.run import measure_propagation
+from benchmarks.storm import measure_storm
 from benchmarks.workshop import Workshop
 
 BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] = {
     "B2": measure_cpu,
     "B3": measure_saturation,
     "B9": measure_propagation,
+    "B11": measure_storm,
+    "B12": measure_churn,
+    "B13": measure_memory,
 }
 
 

@@ -37,7 +37,11 @@ class CpuMeter:
         for task in Path(f"/proc/{self._pid}/task").iterdir():
             try:
                 threads[task.name] = int((task / "schedstat").read_text().split()[0])
-            except (OSError, IndexError, ValueError):  # a thread that has just ended, or a kernel that does not count
+            except (
+                OSError,
+                IndexError,
+                ValueError,
+            ):  # a thread that has just ended, or a kernel that does not count
                 continue
         return threads, cpu_seconds(self._pid)
 

@@ -65,7 +65,13 @@ class Workshop:
         own = self.directory / name
         own.mkdir(exist_ok=True)
         # env changes the directory, taskset the cores; both become the program, so the pid is the program's.
-        command = ["env", "-C", str(own), f"PYTHONPATH={REPOSITORY}", *self.cores.pinned(cores, list(argv))]
+        command = [
+            "env",
+            "-C",
+            str(own),
+            f"PYTHONPATH={REPOSITORY}:{REPOSITORY}/src",
+            *self.cores.pinned(cores, list(argv)),
+        ]
         with (
             (self.directory / f"{name}.log").open("ab") as log,
             (self.directory / f"{name}.out").open("ab") as out,

@@ -37,13 +37,13 @@ class Call:
         self.on_message = on_message
         self.ended: str | None = None
         self._connection = connection
-        self._number = number
+        self.number = number
         self._buffer = bytearray()
         self._first_at = 0
 
     def send(self, body: bytes) -> None:
         """Queues one message; `Connection.flush` writes it."""
-        self._connection.queue(self._number, b"\0" + len(body).to_bytes(4, "big") + body)
+        self._connection.queue(self.number, b"\0" + len(body).to_bytes(4, "big") + body)
 
     def feed(self, data: bytes, now: int) -> None:
         if not self._buffer:
@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._largest = 16_384
         self._held_back: list[tuple[int, bytes]] = []
         self._uncredited = 0
+        self.is_lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -158,7 +159,8 @@ class Connection(asyncio.Protocol):
             if self._uncredited > _WINDOW // 4:
                 self._out.append(_frame(_WINDOW_UPDATE, 0, 0, self._uncredited.to_bytes(4, "big")))
                 self._uncredited = 0
-            self._calls[number].feed(body, now)
+            if (call := self._calls.get(number)) is not None:
+                call.feed(body, now)
         elif kind == _WINDOW_UPDATE:
             self._credit(number, int.from_bytes(body, "big"))
         elif kind == _SETTINGS and not flags & _ACK:
@@ -208,12 +210,18 @@ class Connection(asyncio.Protocol):
             self._end(number, reason)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = True
         self._end_all(f"connection lost: {error}")
         self.after_batch(time.monotonic_ns())
 
     def ended(self) -> list[str]:
         """Why calls ended that should not have."""
         return [call.ended for call in self._calls.values() if call.ended is not None]
+
+    def forget(self, call: Call) -> None:
+        """It has ended, and somebody knows."""
+        self._calls.pop(call.number, None)
+        self._windows.pop(call.number, None)
 
     def close(self) -> None:
         if self._transport is not None:

@@ -20,6 +20,8 @@ from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.config.route.v3.route_components_pb2 import Route, RouteAction, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.service.discovery.v3.discovery_pb2 import (
     DeltaDiscoveryRequest,
     DeltaDiscoveryResponse,
@@ -67,8 +69,9 @@ class NaiveServer:
             state = decode(body, NodeState)
             for registration in state.workloads:
                 self.nodes[registration.node] = state.workloads
-            self.version += 1
-            self._changed.set()
+            if any(registration.ports for registration in state.workloads):  # else nobody's endpoints differ
+                self.version += 1
+                self._changed.set()
             accepted = tuple(registration.id for registration in state.workloads)
             yield encode(SessionState(version=state.version, accepted=accepted))
 
@@ -119,7 +122,23 @@ class NaiveServer:
                 return {name: _endpoints(name, members) for name, members in self._members().items()}
             case ResourceType.LISTENER:
                 return {"virtualOutbound": Listener(name="virtualOutbound")}
+            case ResourceType.ROUTE:
+                return {"http_proxy": _routes(tuple(self._members()))}
         return {}
+
+
+def _routes(clusters: tuple[str, ...]) -> RouteConfiguration:
+    return RouteConfiguration(
+        name="http_proxy",
+        virtual_hosts=[
+            VirtualHost(
+                name=name,
+                domains=[name.rpartition("|")[2]],
+                routes=[Route(match=RouteMatch(prefix="/"), route=RouteAction(cluster=name))],
+            )
+            for name in clusters
+        ],
+    )
 
 
 def _cluster(name: str) -> Cluster:

@@ -1,4 +1,4 @@
-"""Run as a program: the control plane of a home on free ports, as `proa serve` runs it; with a second argument
+"""Run as a program: the control plane of a home at the given xDS port, as `proa serve` runs it; with a third argument
 profiled into that file."""
 
 import asyncio
@@ -10,8 +10,8 @@ from proa.control_plane.options import ServeOptions
 from proa.control_plane.run import run
 
 
-def main(home: str, profile: str | None = None) -> None:
-    options = ServeOptions(home=Path(home), xds_port=0, join_port=0, metrics_port=0)
+def main(home: str, port: str, profile: str | None = None) -> None:
+    options = ServeOptions(home=Path(home), xds_port=int(port), join_port=0, metrics_port=0)
     if profile is None:
         asyncio.run(run(options))
         return

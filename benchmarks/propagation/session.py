@@ -7,7 +7,7 @@ from benchmarks.propagation.h2_client import Call, Connection
 from proa.core.sidecar.session import NodeState, Registration, SessionState, decode, encode
 
 PATH = "/proa.node.v1.Node/Session"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 class Session:
@@ -31,6 +31,10 @@ class Session:
         now = time.monotonic_ns()
         self._connection.flush()
         return now
+
+    def close(self) -> None:
+        """Ends the connection, and so the session."""
+        self._connection.close()
 
     async def answered(self) -> SessionState:
         async with asyncio.timeout(PATIENCE_S):

@@ -1,12 +1,14 @@
 """A server with a swarm on it: our control plane as it is shipped, and the naive peer. Started, fed, and asked."""
 
 import asyncio
+import os
 import shutil
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -14,7 +16,9 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.propagation.h2_client import connect
 from benchmarks.propagation.mesh import (
     FLIPPER,
+    Churn,
     NodeSpec,
+    Shape,
     SwarmSpec,
     client_nodes,
     flipping_workloads,
@@ -35,27 +39,63 @@ from proa.servers.admin.client import AdminClient
 from proa.servers.admin.operations import TokenRequest
 
 START_S: Final = 20.0
-SETTLE_S: Final = 90.0
+SETTLE_S: Final = 120.0
 _LINE_MAX: Final = 2**20
 
 
 class System:
-    """A running server, its swarm, and the session by which changes are made. `number` is the last change's."""
+    """A running server, its swarm, and the sessions by which changes are made. `number` is the last change's."""
 
-    def __init__(self, name: str, server: Child, flipper: Session, swarm: "SwarmProcess") -> None:
+    def __init__(
+        self,
+        name: str,
+        host: "Host",
+        serving: Mapping[str, Credential],
+        sessions: dict[str, Session],
+        swarm: "SwarmProcess",
+    ) -> None:
+        """`serving`: the credentials of the nodes that are not the swarm's, for when they must come again."""
         self.name = name
-        self.flipper = flipper
+        self.host = host
+        self.serving = serving
         self.swarm = swarm
+        self.sessions = sessions
         self.number = 1
-        self._server = server
+
+    @property
+    def flipper(self) -> Session:
+        return self.sessions[FLIPPER]
+
+    @property
+    def pid(self) -> int:
+        return self.host.server.pid
 
     def cpu(self) -> float:
-        return cpu_seconds(self._server.pid)
+        return cpu_seconds(self.pid)
 
     def flip(self) -> int:
         """Makes the next change. Returns the monotonic ns of its sending."""
         self.number += 1
         return self.flipper.tell(flipping_workloads(self.number))
+
+    async def add(self, shop: Workshop, first: int, proxies: int) -> None:
+        """Puts the proxies from `first` on, below `proxies`, on the server too; they have nothing yet."""
+        nodes = client_nodes(proxies, first)
+        file = shop.directory / f"{self.name}-from-{first}.json"
+        write_spec(file, swarm_spec(await self.host.credentials(list(nodes)), nodes))
+        self.swarm.proxies = proxies
+        await self.swarm.ask(Command(join=str(file)))
+
+
+class Host(Protocol):
+    """Where a server runs: its process, and how to get in."""
+
+    server: Child
+
+    async def credentials(self, nodes: Iterable[str]) -> dict[str, Credential]: ...
+
+    async def restart(self) -> None:
+        """Kills the server and starts it again at the same address, with what it kept. Returns when it serves."""
 
 
 class SwarmProcess:
@@ -68,17 +108,17 @@ class SwarmProcess:
 
     async def until(self, number: int, endpoint_sets: int = 0) -> None:
         """Returns when every proxy has that change. Raises RuntimeError when one lost its stream."""
-        await self._ask(Command(until=number, endpoint_sets=endpoint_sets))
+        await self.ask(Command(until=number, endpoint_sets=endpoint_sets))
 
     async def cpu(self) -> float:
-        return (await self._ask(Command())).cpu
+        return (await self.ask(Command())).cpu
 
     async def samples(self) -> list[list[Sample]]:
-        """Per proxy, what was noted since the last call."""
-        await self._ask(Command(dump=str(self._dump)))
+        """Per sampled proxy, what was noted since the last call."""
+        await self.ask(Command(dump=str(self._dump)))
         return msgspec.msgpack.decode(self._dump.read_bytes(), type=list[list[Sample]])
 
-    async def _ask(self, command: Command) -> Report:
+    async def ask(self, command: Command) -> Report:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(msgspec.json.encode(command) + b"\n")
@@ -97,100 +137,168 @@ class SwarmProcess:
         await self._process.wait()
 
 
-async def our_system(shop: Workshop, proxies: int, services: int, profile: Path | None = None) -> System:
-    """`proa serve`, and nodes that joined with tokens."""
-    name = f"serve-{proxies}"
-    home = Home(shop.directory / f"home-{proxies}")
-    shop.stack().callback(_remove_run_dir, home)
-    arguments = [str(home.path), *([str(profile)] if profile else [])]
-    server = shop.start_python(name, "benchmarks.propagation.serve", *arguments, cores=shop.cores.measured)
+class OurHost:
+    """`proa serve`; nodes join it with tokens."""
 
-    async def is_up() -> bool:
-        if server.code is not None:
-            raise RuntimeError(f"the control plane ended: {shop.log_of(name)}")
-        return home.endpoints.exists()
+    def __init__(self, shop: Workshop, name: str, profile: Path | None) -> None:
+        self._shop = shop
+        self._name = name
+        self._profile = profile
+        self._port = free_port()
+        self.home = Home(shop.directory / f"home-{name}")
+        self.admin = AdminClient(self.home.admin_socket)
+        shop.stack().callback(_remove_run_dir, self.home)
+        self.server = self._start()
 
-    await until("the control plane is up", is_up, START_S)
-    admin = AdminClient(home.admin_socket)
-    credentials: dict[str, Credential] = {}
-    for node in (FLIPPER, *serving_nodes(services), *client_nodes(proxies)):
-        request = TokenRequest(node=node, placements=BROAD)
-        minted = await asyncio.to_thread(admin.mint_token, request)
-        credentials[node] = await join(minted.token)
-    return await _populate(shop, name, server, credentials, proxies, services)
+    def _start(self) -> Child:
+        arguments = [str(self.home.path), str(self._port), *([str(self._profile)] if self._profile else [])]
+        return self._shop.start_python(
+            self._name, "benchmarks.propagation.serve", *arguments, cores=self._shop.cores.measured
+        )
+
+    async def until_up(self) -> None:
+        await until("the control plane is up", self._is_up, START_S)
+
+    async def _is_up(self) -> bool:
+        if self.server.code is not None:
+            raise RuntimeError(f"the control plane ended: {self._shop.log_of(self._name)}")
+        return self.home.endpoints.exists()
+
+    async def credentials(self, nodes: Iterable[str]) -> dict[str, Credential]:
+        found: dict[str, Credential] = {}
+        for node in nodes:
+            request = TokenRequest(node=node, placements=BROAD)
+            found[node] = await join((await asyncio.to_thread(self.admin.mint_token, request)).token)
+        return found
+
+    async def restart(self) -> None:
+        await _kill(self.server)
+        self.home.endpoints.unlink()
+        self.server = self._start()
+        await self.until_up()
 
 
-async def naive_system(shop: Workshop, proxies: int, services: int) -> System:
-    name = f"naive-{proxies}"
-    address = f"127.0.0.1:{free_port()}"
-    key, chain = shop.certificates.control_plane()
-    spec = NaiveSpec(address=address, key_pem=key, chain_pem=chain, root_pem=shop.certificates.root_pem)
-    file = shop.directory / f"{name}.json"
-    file.write_bytes(msgspec.json.encode(spec))
-    server = shop.start_python(name, "benchmarks.propagation.naive", str(file), cores=shop.cores.measured)
+class NaiveHost:
+    def __init__(self, shop: Workshop, name: str) -> None:
+        self._shop = shop
+        self._name = name
+        self._address = f"127.0.0.1:{free_port()}"
+        key, chain = shop.certificates.control_plane()
+        spec = NaiveSpec(
+            address=self._address, key_pem=key, chain_pem=chain, root_pem=shop.certificates.root_pem
+        )
+        self._file = shop.directory / f"{name}.json"
+        self._file.write_bytes(msgspec.json.encode(spec))
+        self.server = self._start()
 
-    async def is_up() -> bool:
-        if server.code is not None:
-            raise RuntimeError(f"the naive server ended: {shop.log_of(name)}")
+    def _start(self) -> Child:
+        return self._shop.start_python(
+            self._name, "benchmarks.propagation.naive", str(self._file), cores=self._shop.cores.measured
+        )
+
+    async def until_up(self) -> None:
+        await until("the naive server is up", self._is_up, START_S)
+
+    async def _is_up(self) -> bool:
+        if self.server.code is not None:
+            raise RuntimeError(f"the naive server ended: {self._shop.log_of(self._name)}")
         try:
-            (await connect(_credential(shop, FLIPPER, address))).close()
+            (await connect(self._credential(FLIPPER))).close()
         except OSError:
             return False
         return True
 
-    await until("the naive server is up", is_up, START_S)
-    nodes = (FLIPPER, *serving_nodes(services), *client_nodes(proxies))
-    credentials = {node: _credential(shop, node, address) for node in nodes}
-    return await _populate(shop, name, server, credentials, proxies, services)
+    async def credentials(self, nodes: Iterable[str]) -> dict[str, Credential]:
+        return {node: self._credential(node) for node in nodes}
+
+    def _credential(self, node: str) -> Credential:
+        key, chain = self._shop.certificates.node(node)
+        trust_domain = self._shop.certificates.trust_domain
+        return Credential(
+            key_pem=key,
+            chain_pem=chain,
+            bundles={trust_domain: self._shop.certificates.root_pem},
+            identity=str(node_id(trust_domain, node)),
+            not_before=0,
+            not_after=int(time.time()) + 3600,
+            node=node,
+            servers=(self._address,),
+        )
+
+    async def restart(self) -> None:
+        await _kill(self.server)
+        self.server = self._start()
+        await self.until_up()
 
 
-def _credential(shop: Workshop, node: str, address: str) -> Credential:
-    key, chain = shop.certificates.node(node)
-    trust_domain = shop.certificates.trust_domain
-    return Credential(
-        key_pem=key,
-        chain_pem=chain,
-        bundles={trust_domain: shop.certificates.root_pem},
-        identity=str(node_id(trust_domain, node)),
-        not_before=0,
-        not_after=int(time.time()) + 3600,
-        node=node,
-        servers=(address,),
-    )
+async def _kill(server: Child) -> None:
+    os.kill(server.pid, signal.SIGKILL)
+
+    async def is_gone() -> bool:
+        return server.code is not None
+
+    await until("the server has ended", is_gone, START_S)
 
 
-async def _populate(
-    shop: Workshop,
-    name: str,
-    server: Child,
-    credentials: Mapping[str, Credential],
-    proxies: int,
-    services: int,
+async def our_system(
+    shop: Workshop, shape: Shape, *, name: str = "", churn: Churn | None = None, profile: Path | None = None
 ) -> System:
-    async def session(node: str, workloads: tuple[Registration, ...]) -> Session:
+    """`proa serve` as it is shipped, populated."""
+    host = OurHost(shop, f"serve-{name or shape.proxies}", profile)
+    await host.until_up()
+    return await _populate(shop, f"serve-{name or shape.proxies}", host, shape, churn)
+
+
+async def naive_system(shop: Workshop, shape: Shape, *, name: str = "", churn: Churn | None = None) -> System:
+    host = NaiveHost(shop, f"naive-{name or shape.proxies}")
+    await host.until_up()
+    return await _populate(shop, f"naive-{name or shape.proxies}", host, shape, churn)
+
+
+async def open_servers(
+    shop: Workshop, credentials: Mapping[str, Credential], shape: Shape, number: int
+) -> dict[str, Session]:
+    """The sessions of the nodes whose services are seen: those that stand still and the flipping one."""
+    sessions = {}
+    told = {**serving_nodes(shape.services, shape.replicas), FLIPPER: flipping_workloads(number)}
+    for node, workloads in told.items():
         connection = await connect(credentials[node])
         shop.stack().callback(connection.close)
-        return await open_session(connection, workloads)
+        sessions[node] = await open_session(connection, workloads)
+    return sessions
 
-    for node, workloads in serving_nodes(services).items():
-        await session(node, workloads)
-    flipper = await session(FLIPPER, flipping_workloads(1))
-    spec = SwarmSpec(
-        nodes=tuple(
-            NodeSpec(credential=credentials[node], workloads=workloads)
-            for node, workloads in client_nodes(proxies).items()
-        )
-    )
-    swarm = await _start_swarm(shop, name, spec, proxies)
+
+async def _populate(shop: Workshop, name: str, host: Host, shape: Shape, churn: Churn | None) -> System:
+    credentials = await host.credentials((FLIPPER, *serving_nodes(shape.services, shape.replicas)))
+    sessions = await open_servers(shop, credentials, shape, 1)
+    nodes = client_nodes(shape.proxies)
+    spec = swarm_spec(await host.credentials(list(nodes)), nodes, churn)
+    swarm = await _start_swarm(shop, name, spec, shape.proxies)
     shop.stack().push_async_callback(swarm.end)
-    await swarm.until(1, services)
+    await swarm.until(churn.number if churn else 1, shape.visible)
     await swarm.samples()
-    return System(name, server, flipper, swarm)
+    return System(name, host, credentials, sessions, swarm)
+
+
+def swarm_spec(
+    credentials: Mapping[str, Credential],
+    nodes: Mapping[str, tuple[Registration, ...]],
+    churn: Churn | None = None,
+) -> SwarmSpec:
+    """With a churn few proxies note times: their notes would be what is measured."""
+    every = tuple(
+        NodeSpec(credential=credentials[node], workloads=workloads) for node, workloads in nodes.items()
+    )
+    return SwarmSpec(nodes=every, flipping=churn.flipping, sampled=10) if churn else SwarmSpec(nodes=every)
+
+
+def write_spec(file: Path, spec: SwarmSpec) -> None:
+    file.write_bytes(msgspec.json.encode(spec, enc_hook=SwarmSpec.enc_hook))
 
 
 async def _start_swarm(shop: Workshop, name: str, spec: SwarmSpec, proxies: int) -> SwarmProcess:
     file = shop.directory / f"{name}-swarm.json"
-    file.write_bytes(msgspec.json.encode(spec, enc_hook=SwarmSpec.enc_hook))
+    write_spec(file, spec)
     argv = [sys.executable, "-m", "benchmarks.propagation.swarm", str(file)]
     process = await asyncio.create_subprocess_exec(
         *shop.cores.pinned(shop.cores.driving, argv),
