@@ -120,10 +120,10 @@ class DeltaServer:
         wait for it any more. A late answer is still understood. Envoy 1.40 needs this: when a CDS response holds a
         cluster whose load balancer it refuses late, it never answers CDS again until that cluster is removed."""
         state = self._states[kind]
-        for nonce, flight in state.flights.items():
-            state.flights[nonce] = Flight(versions=flight.versions, first=flight.first, stalled=True)
+        for flight in state.flights.values():
             # Whether it will be taken is unknown: the next change is sent, whatever seems to be held.
             state.forced.update(name for name in flight.versions if state.wants(name))
+        state.stall()
         return self._pump()
 
     # -- questions --
@@ -158,7 +158,20 @@ class DeltaServer:
     @property
     def is_settled(self) -> bool:
         """Nothing pending; rejected resources count as settled."""
-        return not any(state.has_work or state.flights for state in self._states.values())
+        return not any(state.has_work or state.flights or state.unanswered for state in self._states.values())
+
+    @property
+    def subscriptions(self) -> int:
+        """Names the proxy asked for, over all types: what its wishes cost in memory."""
+        return sum(len(state.names) for state in self._states.values())
+
+    def has_asked(self, kind: ResourceType) -> bool:
+        """Whether there was any request of this type."""
+        return self._states[kind].asked
+
+    def responses_kept(self) -> int:
+        """Un-ACKed responses whose answer would still be understood, over all types."""
+        return sum(len(state.flights) for state in self._states.values())
 
     # -- answers --
 
@@ -184,6 +197,7 @@ class DeltaServer:
                 self._warming.pop(name, None)
             if not state.wants(name):
                 continue
+            state.unanswered.discard(name)
             state.rejected.pop(name, None)
             if version:
                 state.held[name] = version
@@ -198,6 +212,7 @@ class DeltaServer:
             self._warming.pop(name, None)
         if not state.wants(name):
             return []
+        state.unanswered.discard(name)
         if version:
             state.rejected[name] = (version, error)
             if state.held.get(name) == version:  # ACKed once, refused now: nobody knows what it serves

@@ -5,6 +5,7 @@ changes it costs one cell. Only `DeltaServer` and `Subscriptions` touch these.
 """
 
 from collections import deque
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,10 @@ from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.xds.order import WILDCARD_TYPES
 
 NEVER = 1 << 62
+
+MAX_STALLED: Final = 4
+"""Responses of one type whose late answer is still understood. Of a peer that reads on and never answers only the names
+are kept beyond that."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -54,6 +59,7 @@ class TypeState:
         "rejected",
         "removals",
         "suspects",
+        "unanswered",
         "updates",
         "wildcard",
     )
@@ -69,6 +75,7 @@ class TypeState:
         self.removals: dict[str, Cell] = {}
         self.forced: set[str] = set()  # to be answered even when the proxy seems to hold the same version
         self.flights: dict[str, Flight] = {}
+        self.unanswered: set[str] = set()  # sent so long ago that the response is forgotten, and taken or not
         self.suspects: deque[Suspects] = deque()
         self.rejected: dict[str, tuple[str, str]] = {}
 
@@ -106,6 +113,15 @@ class TypeState:
         for table in (self.held, self.updates, self.removals, self.rejected):
             table.pop(name, None)
         self.forced.discard(name)
+        self.unanswered.discard(name)
+
+    def stall(self) -> None:
+        """Nobody waits any more for the responses that are on their way."""
+        for nonce, flight in self.flights.items():
+            self.flights[nonce] = Flight(versions=flight.versions, first=flight.first, stalled=True)
+        while len(self.flights) > MAX_STALLED:
+            oldest = self.flights.pop(next(iter(self.flights)))
+            self.unanswered.update(name for name in oldest.versions if self.wants(name))
 
     def oldest(self, *, with_removals: bool) -> int:
         """The sequence number of the oldest change that the proxy has not answered; NEVER when there is none."""
@@ -122,7 +138,7 @@ class TypeState:
         return found
 
     def pending(self) -> set[str]:
-        names = {*self.updates, *self.removals}
+        names = {*self.updates, *self.removals, *self.unanswered}
         for flight in self.flights.values():
             names.update(flight.versions)
         for group in self.suspects:

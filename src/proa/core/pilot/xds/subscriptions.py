@@ -80,6 +80,6 @@ def _drop(state: TypeState, removed: tuple[str, ...], *, lost_wildcard: bool) ->
         state.forget(name)
     if lost_wildcard:
         state.greeting = False
-        for name in [*state.held, *state.updates, *state.removals, *state.rejected]:
+        for name in [*state.held, *state.updates, *state.removals, *state.rejected, *state.unanswered]:
             if name not in state.names:
                 state.forget(name)

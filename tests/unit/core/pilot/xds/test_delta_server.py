@@ -263,3 +263,46 @@ def test_garbage_closes_and_unknown_types_are_ignored() -> None:
     story >> server.receive(b"\xff\xff") << Close(reason="not a DeltaDiscoveryRequest")
     story >> server.receive(b"\x12\x03foo")
     story.ends()
+
+
+def test_a_peer_that_reads_and_never_answers_costs_no_more_after_a_thousand_changes() -> None:
+    source, server, _ = started(*((CLUSTER, name) for name in "abc"))
+    server.receive(want(CLUSTER))
+    for change in range(2, 1002):
+        server.overdue(CLUSTER)
+        server.offer([source.set(fake_resource(CLUSTER, "abc"[change % 3], str(change)))])
+        assert server.responses_kept() <= 5
+        assert server.pending() == {(CLUSTER, name) for name in "abc"}
+    # It comes to its senses: the last answers count, and what was forgotten is still known not to be taken.
+    server.receive(ack(CLUSTER, 1))
+    assert server.pending() == {(CLUSTER, name) for name in "abc"}
+    for nonce in range(997, 1002):
+        server.receive(ack(CLUSTER, nonce))
+    assert server.pending() == set()
+    assert server.is_settled
+
+
+def test_what_a_peer_drops_is_not_waited_for() -> None:
+    source, server, _ = started((CLUSTER, "a"), (ENDPOINT, "a"))
+    server.receive(want(ENDPOINT, "a"))
+    for change in range(2, 12):
+        server.overdue(ENDPOINT)
+        server.offer([source.set(fake_resource(ENDPOINT, "a", str(change)))])
+    server.receive(drop(ENDPOINT, "a"))
+    for nonce in range(12):
+        server.receive(ack(ENDPOINT, nonce))
+    assert server.is_settled
+
+
+def test_a_peer_that_refuses_for_ever_is_asked_once_per_change() -> None:
+    source, server, _ = started((CLUSTER, "a"))
+    sent = len([each for each in server.receive(want(CLUSTER)) if isinstance(view(each), Sent)])
+    for change in range(2, 502):
+        assert server.responses_kept() == 1
+        answers = server.receive(nack(CLUSTER, sent, "never"))
+        assert not [each for each in answers if isinstance(view(each), Sent)]
+        assert server.is_settled
+        assert server.offer([(CLUSTER, "a")]) == ()  # nothing has changed: nothing is tried again
+        sent += len(server.offer([source.set(fake_resource(CLUSTER, "a", str(change)))]))
+        assert sent == change
+    assert len(server.rejected()) <= 1
