@@ -6,8 +6,10 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from proa.control_plane.admission import Gate
 from proa.control_plane.authority import Authority
 from proa.control_plane.proxies import Proxies
+from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
 from proa.core.pilot.resource import ResourceType
@@ -23,9 +25,13 @@ class _State(Collector):
         proxies: Proxies,
         registrations: Registrations,
         authority: Authority,
+        gate: Gate,
+        refusals: Refusals,
         clock: Callable[[], float],
     ) -> None:
         self._world = world
+        self._gate = gate
+        self._refusals = refusals
         self._proxies = proxies
         self._registrations = registrations
         self._authority = authority
@@ -39,6 +45,14 @@ class _State(Collector):
             ("proa_registered_workloads", "Workloads in the model", len(self._world.snapshot.workloads)),
             ("proa_services", "Services in the model", len(self._world.snapshot.services)),
             ("proa_config_objects", "Configuration objects in force", len(self._world.snapshot.configs)),
+            ("proa_xds_streams_waiting", "Streams that wait for their turn to begin", self._gate.waiting),
+            ("proa_xds_streams_filling", "Streams on their way to a first full set", self._gate.filling),
+            (
+                "proa_xds_responses_held",
+                "Responses that proxies have not read or answered",
+                sum(stream.held for stream in self._proxies.streams()),
+            ),
+            ("proa_loop_lag_seconds", "How late the event loop ran at the last look", self._gate.lag_s),
         )
         for name, text, value in gauges:
             yield GaugeMetricFamily(name, text, value=value)
@@ -49,6 +63,15 @@ class _State(Collector):
             expiry.add_metric([name], not_after - self._clock())
         yield expiry
         yield CounterMetricFamily("proa_xds_nacks", "Resources refused by proxies", value=self._proxies.nacks)
+        yield CounterMetricFamily(
+            "proa_xds_streams_admitted", "Streams that were let in to begin", value=self._gate.admitted
+        )
+        limited = CounterMetricFamily(
+            "proa_limited", "Requests refused or made to wait for their amount", labels=["reason", "node"]
+        )
+        for (reason, node), count in self._refusals.counts.items():
+            limited.add_metric([reason, node], count)
+        yield limited
         sent = CounterMetricFamily(
             "proa_xds_resources_sent", "Resources put into responses to proxies", labels=["type"]
         )
@@ -68,11 +91,13 @@ def build_registry(
     proxies: Proxies,
     registrations: Registrations,
     authority: Authority,
+    gate: Gate,
+    refusals: Refusals,
     clock: Callable[[], float],
 ) -> CollectorRegistry:
     """Also hooks the convergence histogram to the proxies."""
     registry = CollectorRegistry()
-    registry.register(_State(world, proxies, registrations, authority, clock))
+    registry.register(_State(world, proxies, registrations, authority, gate, refusals, clock))
     convergence = Histogram(
         "proa_convergence_seconds",
         "From a folded change until every proxy it concerns has taken it",

@@ -24,6 +24,10 @@ from proa.core.pilot.xds.wire import Pieces
 OVERDUE_S: Final = 5.0
 """How long one type's answer may take before other types stop waiting for it."""
 
+MAX_PUSHES: Final = 64
+"""Generations that are watched until everybody has taken them. While some proxy sleeps through more than these, the
+newest ones are watched as one."""
+
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """One resource one proxy would not take. `generation`: the change it came with."""
@@ -55,27 +59,41 @@ class ProxyStream:
         self.since = now
         self.outbox: list[bytes] = []
         self.closed_because: str | None = None
+        self.on_end: Callable[[], object] = lambda: None
         self.ready = asyncio.Event()
         self._generation = generation
         self._has_asked = False
+        self._is_writing = False
         self._pending_since: dict[Name, int] = {}
         self._refused_at: dict[Name, int] = {}
+        self.requests = 0
 
     def offer(self, changed: Iterable[Name], generation: int) -> None:
         self._generation = generation
         self._perform(self.server.offer(changed))
 
     def take(self) -> list[bytes]:
-        """What is to be written, in order; it is the writer's from now on."""
+        """What is to be written, in order; it is the writer's from now on, who comes again when it is written."""
         bodies, self.outbox = self.outbox, []
+        self._is_writing = bool(bodies)
         return bodies
+
+    def end(self, reason: str) -> None:
+        """Nothing more is taken from this peer; the reason reaches it."""
+        self.closed_because = reason
+        self.ready.set()
+        self.on_end()
 
     def receive(self, body: bytes) -> None:
         self._has_asked = True
+        self.requests += 1
         self._perform(self.server.receive(body))
 
     def overdue(self) -> None:
-        """The clock says that answers are late: let the others go ahead."""
+        """The clock says that answers are late: let the others go ahead. A peer that does not even read is not asked
+        for answers: it has at most one response per type on its way, for however long it sleeps."""
+        if self.outbox or self._is_writing:
+            return
         for kind in self.server.awaited():
             self._perform(self.server.overdue(kind))
 
@@ -86,8 +104,7 @@ class ProxyStream:
                     self.outbox.append(body)
                     self.ready.set()
                 case Close(reason=reason):
-                    self.closed_because = reason
-                    self.ready.set()
+                    self.end(reason)
                 case Rejected(type=kind, name=name):
                     self._refused_at[(kind, name)] = self._pending_since.get((kind, name), self._generation)
                 case Acked(type=kind, name=name):
@@ -96,6 +113,9 @@ class ProxyStream:
                     pass
         pending = self.server.pending()
         self._pending_since = {name: self._pending_since.get(name, self._generation) for name in pending}
+        if self._refused_at:
+            refused = self.server.rejected()
+            self._refused_at = {name: since for name, since in self._refused_at.items() if name in refused}
 
     def has_taken(self, generation: int) -> bool:
         """Whether nothing of this generation or before is on its way any more. A stream on which nothing was asked yet
@@ -106,6 +126,21 @@ class ProxyStream:
     def taken_through(self) -> int:
         """The newest generation of which nothing is on its way."""
         return min(self._pending_since.values(), default=self._generation + 1) - 1
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has its first full set: its listeners, which a proxy asks for last, and nothing on its way."""
+        return self.server.has_asked(ResourceType.LISTENER) and not self._pending_since
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way after something was asked."""
+        return self._has_asked and not self._pending_since
+
+    @property
+    def held(self) -> int:
+        """What this stream costs while its peer sleeps, in responses: those to be written and those not answered."""
+        return len(self.outbox) + self.server.responses_kept()
 
     def refusals(self) -> Iterator[Refusal]:
         for (kind, name), (_, error) in self.server.rejected().items():
@@ -120,10 +155,12 @@ class ProxyStream:
 
 
 class _Push:
-    """A generation on its way: when it was pushed, and who has not taken it yet."""
+    """A generation on its way (or some, merged): when the first was pushed, to how many, and who has not taken all of
+    it yet."""
 
     def __init__(self, at: float) -> None:
         self.at = at
+        self.told = 0
         self.waiting: set[ProxyStream] = set()
 
 
@@ -159,8 +196,7 @@ class Proxies:
         )
         previous = self._streams.get(workload)
         if previous is not None:
-            previous.closed_because = "another stream of this workload has taken over"
-            previous.ready.set()
+            previous.end("another stream of this workload has taken over")
         self._streams[workload] = stream
         self._notify()
         return stream
@@ -232,5 +268,25 @@ class Proxies:
                 if not stream.has_taken(generation):
                     push.waiting.add(stream)
         if push.waiting:
-            self._pushes[generation] = push
+            self._watch(generation, push)
         self._notify()
+
+    def _watch(self, generation: int, push: _Push) -> None:
+        if len(self._pushes) >= MAX_PUSHES:
+            # One that waits for the older waits for the newer, too: told a little too long rather than not at all.
+            _, newest = self._pushes.popitem()
+            push.waiting |= newest.waiting
+            push.at = newest.at
+        push.told = len(push.waiting)
+        self._pushes[generation] = push
+
+    @property
+    def pushes_watched(self) -> int:
+        return len(self._pushes)
+
+    def push_age(self) -> float:
+        """Since when most of those whom a change concerns wait for it, in seconds. Where it is only a few, or where
+        answers are overdue, the delay is theirs and not this server's."""
+        now = self._clock()
+        ages = (now - push.at for push in self._pushes.values() if 2 * len(push.waiting) > push.told)
+        return max((age for age in ages if age < OVERDUE_S), default=0.0)

@@ -14,6 +14,7 @@ import msgspec
 from immutables import Map
 
 from proa.control_plane.bundles import Name
+from proa.control_plane.limits import Limits
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, refusals
@@ -45,12 +46,14 @@ Service = tuple[str, str]
 
 
 class _Node(msgspec.Struct):
-    """One node's last word. `workloads` by id; `faults` of those that nobody may place."""
+    """One node's last word. `workloads` by id; `faults` of those that nobody may place; `excess`: those beyond the
+    number a node may have, of which nothing else is kept."""
 
     version: int
     workloads: dict[WorkloadId, Registration]
     faults: dict[WorkloadId, tuple[str, ...]]
     line: NodeLine
+    excess: tuple[WorkloadId, ...] = ()
     connected: bool = True
     silent_since: float = 0.0
 
@@ -62,8 +65,16 @@ class Registrations:
     the others of that service.
     """
 
-    def __init__(self, world: World, proxies: Proxies, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        world: World,
+        proxies: Proxies,
+        clock: Callable[[], float],
+        most: int = Limits().workloads_per_node,
+    ) -> None:
+        """A node has at most `most` workloads; the names of others are refused and nothing else of them is kept."""
         self._world = world
+        self._most = most
         self._proxies = proxies
         self._clock = clock
         self._grants: Map[str, Grant] = Map()
@@ -104,9 +115,9 @@ class Registrations:
     def heard(self, line: NodeLine, state: NodeState) -> SessionState:
         """A node told everything it runs. The answer says of each workload whether it was taken, and why not."""
         node = line.node
-        following = {registration.id: registration for registration in state.workloads}
         known = self._nodes.get(node)
         previous = known.workloads if known else {}
+        following, excess = self._counted(state.workloads, previous)
         is_elsewhere = known is not None and known.line.is_local != line.is_local
         changed = {
             workload
@@ -118,11 +129,23 @@ class Registrations:
             found = registration_faults(following[workload], from_this_host=line.is_local)
             if found:
                 faults[workload] = found
-        self._nodes[node] = _Node(version=state.version, workloads=following, faults=faults, line=line)
+        self._nodes[node] = _Node(
+            version=state.version, workloads=following, faults=faults, line=line, excess=excess
+        )
         for workload in changed:
             self._claim(node, workload, workload in following)
         self._review(changed)
         return self.answer(node)
+
+    def _counted(
+        self, told: tuple[Registration, ...], previous: Mapping[WorkloadId, Registration]
+    ) -> tuple[dict[WorkloadId, Registration], tuple[WorkloadId, ...]]:
+        """As many as a node may have, those that it had already first, and the names of the rest."""
+        every = {registration.id: registration for registration in told}
+        if len(every) <= self._most:
+            return every, ()
+        order = sorted(every, key=lambda workload: workload not in previous)
+        return {workload: every[workload] for workload in order[: self._most]}, tuple(order[self._most :])
 
     def left(self, line: NodeLine) -> None:
         """A session ended. Of a node that is back on another one already nothing changes."""
@@ -156,8 +179,12 @@ class Registrations:
         return SessionState(
             version=known.version,
             accepted=accepted,
-            refused=tuple(
-                Refusal(id=workload, reason=reason) for workload, reason in reasons.items() if reason
+            refused=(
+                *(Refusal(id=workload, reason=reason) for workload, reason in reasons.items() if reason),
+                *(
+                    Refusal(id=workload, reason=f"node {node} has more than {self._most} workloads")
+                    for workload in known.excess
+                ),
             ),
             gateway_ports=tuple(
                 WantedPorts(id=workload, ports=self._world.gateway_ports_wanted(workload))
@@ -171,6 +198,11 @@ class Registrations:
 
     def registrations(self) -> Mapping[WorkloadId, Registration]:
         return MappingProxyType(self._accepted)
+
+    def count_of(self, node: str) -> int:
+        """How many workloads a node says it runs, as far as they are counted at all."""
+        known = self._nodes.get(node)
+        return min(len(known.workloads), self._most) if known else 0
 
     def nodes(self) -> Mapping[str, bool]:
         """Node -> whether its session is open."""

@@ -21,14 +21,18 @@ from immutables import Map
 from proa.adapters.config_sources.files import FilesSource
 from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.key_stores.disk import DiskKeyStore
+from proa.control_plane.admission import Gate
 from proa.control_plane.authority import Authority, Refused
+from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.leases import Leases
+from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
 from proa.control_plane.proxies import OVERDUE_S, Proxies
+from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
 from proa.core.auth.ca import private_pem
@@ -116,7 +120,19 @@ async def run(options: ServeOptions) -> None:
             metrics=to_authority(host, metrics_socket.getsockname()[1]),
             pid=os.getpid(),
         )
-        nodes = Nodes(registrations, leases, authority, proxies, (addresses.xds,))
+        limits, refusals = Limits(), Refusals(time.monotonic)
+        gate = Gate(proxies.push_age, time.monotonic, refusals)
+        nodes = Nodes(
+            registrations,
+            leases,
+            authority,
+            proxies,
+            (addresses.xds,),
+            gate,
+            Callers(limits, time.monotonic),
+            refusals,
+            limits,
+        )
         operations = Operations(
             world=world,
             configuration=configuration,
@@ -130,7 +146,7 @@ async def run(options: ServeOptions) -> None:
             unready=unready,
             clock=time.time,
         )
-        registry = build_registry(world, proxies, registrations, authority, time.time)
+        registry = build_registry(world, proxies, registrations, authority, gate, refusals, time.time)
         server = build_server(
             delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain)
         )
@@ -152,6 +168,7 @@ async def run(options: ServeOptions) -> None:
             await world.commit(Change())
             tasks.keep("grants", _follow_grants(stores.authority, registrations))
             tasks.keep("leases", leases.run())
+            tasks.keep("gate", gate.run())
             tasks.keep("clock", _tick(registrations, leases, proxies))
             tasks.keep("modes", _advance_modes(registrations, proxies))
             tasks.keep("certificate", _renew(authority, identity, credentials, tls))

@@ -46,6 +46,11 @@ class Bucket:
         self._refill(now)
         return max(0.0, (amount - self._level) / self.rate.per_s)
 
+    def change(self, rate: Rate) -> None:
+        """Another rate from now on. As full as before: changing to and fro gains nothing."""
+        self._level *= rate.burst / self.rate.burst
+        self.rate = rate
+
     def is_full(self, now: float) -> bool:
         """Whether forgetting this bucket and making a new one would change nothing."""
         self._refill(now)

@@ -32,6 +32,18 @@ def test_what_is_given_back_can_be_taken_and_never_more_than_the_burst() -> None
     assert not bucket.take(0.0)
 
 
+def test_a_rate_that_changes_to_and_fro_gains_nothing() -> None:
+    small, large = Rate(per_s=1, burst=2), Rate(per_s=1, burst=10)
+    bucket = Bucket(small, 0.0)
+    assert bucket.take(0.0)
+    bucket.change(large)
+    assert bucket.take(0.0, 5)
+    assert not bucket.take(0.0)
+    bucket.change(small)
+    bucket.change(large)
+    assert not bucket.take(0.0)
+
+
 def test_a_clock_that_jumps_back_gives_nothing() -> None:
     bucket = Bucket(Rate(per_s=1, burst=1), 100.0)
     assert bucket.take(100.0)

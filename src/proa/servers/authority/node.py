@@ -39,6 +39,12 @@ class NodeLine(msgspec.Struct, frozen=True, eq=False, kw_only=True):
 class NodeSessions(Protocol):
     """The owner of registrations and of the authority."""
 
+    def arrived(self, line: NodeLine) -> None:
+        """A session begins; `left` will be called. Raises NotNow when the node has too many, and then it is not."""
+
+    async def pace(self, line: NodeLine, body: bytes) -> None:
+        """A state has come and is not read yet. Takes as long as it should wait. Raises PeerRefused."""
+
     async def heard(self, line: NodeLine, state: NodeState) -> SessionState: ...
 
     def answer(self, node: str) -> SessionState:
@@ -50,7 +56,7 @@ class NodeSessions(Protocol):
     def left(self, line: NodeLine) -> None: ...
 
     async def sign(self, node: str, request: SignRequest) -> SignReply:
-        """Raises PeerRefused with the reason."""
+        """Raises PeerRefused with the reason, NotNow when it is too often."""
 
 
 def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
@@ -81,6 +87,7 @@ class _Session:
         self._spoke = asyncio.Event()
 
     async def run(self) -> None:
+        self._sessions.arrived(self._line)
         try:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(), name=f"session reader {self._node}")
@@ -94,6 +101,7 @@ class _Session:
 
     async def _read(self) -> None:
         while (body := await self._wire.read()) is not None:
+            await self._sessions.pace(self._line, body)
             try:
                 state = decode(body, NodeState)
             except MessageError as error:

@@ -5,6 +5,7 @@ into the outbox, so a slow peer holds back only itself (the machine has at most 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from proa.core.model.names import WorkloadId, parse_workload_id
@@ -16,10 +17,13 @@ WORKLOAD_KEY: Final = "proa-workload"
 
 
 class DeltaStream(Protocol):
-    """A stream's state as its owner keeps it. `ready` is set when `take` has something or the stream must end."""
+    """A stream's state as its owner keeps it. `ready` is set when `take` has something or the stream must end. Whoever
+    has written what `take` gave calls it again: so the owner knows of a peer that does not read. `on_end` is called
+    when `closed_because` is set: such a peer's stream ends too."""
 
     ready: asyncio.Event
     closed_because: str | None
+    on_end: Callable[[], object]
 
     def take(self) -> list[bytes]: ...
 
@@ -27,32 +31,42 @@ class DeltaStream(Protocol):
 class DeltaStreams(Protocol):
     """The owner of all streams."""
 
-    def open(self, workload: WorkloadId, node: str) -> DeltaStream:
-        """Raises NotNow while the workload is not registered by that node."""
+    async def open(self, workload: WorkloadId, node: str) -> DeltaStream:
+        """Takes as long as the stream has to wait for its turn. Raises NotNow while the workload is not registered by
+        that node, or when there are too many already."""
 
-    def received(self, stream: DeltaStream, body: bytes) -> None: ...
+    async def received(self, stream: DeltaStream, body: bytes) -> None:
+        """Takes as long as the peer should wait with its next message."""
 
     def close(self, stream: DeltaStream) -> None: ...
 
 
 def delta_service(streams: DeltaStreams, trust_domain: str) -> Service:
     async def handle(wire: ByteStream) -> None:
-        workload = _workload(wire)
-        node = node_name(wire.peer, trust_domain)
-        stream = streams.open(workload, node)
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(wire, stream), name=f"xds writer {workload}")
-                reader = tasks.create_task(_read(wire, streams, stream), name=f"xds reader {workload}")
-                await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
-                writer.cancel()
-                reader.cancel()
-        finally:
-            streams.close(stream)
-        if stream.closed_because:
-            raise PeerRefused(stream.closed_because)
+        await serve_stream(wire, streams, trust_domain)
 
     return service(SERVICE, {"DeltaAggregatedResources": stream_method(handle)})
+
+
+async def serve_stream(wire: ByteStream, streams: DeltaStreams, trust_domain: str) -> None:
+    """One stream from its metadata to its end. Raises PeerRefused, NotNow."""
+    workload = _workload(wire)
+    node = node_name(wire.peer, trust_domain)
+    stream = await streams.open(workload, node)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            writer = tasks.create_task(_write(wire, stream), name=f"xds writer {workload}")
+            reader = tasks.create_task(_read(wire, streams, stream), name=f"xds reader {workload}")
+            stream.on_end = reader.cancel
+            if stream.closed_because:
+                reader.cancel()
+            await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
+            writer.cancel()
+            reader.cancel()
+    finally:
+        streams.close(stream)
+    if stream.closed_because:
+        raise PeerRefused(stream.closed_because)
 
 
 def _workload(wire: ByteStream) -> WorkloadId:
@@ -64,12 +78,13 @@ def _workload(wire: ByteStream) -> WorkloadId:
 
 async def _read(wire: ByteStream, streams: DeltaStreams, stream: DeltaStream) -> None:
     while (body := await wire.read()) is not None:
-        streams.received(stream, body)
+        await streams.received(stream, body)
 
 
 async def _write(wire: ByteStream, stream: DeltaStream) -> None:
     while stream.closed_because is None:
         await stream.ready.wait()
         stream.ready.clear()
-        for body in stream.take():
-            await wire.write(body)
+        while bodies := stream.take():
+            for body in bodies:
+                await wire.write(body)
