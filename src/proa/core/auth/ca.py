@@ -30,10 +30,12 @@ from proa.core.auth.template import (
 
 
 class Ca(msgspec.Struct, frozen=True, kw_only=True):
-    """`certificate` is of `key`. Its printed form shows no key."""
+    """`certificate` is of `key`; `issuers` lead from it to its root, which is the last of them. A root has none. Its
+    printed form shows no key."""
 
     key: CaKey
     certificate: x509.Certificate
+    issuers: tuple[x509.Certificate, ...] = ()
 
     def __repr__(self) -> str:
         return f"Ca({self.certificate.subject.rfc4514_string()!r})"
@@ -42,6 +44,21 @@ class Ca(msgspec.Struct, frozen=True, kw_only=True):
     def pem(self) -> str:
         """The certificate alone."""
         return to_pem(self.certificate)
+
+    @property
+    def root(self) -> x509.Certificate:
+        """What its peers have to trust."""
+        return self.issuers[-1] if self.issuers else self.certificate
+
+    @property
+    def chain_pem(self) -> str:
+        """All of its certificates, its own first, the root last."""
+        return "".join(map(to_pem, (self.certificate, *self.issuers)))
+
+    @property
+    def presented_pem(self) -> str:
+        """What the holder of a leaf shows after it: what leads to the root, without the root."""
+        return "".join(map(to_pem, (self.certificate, *self.issuers)[:-1]))
 
     @property
     def key_pem(self) -> str:
@@ -79,7 +96,8 @@ def make_root(trust_domain: str, key: CaKey, serial: int, now: float) -> Ca:
 def make_intermediate(trust_domain: str, root: Ca, key: CaKey, serial: int, now: float) -> Ca:
     """A CA of a year under `root`, which signs leafs."""
     template = intermediate_ca(trust_domain, serial, root.validity(now, INTERMEDIATE_TTL))
-    return Ca(key=key, certificate=issue(template, key.public_key(), root))
+    certificate = issue(template, key.public_key(), root)
+    return Ca(key=key, certificate=certificate, issuers=(root.certificate,))
 
 
 def read_ca(key_pem: str, chain_pem: str, trust_domain: str, signer: Ca | None) -> Ca:
@@ -107,7 +125,7 @@ def read_ca(key_pem: str, chain_pem: str, trust_domain: str, signer: Ca | None) 
         raise IssuanceError(
             "the CA was not signed by itself" if signer is None else "the CA was not signed by this root"
         ) from None
-    return Ca(key=key, certificate=certificate)
+    return Ca(key=key, certificate=certificate, issuers=() if signer is None else (signer.certificate,))
 
 
 def to_pem(certificate: x509.Certificate) -> str:
@@ -115,7 +133,7 @@ def to_pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(Encoding.PEM).decode()
 
 
-def private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+def private_pem(key: CaKey) -> str:
     """A private key as unencrypted PKCS#8, with its newline: for a key store and for Envoy."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 

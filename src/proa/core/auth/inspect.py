@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -39,8 +40,8 @@ def differences(
     signed = x509.load_der_x509_certificate(certificate.public_bytes(Encoding.DER))
     issuer_name = subject_of(template) if signer is None else signer.subject
     issuer_key = public_key if signer is None else signer.public_key()
-    if not isinstance(issuer_key, ec.EllipticCurvePublicKey):
-        return ("the signer's key is not an elliptic curve key",)
+    if not isinstance(issuer_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
+        return ("the signer's key is neither an elliptic curve nor an RSA key",)
     fields: tuple[tuple[str, object, object], ...] = (
         ("version", signed.version, x509.Version.v3),
         ("serial", signed.serial_number, template.serial),
@@ -54,7 +55,7 @@ def differences(
     found = [
         f"{name} is {_shown(real)}, not {_shown(wanted)}" for name, real, wanted in fields if real != wanted
     ]
-    found.extend(_extension_differences(signed, template, public_key, issuer_key))
+    found.extend(_extension_differences(signed, template, public_key, signer))
     if not _is_signed_by(signed, issuer_key):
         found.append("the signature is not the signer's")
     return tuple(found)
@@ -64,11 +65,11 @@ def _extension_differences(
     signed: x509.Certificate,
     template: CertificateTemplate,
     public_key: PublicKey,
-    issuer_key: ec.EllipticCurvePublicKey,
+    signer: x509.Certificate | None,
 ) -> list[str]:
     wanted = {
         value.oid.dotted_string: (is_critical, value)
-        for value, is_critical in extensions_of(template, public_key, issuer_key)
+        for value, is_critical in extensions_of(template, public_key, signer)
     }
     real = {each.oid.dotted_string: (each.critical, each.value) for each in signed.extensions}
     found = []
@@ -82,9 +83,13 @@ def _extension_differences(
     return found
 
 
-def _is_signed_by(certificate: x509.Certificate, key: ec.EllipticCurvePublicKey) -> bool:
+def _is_signed_by(certificate: x509.Certificate, key: PublicKey) -> bool:
+    signature, signed = certificate.signature, certificate.tbs_certificate_bytes
     try:
-        key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(SHA256()))
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, signed, PKCS1v15(), SHA256())
+        else:
+            key.verify(signature, signed, ec.ECDSA(SHA256()))
     except InvalidSignature:
         return False
     return True

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
 
@@ -35,6 +36,37 @@ def root_digests(bundle_pem: str) -> tuple[str, ...]:
     except ValueError:
         return ()
     return tuple(sorted(map(_sha256, certificates)))
+
+
+def signing_root(chain_pem: str, bundle_pem: str) -> str:
+    """The digest of the root in the bundle that signed the last certificate of the chain (or is it); "" when none did,
+    or either is no PEM."""
+    try:
+        last = x509.load_pem_x509_certificates(chain_pem.encode())[-1]
+        roots = x509.load_pem_x509_certificates(bundle_pem.encode())
+    except ValueError:
+        return ""
+    for root in roots:
+        try:
+            last.verify_directly_issued_by(root)
+        except (ValueError, TypeError, InvalidSignature):
+            continue
+        return _sha256(root)
+    return ""
+
+
+def bundle_proof(secret_sha256: str, bundle_pem: str) -> str:
+    """Hex HMAC by which somebody who knows a join token's secret (or its hash, as the store does) vouches for a bundle.
+
+    It lets a token outlive the root whose digest it carries: 256 random bits are the key, nobody guesses them.
+    """
+    return hmac.new(secret_sha256.encode(), bundle_pem.encode(), hashlib.sha256).hexdigest()
+
+
+def is_proven(proof: str, secret_sha256: str, bundle_pem: str) -> bool:
+    """Whether the proof is that bundle's."""
+    wanted = bundle_proof(secret_sha256, bundle_pem)
+    return hmac.compare_digest(wanted.encode(), proof.strip().lower().encode())
 
 
 def _sha256(certificate: x509.Certificate) -> str:

@@ -19,6 +19,8 @@ INTERMEDIATE_TTL: Final = 365 * DAY
 ROOT_TTL: Final = 10 * 365 * DAY
 BACKDATE: Final = 60
 """Seconds a certificate is valid before it was made: clocks of hosts differ, usually by less than this."""
+SHORTEST_LEAF: Final = 10
+"""Seconds. A renewal that has to be tried again would come too late for a shorter life."""
 MAX_SERIAL: Final = 2**159  # exclusive; RFC 5280 §4.1.2.2 allows 20 octets with the sign bit clear
 CONTROL_PLANE_DNS: Final = ("proa.istio-system.svc", "istiod.istio-system.svc")
 ORGANIZATION: Final = "Proa"
@@ -67,11 +69,17 @@ class Validity(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def not_before(self) -> int:
-        return max(int(self.now) - BACKDATE, self.signer_not_before)
+        return max(int(self.now) - backdate_of(self.ttl), self.signer_not_before)
 
     @property
     def not_after(self) -> int:
         return min(int(self.now) + self.ttl, self.signer_not_after)
+
+
+def backdate_of(ttl: float) -> int:
+    """Seconds of difference between clocks that a certificate of that life forgives: a minute, or a quarter of a life
+    that is so short that half of it would lie in the past."""
+    return min(BACKDATE, int(ttl) // 4)
 
 
 def workload_leaf(

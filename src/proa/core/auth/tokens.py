@@ -27,7 +27,8 @@ class InvalidToken(ValueError):
 
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     """`secret` is hex; `root_sha256` the hex digest of the root certificate's DER; `join` is `host:port` of the
-    join server; `servers` are `host:port` of xDS and signing."""
+    join server; `servers` are `host:port` of xDS and signing. `trust_domain` is empty in tokens of older programs, whose
+    roots name it."""
 
     id: str
     secret: str
@@ -35,6 +36,7 @@ class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     root_sha256: str
     join: str
     servers: tuple[str, ...] = ()
+    trust_domain: str = ""
 
     def __repr__(self) -> str:
         return f"JoinToken(id={self.id!r}, node={self.node!r})"

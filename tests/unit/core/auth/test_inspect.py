@@ -74,7 +74,7 @@ def built(*, more: bool = False, fewer: bool = False, hash_with: SHA256 | SHA384
         not_valid_before=datetime.fromtimestamp(TEMPLATE.not_before, UTC),
         not_valid_after=datetime.fromtimestamp(TEMPLATE.not_before, UTC) + timedelta(seconds=86_460),
     )
-    wanted = extensions_of(TEMPLATE, PUBLIC, INTERMEDIATE.key.public_key())
+    wanted = extensions_of(TEMPLATE, PUBLIC, INTERMEDIATE.certificate)
     for extension, is_critical in wanted[1:] if fewer else wanted:
         builder = builder.add_extension(extension, is_critical)
     if more:

@@ -76,7 +76,7 @@ def test_subjects_name_no_workload() -> None:
 
 
 def test_extensions_of_a_ca_give_it_no_use_in_tls() -> None:
-    kinds = [type(each) for each, _ in extensions_of(leaf_template(), key().public_key(), key().public_key())]
+    kinds = [type(each) for each, _ in extensions_of(leaf_template(), key().public_key(), None)]
     assert x509.ExtendedKeyUsage in kinds
     with pytest.raises(x509.ExtensionNotFound):
         ROOT.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
