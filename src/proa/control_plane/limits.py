@@ -35,14 +35,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     states_of_session: Rate = Rate(per_s=50, burst=500)
     bytes_of_session: Rate = Rate(per_s=32 * MIB, burst=64 * MIB)
 
-    joins_of_address: Rate = Rate(per_s=2, burst=64)
-    addresses: int = 1_024
-    """Addresses of failed joins that are remembered."""
-
-    changes_at_once: int = 4
-    changes_waiting: int = 64
-    waits_at_once: int = 256
-
     nodes: int = 4_096
     """Nodes whose paces are remembered; those that are loudest longest."""
 

@@ -39,6 +39,10 @@ class Refusals:
             log.warning("%s: %s (%d times)", key[1], reason, self._counts[key] - before)
             self._told[key] = (now, self._counts[key])
 
+    def of(self, caller: str) -> Callable[[str], None]:
+        """For those who know a reason and no node."""
+        return lambda reason: self.count(reason, caller)
+
     @property
     def counts(self) -> Mapping[Series, int]:
         return MappingProxyType(self._counts)

@@ -50,6 +50,7 @@ from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
 from proa.servers.admin.app import build_admin_app
 from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind_unix
+from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Credentials, build_server
@@ -122,6 +123,7 @@ async def run(options: ServeOptions) -> None:
         )
         limits, refusals = Limits(), Refusals(time.monotonic)
         gate = Gate(proxies.push_age, time.monotonic, refusals)
+        attempts = Attempts(time.monotonic, refused=refusals.of("(joining)"))
         nodes = Nodes(
             registrations,
             leases,
@@ -174,9 +176,9 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("certificate", _renew(authority, identity, credentials, tls))
             await server.start()
             async with (
-                serving(build_join_app(nodes), [join_socket], tls),
+                serving(build_join_app(nodes, attempts=attempts), [join_socket], tls),
                 serving(build_metrics_app(registry, unready), [metrics_socket]),
-                serving(build_admin_app(operations), [admin_socket]),
+                serving(build_admin_app(operations, refusals.of("(command line)")), [admin_socket]),
             ):
                 write_addresses(home.endpoints, addresses)
                 log.info("serving xDS at %s", addresses.xds)

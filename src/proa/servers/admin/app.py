@@ -32,6 +32,7 @@ from proa.servers.admin.operations import (
     Refused,
     TokenRequest,
 )
+from proa.servers.admin.turns import Busy, Turns
 from proa.servers.asgi import bind_unix, serving, unbind_unix
 
 MAX_BODY = 64 * 1024 * 1024
@@ -43,7 +44,15 @@ STATUS: tuple[tuple[type[Exception], int], ...] = (
     (wire.WireError, 400),
     (StoreTemporary, 503),
     (StorePermanent, 500),
+    (Busy, 503),
 )
+
+CHANGES_AT_ONCE = 4
+CHANGES_WAITING = 64
+WAITS_AT_ONCE = 256
+LONGEST_WAIT_S = 3600.0
+PATIENCE_S = 30.0
+"""For a request's body, which its sender has at hand: one that does not come holds a turn no longer."""
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -62,8 +71,15 @@ async def serving_admin(operations: AdminOperations, path: Path) -> AsyncIterato
         unbind_unix(path)
 
 
-def build_admin_app(operations: AdminOperations) -> Starlette:
-    routes = (*_changing_routes(operations), *_reading_routes(operations))
+def build_admin_app(
+    operations: AdminOperations, refused: Callable[[str], None] = lambda reason: None
+) -> Starlette:
+    """Requests that carry a body take turns, before it is read: so their bodies together are bounded. `refused` is told
+    the reason when somebody finds no room."""
+    turns = Turns("changes", at_once=CHANGES_AT_ONCE, waiting=CHANGES_WAITING, refused=refused)
+    waits = Turns("waits", at_once=WAITS_AT_ONCE, waiting=0, refused=refused)
+    changing = ((method, path, _in_turn(turns, each)) for method, path, each in _changing_routes(operations))
+    routes = (*changing, *_reading_routes(operations, waits))
     return Starlette(
         routes=[Route(path, answer, methods=[method]) for method, path, answer in routes],
         exception_handlers={
@@ -72,6 +88,14 @@ def build_admin_app(operations: AdminOperations) -> Starlette:
             **{kind: _failed for kind, _ in STATUS},
         },
     )
+
+
+def _in_turn(turns: Turns, handler: Handler) -> Handler:
+    async def answer(request: Request) -> Response:
+        async with turns:
+            return await handler(request)
+
+    return answer
 
 
 def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handler], ...]:
@@ -103,7 +127,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     )
 
 
-def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handler], ...]:
+def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[str, str, Handler], ...]:
     async def objects(request: Request) -> Response:
         asked = {key: value for key, value in request.query_params.items() if value}
         return _reply(await operations.objects(wire.decode(wire.encode(asked), ObjectQuery)))
@@ -117,7 +141,10 @@ def _reading_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handle
             timeout_s = float(request.query_params.get("timeout_s", "60"))
         except ValueError:
             raise wire.WireError("version and timeout_s are numbers") from None
-        return StreamingResponse(_progress(operations, version, timeout_s), media_type="application/x-ndjson")
+        waits.check()
+        return StreamingResponse(
+            _progress(operations, version, timeout_s, waits), media_type="application/x-ndjson"
+        )
 
     async def proxies(_request: Request) -> Response:
         return _reply(await operations.proxies())
@@ -161,12 +188,14 @@ def _history_query(request: Request) -> HistoryQuery:
     return HistoryQuery(ref=ObjectRef(*words) if all(words) else None, limit=limit)
 
 
-async def _progress(operations: AdminOperations, version: int, timeout_s: float) -> AsyncIterator[bytes]:
+async def _progress(
+    operations: AdminOperations, version: int, timeout_s: float, waits: Turns
+) -> AsyncIterator[bytes]:
     """One line per status. The stream ends after a `done` one, or at the time limit without it; a failure on
     the way is a last line that is an ErrorReply, since the status line has gone out long before."""
     statuses = operations.wait(version)
     try:
-        async with asyncio.timeout(timeout_s):
+        async with waits, asyncio.timeout(min(timeout_s, LONGEST_WAIT_S)):
             async for status in statuses:
                 yield wire.encode(status) + b"\n"
                 if status.done:
@@ -179,12 +208,16 @@ async def _progress(operations: AdminOperations, version: int, timeout_s: float)
 
 async def _read(request: Request, kind: type[T]) -> T:
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            raise wire.WireError(
-                f"a request has at most {MAX_BODY >> 20} MiB; apply the files in several steps"
-            )
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise wire.WireError(
+                        f"a request has at most {MAX_BODY >> 20} MiB; apply the files in several steps"
+                    )
+    except TimeoutError:
+        raise wire.WireError(f"the request did not come in {PATIENCE_S:.0f} s") from None
     return wire.decode(bytes(body), kind)
 
 

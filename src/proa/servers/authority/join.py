@@ -5,6 +5,7 @@ secret. A token is used up by the first CSR that is signed for it.
 """
 
 import asyncio
+import time
 from typing import Final, Protocol
 
 from starlette.applications import Starlette
@@ -12,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from proa.core.sidecar.retry import with_retry
 from proa.core.sidecar.session import JoinReply, JoinRequest, MessageError, decode, encode
 from proa.ports.failures import StoreTemporary
+from proa.servers.authority.attempts import Attempts
 from proa.servers.grpc_edge import PeerRefused
 
 MAX_BODY = 64 * 1024
@@ -30,11 +33,20 @@ class Joining(Protocol):
         """Raises PeerRefused with the reason."""
 
 
-def build_join_app(joining: Joining, *, patience_s: float = PATIENCE_S) -> Starlette:
+def build_join_app(
+    joining: Joining, *, patience_s: float = PATIENCE_S, attempts: Attempts | None = None
+) -> Starlette:
+    counted = attempts or Attempts(time.monotonic)
+
     async def root(_request: Request) -> Response:
         return PlainTextResponse(joining.root_pem)
 
     async def join(request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        wait_s = counted.wait_s(address)
+        if wait_s:
+            reason = with_retry("too many attempts to join from this address", wait_s)
+            return PlainTextResponse(f"{reason}\n", status_code=429, headers=_CLOSE)
         try:
             async with asyncio.timeout(patience_s):
                 body = await _bounded_body(request)
@@ -50,6 +62,7 @@ def build_join_app(joining: Joining, *, patience_s: float = PATIENCE_S) -> Starl
             return PlainTextResponse(f"{error}\n", status_code=403)
         except StoreTemporary as error:  # nothing was used up: the node tries again
             return PlainTextResponse(f"{error}\n", status_code=503)
+        counted.succeeded(address)
         return Response(encode(reply), media_type="application/json")
 
     return Starlette(routes=[Route("/v1/root", root), Route("/v1/join", join, methods=["POST"])])

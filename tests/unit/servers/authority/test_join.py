@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 from immutables import Map
 
+from proa.core.sidecar.retry import retry_after
 from proa.core.sidecar.session import JoinReply, JoinRequest, encode
+from proa.runtime.bucket import Rate
 from proa.servers.asgi import bind_tcp, serving
+from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.join import MAX_BODY, build_join_app
 from proa.servers.grpc_edge import PeerRefused
 
@@ -23,7 +26,9 @@ class Desk:
         return JoinReply(chain_pem="CHAIN", bundles=Map(), node="a", servers=())
 
 
-def answers(*requests: Iterable[bytes], patience_s: float = 5.0) -> list[bytes]:
+def answers(
+    *requests: Iterable[bytes], patience_s: float = 5.0, attempts: Attempts | None = None
+) -> list[bytes]:
     """What each request, sent on a connection of its own, is answered until the server closes."""
 
     async def ask(address: tuple[str, int], request: Iterable[bytes]) -> bytes:
@@ -36,7 +41,8 @@ def answers(*requests: Iterable[bytes], patience_s: float = 5.0) -> list[bytes]:
         return answer
 
     async def scene(bound: socket.socket) -> list[bytes]:
-        async with asyncio.timeout(20), serving(build_join_app(Desk(), patience_s=patience_s), [bound]):
+        app = build_join_app(Desk(), patience_s=patience_s, attempts=attempts)
+        async with asyncio.timeout(20), serving(app, [bound]):
             return [await ask(bound.getsockname(), request) for request in requests]
 
     with bind_tcp("127.0.0.1", 0) as bound:
@@ -70,3 +76,14 @@ def test_a_body_without_end_is_cut_off() -> None:
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
     (answer,) = answers([post(b"x", length=60_000)], patience_s=0.05)
     assert answer.startswith(b"HTTP/1.1 408")
+
+
+def test_who_guesses_is_told_to_wait_and_who_joins_is_not_counted() -> None:
+    attempts = Attempts(lambda: 0.0, rate=Rate(per_s=0.2, burst=2))
+    good, bad = [post(request("good"))], [post(request("bad"))]
+    *joined, first, second, third = answers(good, good, good, bad, bad, good, attempts=attempts)
+    assert all(answer.startswith(b"HTTP/1.1 200") for answer in joined)
+    assert first.startswith(b"HTTP/1.1 403")
+    assert second.startswith(b"HTTP/1.1 403")
+    assert third.startswith(b"HTTP/1.1 429")
+    assert retry_after(third.decode().strip()) == 5.0
