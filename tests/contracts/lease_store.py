@@ -37,3 +37,17 @@ class LeaseStoreContract:
                 assert await store.leases() == ()
 
         asyncio.run(body())
+
+    def test_a_lease_that_changed_is_not_removed_for_what_it_was(
+        self, open_lease_store: Callable[[], Opened]
+    ) -> None:
+        async def body() -> None:
+            async with open_lease_store() as store:
+                await store.put_lease(FIRST)
+                await store.put_lease(LATER)
+                assert not await store.remove_lease("a", FIRST.state)
+                assert await store.leases() == (LATER,)
+                assert await store.remove_lease("a", LATER.state)
+                assert not await store.remove_lease("a", LATER.state)
+
+        asyncio.run(body())

@@ -30,9 +30,12 @@ class SqliteLeaseStore:
 
         await self._database.run(job)
 
-    async def remove_lease(self, node: str) -> bool:
+    async def remove_lease(self, node: str, state: bytes | None = None) -> bool:
         def job(connection: sqlite3.Connection) -> bool:
             with transaction(connection):
-                return connection.execute("DELETE FROM leases WHERE node = ?", (node,)).rowcount > 0
+                removed = connection.execute(
+                    "DELETE FROM leases WHERE node = ? AND (? IS NULL OR state = ?)", (node, state, state)
+                )
+                return removed.rowcount > 0
 
         return await self._database.run(job)

@@ -1,0 +1,1 @@
+"""Stores that several control planes share, one folder per outside system."""
