@@ -18,6 +18,8 @@ from benchmarks import history
 from benchmarks.churn import measure_churn
 from benchmarks.data_plane.run import measure_cpu, measure_saturation
 from benchmarks.figures import Figure, Skipped
+from benchmarks.generation.run import measure_generation
+from benchmarks.growth.run import measure_growth
 from benchmarks.machine import describe_machine
 from benchmarks.memory import measure_memory
 from benchmarks.propagation.run import measure_propagation
@@ -27,10 +29,12 @@ from benchmarks.workshop import Workshop
 BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] = {
     "B2": measure_cpu,
     "B3": measure_saturation,
+    "B8": measure_generation,
     "B9": measure_propagation,
     "B11": measure_storm,
     "B12": measure_churn,
     "B13": measure_memory,
+    "B16": measure_growth,
 }
 
 

@@ -18,33 +18,36 @@ from benchmarks.workshop import Workshop
 
 PEER_NAME = "naive grpcio ADS server"
 STEPS = 5
-FIRST = 100
 QUIET_S = 1.0
 KB = 1000
 GOAL_KB = 100
+SMALL = ((10, 125, 175), (300, 125, 175), (1000, 100, 50))
+FULL = ((10, 125, 375), (300, 125, 375), (1000, 125, 175))
+"""(clusters in view, streams at first, streams added by each step)"""
 
 
 async def measure_memory(shop: Workshop, full: bool) -> Sequence[Figure]:
-    plan = ((10, 2000), (300, 2000), (1000, 1000)) if full else ((10, 1000), (300, 1000), (1000, 350))
     found = []
-    for clusters, most in plan:
-        found.append(await _slope(shop, clusters, most))
+    for clusters, first, step in FULL if full else SMALL:
+        found.append(await _slope(shop, clusters, first, step))
         await shop.end_all()
     return found
 
 
-async def _slope(shop: Workshop, clusters: int, most: int) -> Figure:
+async def _slope(shop: Workshop, clusters: int, first: int, step: int) -> Figure:
     """Services of one endpoint each: what counts here is how many a proxy has in view."""
-    shape = Shape(proxies=FIRST, services=clusters - 1, replicas=1)
+    shape = Shape(proxies=first, services=clusters - 1, replicas=1)
     shop.tell(f"{clusters} clusters in view: starting")
-    ours, naive = await our_system(shop, shape), await naive_system(shop, shape)
+    ours, naive = (
+        await our_system(shop, shape, name=f"{clusters}"),
+        await naive_system(shop, shape, name=f"{clusters}"),
+    )
     sizes = {system.name: [await _size(system, shape)] for system in (ours, naive)}
     began = {system.name: (system.cpu(), await system.swarm.cpu()) for system in (ours, naive)}
-    step = (most - FIRST) // STEPS // 25 * 25
     for number, system in rounds((ours, naive), STEPS):
-        first = FIRST + step * number
-        shop.tell(f"{clusters} clusters in view: {first + step} streams: {system.name}")
-        await system.add(shop, first, first + step)
+        there = first + step * number
+        shop.tell(f"{clusters} clusters in view: {there + step} streams: {system.name}")
+        await system.add(shop, there, there + step)
         sizes[system.name].append(await _size(system, shape))
     shares = {}
     for system in (ours, naive):
@@ -64,7 +67,7 @@ async def _slope(shop: Workshop, clusters: int, most: int) -> Figure:
         peer_name=PEER_NAME,
         goal=Goal(ratio=GOAL_KB, of="ours"),
         conditions={
-            "streams": [float(FIRST + step * each) for each in range(STEPS + 1)],
+            "streams": [float(first + step * each) for each in range(STEPS + 1)],
             "clusters_in_view": clusters,
             "resident_mb_ours": [round(each / KB / KB, 1) for each in sizes[ours.name]],
             "resident_mb_peer": [round(each / KB / KB, 1) for each in sizes[naive.name]],

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from benchmarks.cpu import cpu_seconds
+from benchmarks.cpu import cpu_seconds, resident_bytes
 from benchmarks.propagation.h2_client import connect
 from benchmarks.propagation.mesh import (
     FLIPPER,
@@ -54,13 +54,15 @@ class System:
         sessions: dict[str, Session],
         swarm: "SwarmProcess",
     ) -> None:
-        """`serving`: the credentials of the nodes that are not the swarm's, for when they must come again."""
+        """`serving`: the credentials of the nodes that are not the swarm's, for when they must come again.
+        `empty_bytes`: what the server occupied before anybody came."""
         self.name = name
         self.host = host
         self.serving = serving
         self.swarm = swarm
         self.sessions = sessions
         self.number = 1
+        self.empty_bytes = 0
 
     @property
     def flipper(self) -> Session:
@@ -269,6 +271,7 @@ async def open_servers(
 
 
 async def _populate(shop: Workshop, name: str, host: Host, shape: Shape, churn: Churn | None) -> System:
+    empty = resident_bytes(host.server.pid)
     credentials = await host.credentials((FLIPPER, *serving_nodes(shape.services, shape.replicas)))
     sessions = await open_servers(shop, credentials, shape, 1)
     nodes = client_nodes(shape.proxies)
@@ -277,7 +280,9 @@ async def _populate(shop: Workshop, name: str, host: Host, shape: Shape, churn: 
     shop.stack().push_async_callback(swarm.end)
     await swarm.until(churn.number if churn else 1, shape.visible)
     await swarm.samples()
-    return System(name, host, credentials, sessions, swarm)
+    system = System(name, host, credentials, sessions, swarm)
+    system.empty_bytes = empty
+    return system
 
 
 def swarm_spec(

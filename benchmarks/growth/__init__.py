@@ -1,0 +1,1 @@
+"""B16: the shape in which costs grow with services, proxies and endpoints; see docs/benchmarks.md."""
