@@ -66,16 +66,7 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 
     def metric(self, name: str) -> float:
         """The control plane's; the sum over all labels."""
-        addresses = read_addresses(self.control.home.endpoints)
-        assert addresses is not None
-        url = f"http://{addresses.metrics}/metrics"
-
-        def ask() -> str:
-            with urllib.request.urlopen(url, timeout=10) as answer:
-                return str(answer.read(), "utf-8")
-
-        lines = self.at_control(ask).splitlines()
-        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+        return self.at_control(lambda: metric(self.control, name))
 
     def resources_sent(self) -> float:
         return self.metric("proa_xds_resources_sent_total{")
@@ -117,6 +108,15 @@ def two_hosts() -> Iterator[Host]:
         node_flags = (f"--token={token(control)}", f"--address={other.address}")
         node = stack.enter_context(Mesh("node", *node_flags, inside=other.inside, control=control))
         yield _populated(Host(control=control, node=node, flags=flags, networks=(own, other)))
+
+
+def metric(control: Mesh, name: str) -> float:
+    """One of a control plane's, asked from its own host; the sum over all labels."""
+    addresses = read_addresses(control.home.endpoints)
+    assert addresses is not None
+    with urllib.request.urlopen(f"http://{addresses.metrics}/metrics", timeout=10) as answer:
+        lines = str(answer.read(), "utf-8").splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def token(control: Mesh, node: str = "here") -> str:
