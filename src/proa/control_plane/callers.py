@@ -54,6 +54,10 @@ class Callers:
         rate = grown(self._limits.signs_of_node, self._limits.signs_of_workload, workloads)
         return self._take("signs", node, rate)
 
+    @property
+    def remembered(self) -> int:
+        return len(self._buckets)
+
     def _take(self, kind: str, node: str, rate: Rate) -> float:
         bucket, now = self._bucket(kind, node, rate), self._clock()
         return 0.0 if bucket.take(now) else bucket.wait_s(now)

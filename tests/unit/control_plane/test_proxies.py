@@ -1,6 +1,6 @@
 """What each proxy has taken, and what it refused and why."""
 
-from proa.control_plane.proxies import Proxies, ProxyStream
+from proa.control_plane.proxies import MAX_PUSHES, Proxies, ProxyStream
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.xds.wire import decode_response, encode_request
@@ -120,3 +120,73 @@ def test_what_is_sent_is_counted_and_what_a_proxy_holds_is_not_sent_again() -> N
     third = proxies.open(CLIENT, "node")
     proxies.received(third, encode_request(CLUSTER))
     assert proxies.resources_sent[CLUSTER] == 2 * sent, "one that holds nothing gets all"
+
+
+CHANGES = 1_000
+
+
+def test_thousands_of_changes_cost_a_peer_that_does_not_read_one_response_per_type() -> None:
+    mesh, proxies, stream = opened()
+    assert not stream.take()
+    for change in range(CHANGES):
+        mesh.place(simple("a", address=f"10.1.{change % 250}.{change // 250}"))
+        mesh.apply(POLICY % ("RANDOM" if change % 2 else "ROUND_ROBIN"))
+        proxies.check_overdue()  # whatever the clock says: it has not even been written
+        assert stream.held <= 2
+        assert proxies.pushes_watched <= MAX_PUSHES
+    sent = sum(proxies.resources_sent.values())
+    settle(proxies, stream)
+    assert sum(proxies.resources_sent.values()) - sent <= 2
+    assert stream.has_taken(mesh.world.generation)
+    assert proxies.pushes_watched == 0
+
+
+def test_thousands_of_changes_cost_a_peer_that_never_answers_a_few_responses() -> None:
+    mesh, proxies, stream = opened()
+    told: list[float] = []
+    proxies.convergence = told.append
+    for change in range(CHANGES):
+        mesh.apply(POLICY % ("RANDOM" if change % 2 else "ROUND_ROBIN"))
+        while stream.take():
+            pass
+        proxies.check_overdue()
+        while stream.take():
+            pass
+        assert stream.held <= 5
+        assert proxies.pushes_watched <= MAX_PUSHES
+    assert not told
+    assert not stream.has_taken(mesh.world.generation)
+    proxies.close(stream)
+    assert proxies.pushes_watched == 0
+
+
+def test_a_change_that_most_wait_for_is_old_and_one_that_few_sleep_through_is_not() -> None:
+    mesh = Mesh(simple("a"))
+    now = 0.0
+    proxies = Proxies(mesh.world, clock=lambda: now)
+    streams = [proxies.open(WorkloadId("default", f"w{each}"), "node") for each in range(3)]
+    for stream in streams:
+        proxies.received(stream, encode_request(CLUSTER))
+        settle(proxies, stream)
+    assert proxies.push_age() == 0.0
+    mesh.apply(POLICY % "RANDOM")
+    now = 2.0
+    assert proxies.push_age() == 2.0
+    settle(proxies, streams[0])
+    assert proxies.push_age() == 2.0
+    settle(proxies, streams[1])
+    assert proxies.push_age() == 0.0
+    mesh.apply(POLICY % "ROUND_ROBIN")
+    now = 7.0
+    assert proxies.push_age() == 0.0  # overdue: the peers sleep, all of them
+
+
+def test_refusals_of_what_is_not_wanted_any_more_are_forgotten() -> None:
+    mesh, proxies, stream = opened()
+    name = "outbound|9080||a.default.svc.cluster.local"
+    proxies.received(stream, encode_request(ENDPOINT, subscribe=[name]))
+    settle(proxies, stream, error="no")
+    assert len(list(stream.refusals())) == 1
+    proxies.received(stream, encode_request(ENDPOINT, unsubscribe=[name]))
+    assert not list(stream.refusals())
+    assert mesh.world.generation

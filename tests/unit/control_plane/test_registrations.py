@@ -269,3 +269,18 @@ def test_the_end_of_an_old_session_is_not_the_end_of_the_node() -> None:
     desk.fold()
     assert HOST in desk.world.snapshot.services
     assert desk.registrations.nodes() == {"node": True}
+
+
+def test_a_node_has_a_bounded_number_of_workloads_and_keeps_those_it_had() -> None:
+    desk = Desk()
+    desk.registrations = Registrations(desk.world, desk.proxies, clock=lambda: 0.0, most=2)
+    desk.registrations.set_grants([Grant(node="node", placements=BROAD)])
+    names = [WorkloadId("default", f"{name}-v1") for name in "abc"]
+    desk.hear(simple("b"), simple("c"))
+    answer = desk.hear(simple("a"), simple("b"), simple("c"), version=2)
+    assert set(answer.accepted) == {names[1], names[2]}
+    assert answer.refusal_of(names[0]) == "node node has more than 2 workloads"
+    assert desk.registrations.count_of("node") == 2
+    answer = desk.hear(simple("a"), simple("c"), version=3)
+    assert set(answer.accepted) == {names[0], names[2]}
+    assert answer.refused == ()
