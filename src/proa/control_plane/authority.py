@@ -10,18 +10,19 @@ them to a thread and back is worth; a thousand workloads that start at once are 
 spread over the calls that ask for it.
 """
 
-import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from immutables import Map
 
-from proa.control_plane.ca_keys import INTERMEDIATE, ROOT, NewKey, generate_key, open_intermediate, open_root
+from proa.control_plane.ca_keys import NewKey, generate_key
+from proa.control_plane.keyring import Clock, Entropy, Keyring
 from proa.core.auth.ca import Ca, issue, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
 from proa.core.auth.grants import Claim, Placement, refusals
-from proa.core.auth.roots import root_sha256
-from proa.core.auth.rotation import state_of
+from proa.core.auth.roots import bundle_proof, root_digests, root_sha256
 from proa.core.auth.spiffe import SpiffeId, control_plane_id, is_dns_label, node_id
 from proa.core.auth.template import (
     LEAF_TTL,
@@ -35,6 +36,7 @@ from proa.core.auth.template import (
 from proa.core.auth.tokens import (
     ID_BYTES,
     SECRET_BYTES,
+    UNKNOWN,
     InvalidToken,
     JoinToken,
     TokenRecord,
@@ -43,15 +45,17 @@ from proa.core.auth.tokens import (
     encode_token,
     hash_secret,
 )
-from proa.ports.authority_store import AuthorityStore, Issuance
+from proa.ports.authority_store import AuthorityEvent, AuthorityStore, Issuance
 from proa.ports.key_store import KeyStore
 
-Clock = Callable[[], float]
-Entropy = Callable[[int], bytes]
+SAME_REFUSAL_S: Final = 3600.0
+"""A peer that is refused asks again and again; the audit has its refusal once in so long,"""
+REFUSALS_REMEMBERED: Final = 1024
+"""and in that time no more than so many: anybody may be refused at the join port."""
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
-    """`chain_pem` is the leaf and the intermediate; times are unix seconds; `serial` is hex."""
+    """`chain_pem` is the leaf and what leads to its root; times are unix seconds; `serial` is hex."""
 
     chain_pem: str
     identity: SpiffeId
@@ -81,31 +85,25 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Authority:
-    """Made by `open`. Owns the CA in use; only `_signer` changes it, under its lock."""
+    """Made by `open`. `keyring` holds the keys; whoever changes them does it there."""
 
     def __init__(
         self,
         *,
         trust_domain: str,
-        root: Ca,
-        intermediate: Ca,
-        keys: KeyStore,
+        keyring: Keyring,
         store: AuthorityStore,
         clock: Clock,
         entropy: Entropy,
-        new_key: NewKey,
         leaf_ttl: int,
     ) -> None:
         self.trust_domain = trust_domain
-        self._root = root
-        self._intermediate = intermediate
-        self._keys = keys
+        self.keyring = keyring
         self._store = store
         self._clock = clock
         self._entropy = entropy
-        self._new_key = new_key
         self._leaf_ttl = leaf_ttl
-        self._renewing = asyncio.Lock()
+        self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     @classmethod
     async def open(
@@ -118,72 +116,96 @@ class Authority:
         entropy: Entropy,
         new_key: NewKey = generate_key,
         leaf_ttl: int = LEAF_TTL,
+        is_leader: Callable[[], bool] = lambda: True,
+        plugged: Ca | None = None,
     ) -> "Authority":
-        """Takes the root and the intermediate from the key store, makes them on the first start.
+        """Takes the CA from the key store; on the first start it is `plugged`, or made.
 
         `entropy(n)` gives n random bytes. Raises IssuanceError for a CA that is expired, damaged or of another
         trust domain, StoreFailure when a store cannot be used.
         """
-        now = clock()
-        root = await open_root(keys, trust_domain, new_key, serial_from(entropy(20)), now)
-        serial = serial_from(entropy(20))
-        intermediate = await open_intermediate(keys, trust_domain, root, new_key, serial, now)
-        return cls(
+        keyring = await Keyring.open(
             trust_domain=trust_domain,
-            root=root,
-            intermediate=intermediate,
             keys=keys,
-            store=store,
             clock=clock,
             entropy=entropy,
             new_key=new_key,
+            is_leader=is_leader,
+            plugged=plugged,
+        )
+        return cls(
+            trust_domain=trust_domain,
+            keyring=keyring,
+            store=store,
+            clock=clock,
+            entropy=entropy,
             leaf_ttl=leaf_ttl,
         )
 
     @property
     def root_pem(self) -> str:
-        return self._root.pem
+        """The root under which all is signed now."""
+        return self.keyring.active.pem
+
+    @property
+    def roots_pem(self) -> str:
+        """Every trusted root."""
+        return self.keyring.trust.value.roots_pem
+
+    @property
+    def signing_root(self) -> str:
+        """The digest of `root_pem`."""
+        return self.keyring.trust.value.signing_root
 
     @property
     def bundles(self) -> Map[str, str]:
         """Trust domain -> PEM of the roots that speak for it."""
-        return Map({self.trust_domain: self._root.pem})
+        return Map({self.trust_domain: self.roots_pem})
 
     @property
     def expiries(self) -> Map[str, int]:
         """`root` and `intermediate` -> their ends, for metrics and `proa certificate`."""
-        return Map({ROOT: self._root.not_after, INTERMEDIATE: self._intermediate.not_after})
+        return Map(
+            {"root": self.keyring.active.root.not_after, "intermediate": self.keyring.signer_now.not_after}
+        )
 
     async def issue_workload(self, *, csr_pem: str, claim: Claim, node: str) -> Issued | Refused:
         """A certificate for the workload that `node`, proven by its own certificate, registered as `claim`.
 
         The right is asked again here, with the grant of this moment: a registration once accepted is no right.
         """
+        asker = str(node_id(self.trust_domain, node))
         grant = await self._store.grant_of(node)
         if grant is None:
-            return Refused(reason=f"node {node} has no grant: it never joined, or was removed")
+            reason = f"node {node} has no grant: it never joined, or was removed"
+            return await self._refuse(str(claim.id), asker, reason)
         reasons = refusals(grant, claim)
         if reasons:
-            return Refused(reason="; ".join(reasons))
+            return await self._refuse(str(claim.id), asker, "; ".join(reasons))
+        signer = await self.keyring.signer()
         try:
             template = workload_leaf(
-                self.trust_domain, claim.id, claim.account, self._serial(), await self._validity()
+                self.trust_domain, claim.id, claim.account, self._serial(), self._validity(signer)
             )
         except ValueError as error:
-            return Refused(reason=str(error))
-        return await self._issue(template, csr_pem, str(node_id(self.trust_domain, node)))
+            return await self._refuse(str(claim.id), asker, str(error))
+        return await self._issue(template, csr_pem, asker, signer)
 
     async def issue_node(self, *, csr_pem: str, node: str) -> Issued | Refused:
         """A new certificate for a node that proved itself by its present one."""
+        asker = str(node_id(self.trust_domain, node))
         if await self._store.grant_of(node) is None:
-            return Refused(reason=f"node {node} has no grant: it never joined, or was removed")
-        template = node_leaf(self.trust_domain, node, self._serial(), await self._validity())
-        return await self._issue(template, csr_pem, str(template.uri))
+            reason = f"node {node} has no grant: it never joined, or was removed"
+            return await self._refuse(asker, asker, reason)
+        signer = await self.keyring.signer()
+        template = node_leaf(self.trust_domain, node, self._serial(), self._validity(signer))
+        return await self._issue(template, csr_pem, asker, signer)
 
     async def issue_control_plane(self, *, csr_pem: str) -> Issued | Refused:
         """A certificate for this process's own servers. Never offered to a peer."""
-        template = control_plane_leaf(self.trust_domain, self._serial(), await self._validity())
-        return await self._issue(template, csr_pem, str(control_plane_id(self.trust_domain)))
+        signer = await self.keyring.signer()
+        template = control_plane_leaf(self.trust_domain, self._serial(), self._validity(signer))
+        return await self._issue(template, csr_pem, str(control_plane_id(self.trust_domain)), signer)
 
     async def mint_token(
         self,
@@ -208,9 +230,10 @@ class Authority:
             id=self._entropy(ID_BYTES).hex(),
             secret=self._entropy(SECRET_BYTES).hex(),
             node=node,
-            root_sha256=root_sha256(self._root.pem),
+            root_sha256=self.signing_root,
             join=join,
             servers=servers,
+            trust_domain=self.trust_domain,
         )
         record = TokenRecord(
             id=token.id,
@@ -233,30 +256,41 @@ class Authority:
             brought = decode_token(token)
         except InvalidToken as error:
             return Refused(reason=str(error))
-        if brought.root_sha256 != root_sha256(self._root.pem):
-            return Refused(
-                reason="the join token is for another mesh: its root certificate is not this one's"
+        identity, asker = node_id(self.trust_domain, brought.node), f"token:{brought.id[:64]}"
+        # A token may be older than the roots of today: it is known by its id.
+        if await self._store.token(brought.id) is None:
+            is_ours = brought.root_sha256 in root_digests(self.roots_pem)
+            reason = "the join token is for another mesh: its root certificate is not this one's"
+            return await self._refuse(
+                str(identity), "an unknown token", UNKNOWN.reason if is_ours else reason
             )
-        checked = check_csr(csr_pem, node_id(self.trust_domain, brought.node))
+        checked = check_csr(csr_pem, identity)
         if isinstance(checked, CsrRefused):
-            return Refused(reason=checked.reason)
+            return await self._refuse(str(identity), asker, checked.reason)
         secret = hash_secret(brought.secret)
         record = await self._store.redeem(brought.id, secret, brought.node, self._clock())
         if isinstance(record, TokenRefused):
-            return Refused(reason=record.reason)
-        template = node_leaf(self.trust_domain, record.node, self._serial(), await self._validity())
-        issued = await self._issue(template, csr_pem, f"token:{record.id}")
+            return await self._refuse(str(identity), asker, record.reason)
+        signer = await self.keyring.signer()
+        template = node_leaf(self.trust_domain, record.node, self._serial(), self._validity(signer))
+        issued = await self._issue(template, csr_pem, f"token:{record.id}", signer)
         return issued if isinstance(issued, Refused) else Joined(node=record.node, issued=issued)
 
-    async def _issue(self, template: CertificateTemplate, csr_pem: str, asked_by: str) -> Issued | Refused:
+    async def prove_roots(self, token_id: str) -> str:
+        """What shows to the bearer of a join token that `roots_pem` is this mesh's; "" for an unknown token."""
+        record = await self._store.token(token_id)
+        return "" if record is None else bundle_proof(record.secret_sha256, self.roots_pem)
+
+    async def _issue(
+        self, template: CertificateTemplate, csr_pem: str, asked_by: str, signer: Ca
+    ) -> Issued | Refused:
         """Signs, compares, writes down, and only then hands out."""
         checked = check_csr(csr_pem, template.uri)
         if isinstance(checked, CsrRefused):
-            return Refused(reason=checked.reason)
-        signer = self._intermediate
+            return await self._refuse(str(template.uri), asked_by, checked.reason)
         certificate = issue(template, checked.public_key, signer)
         issued = Issued(
-            chain_pem=to_pem(certificate) + signer.pem,
+            chain_pem=to_pem(certificate) + signer.presented_pem,
             identity=template.uri,
             serial=f"{template.serial:x}",
             not_before=template.not_before,
@@ -271,31 +305,27 @@ class Authority:
                 not_before=template.not_before,
                 not_after=template.not_after,
                 time=self._clock(),
+                issuer=signer.certificate.subject.rfc4514_string(),
+                root_sha256=root_sha256(to_pem(signer.root)),
             )
         )
         return issued
 
-    async def _validity(self) -> Validity:
-        signer = await self._signer()
+    async def _refuse(self, subject: str, asked_by: str, reason: str) -> Refused:
+        """Tells the asker and, once in a while, the audit."""
+        now, key = self._clock(), (asked_by, reason)
+        while self._refused and now - next(iter(self._refused.values())) >= SAME_REFUSAL_S:
+            self._refused.popitem(last=False)
+        if key not in self._refused and len(self._refused) < REFUSALS_REMEMBERED:
+            self._refused[key] = now
+            event = AuthorityEvent(
+                time=now, kind="refused", subject=subject, asked_by=asked_by, detail=reason[:1000]
+            )
+            await self._store.record_event(event)
+        return Refused(reason=reason)
+
+    def _validity(self, signer: Ca) -> Validity:
         return signer.validity(self._clock(), self._leaf_ttl)
-
-    async def _signer(self) -> Ca:
-        """The intermediate, a new one from its half life on; peers know the root and notice nothing."""
-        if self._standing(self._intermediate) != "valid":
-            async with self._renewing:
-                if self._standing(self._intermediate) != "valid":
-                    self._intermediate = await open_intermediate(
-                        self._keys,
-                        self.trust_domain,
-                        self._root,
-                        self._new_key,
-                        self._serial(),
-                        self._clock(),
-                    )
-        return self._intermediate
-
-    def _standing(self, ca: Ca) -> str:
-        return state_of(ca.not_before, ca.not_after, self._clock())
 
     def _serial(self) -> int:
         return serial_from(self._entropy(20))

@@ -6,6 +6,8 @@ is too loud is made to wait or refused here, before anything is decoded or looke
 
 import asyncio
 
+import msgspec
+
 from proa.control_plane.admission import Gate, Place
 from proa.control_plane.authority import Authority, Refused
 from proa.control_plane.callers import Callers, Pace
@@ -24,6 +26,7 @@ from proa.core.sidecar.session import (
     SignReply,
     SignRequest,
 )
+from proa.runtime.races import first_of
 from proa.servers.authority.node import NodeLine
 from proa.servers.grpc_edge import NotNow, PeerRefused
 from proa.servers.xds.delta import DeltaStream
@@ -82,13 +85,19 @@ class Nodes:
     async def heard(self, line: NodeLine, state: NodeState) -> SessionState:
         answer = self._registrations.heard(line, state)
         self._leases.remember(line, state)
-        return answer
+        return self._with_roots(answer)
 
     def answer(self, node: str) -> SessionState:
-        return self._registrations.answer(node)
+        return self._with_roots(self._registrations.answer(node))
 
     async def answers_changed(self) -> None:
-        await self._registrations.answers_changed()
+        trust = self._authority.keyring.trust
+        await first_of(self._registrations.answers_changed(), trust.changed(trust.version))
+
+    def _with_roots(self, answer: SessionState) -> SessionState:
+        return msgspec.structs.replace(
+            answer, bundles=self._authority.bundles, signing_root=self._authority.signing_root
+        )
 
     def left(self, line: NodeLine) -> None:
         sessions = self._sessions.get(line.node, {})
@@ -118,8 +127,11 @@ class Nodes:
     # -- joining --
 
     @property
-    def root_pem(self) -> str:
-        return self._authority.root_pem
+    def roots_pem(self) -> str:
+        return self._authority.roots_pem
+
+    async def prove_roots(self, token_id: str) -> str:
+        return await self._authority.prove_roots(token_id)
 
     async def join(self, request: JoinRequest) -> JoinReply:
         joined = await self._authority.redeem(token=request.token, csr_pem=request.csr_pem)

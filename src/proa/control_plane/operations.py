@@ -5,7 +5,7 @@ Reads what the owners of state hold. What is asked about configuration is in `co
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import msgspec
 from immutables import Map
@@ -15,11 +15,14 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
+from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.rotation import Rotation, RotationRefused
 from proa.control_plane.showing import (
     resource_order,
+    show_authority,
     show_certificate,
     show_offered,
     show_rejection,
@@ -33,6 +36,7 @@ from proa.core.pilot.resource import ResourceType
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import ConfigStore
 from proa.ports.store_backup import StoreBackups
+from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -68,6 +72,7 @@ class Operations(ConfigurationOperations):
         registrations: Registrations,
         streams: ProxyStreams,
         authority: Authority,
+        rotation: Rotation,
         store: ConfigStore,
         backups: StoreBackups,
         audit: AuthorityStore,
@@ -79,10 +84,12 @@ class Operations(ConfigurationOperations):
         self._registrations = registrations
         self._streams = streams
         self._authority = authority
+        self._rotation = rotation
         self._audit = audit
         self._addresses = addresses
         self._unready = unready
         self._started = clock()
+        self.peers: OtherControlPlanes | None = None
 
     # -- proxies --
 
@@ -101,13 +108,19 @@ class Operations(ConfigurationOperations):
             await asyncio.sleep(PACE_S)
 
     def _progress(self, version: int, generation: int) -> WaitStatus:
-        proxies = tuple(
-            self._progress_of(stream, generation)
-            for stream in sorted(self._streams.streams(), key=lambda stream: stream.workload)
-        )
-        moving = self._registrations.is_moving
+        ours = (self._progress_of(stream, generation) for stream in self._streams.streams())
+        proxies = tuple(sorted((*ours, *self._progress_elsewhere(version)), key=lambda proxy: proxy.id))
+        moving = self._registrations.is_moving or (self.peers is not None and self.peers.lagging(version))
         done = not moving and all(proxy.state != "pending" for proxy in proxies)
         return WaitStatus(version=version, done=done, proxies=proxies)
+
+    def _progress_elsewhere(self, version: int) -> Iterator[ProxyProgress]:
+        """Proxies that are connected to other control planes, as these tell."""
+        for workload, has_taken, problems in self.peers.progress(version) if self.peers else ():
+            if not has_taken:
+                yield ProxyProgress(id=workload, state="pending", problems=problems)
+            else:
+                yield ProxyProgress(id=workload, state="rejected" if problems else "live", problems=problems)
 
     def _progress_of(self, stream: ProxyStream, generation: int) -> ProxyProgress:
         problems = tuple(
@@ -115,11 +128,11 @@ class Operations(ConfigurationOperations):
             for refusal in stream.refusals()
             if refusal.generation >= generation
         )
-        if not stream.has_taken(generation) or self._is_opening(stream):
+        if not stream.has_taken(generation) or self.is_opening(stream):
             return ProxyProgress(id=stream.workload, state="pending", problems=problems)
         return ProxyProgress(id=stream.workload, state="rejected" if problems else "live", problems=problems)
 
-    def _is_opening(self, stream: ProxyStream) -> bool:
+    def is_opening(self, stream: ProxyStream) -> bool:
         """A gateway's new port comes in two rounds: its agent binds one and tells, then there is a listener for it."""
         workload = self._world.snapshot.workloads.get(stream.workload)
         if workload is None or workload.kind != "gateway":
@@ -211,6 +224,24 @@ class Operations(ConfigurationOperations):
             elif node:
                 newest[key] = show_certificate(issuance, None, node)
         return Certificates(certificates=tuple(newest[key] for key in sorted(newest)))
+
+    async def authority(self) -> AuthorityStatus:
+        return show_authority(self._authority.keyring, self._rotation.waiting.value)
+
+    async def rotate(self, request: RotateRequest) -> AuthorityStatus:
+        try:
+            if request.what == "root":
+                await self._rotation.rotate_root(request.author)
+            else:
+                await self._rotation.rotate_intermediate(request.author)
+        except RotationRefused as refused:
+            raise Refused(str(refused)) from None
+        return await self.authority()
+
+    async def audit(self, limit: int) -> Audit:
+        return Audit(
+            issuances=await self._audit.issuances(limit=limit), events=await self._audit.events(limit=limit)
+        )
 
     async def mint_token(self, request: TokenRequest) -> MintedToken:
         minted = await self._authority.mint_token(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from proa.control_plane.plugged_files import PluggedPaths
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN
 from proa.core.model.settings import OutboundPolicy
 
@@ -15,6 +16,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`home` is the mesh's directory. `listen` is the address all TCP servers take, `advertise` the one written
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds.
+    `plugged` names the files of a CA that the operator brings.
     """
 
     home: Path
@@ -27,3 +29,4 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     outbound_policy: OutboundPolicy = "ALLOW_ANY"
     config_dir: Path | None = None
     leaf_ttl: int = 24 * 3600
+    plugged: PluggedPaths | None = None

@@ -8,21 +8,17 @@ import logging
 import os
 import secrets
 import socket
-import ssl
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from typing import Final
 
-import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
 from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.key_stores.disk import DiskKeyStore
 from proa.control_plane.admission import Gate
-from proa.control_plane.authority import Authority, Refused
+from proa.control_plane.authority import Authority
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.leases import Leases
@@ -31,20 +27,21 @@ from proa.control_plane.metrics import build_registry
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
+from proa.control_plane.own_certificate import OwnCertificate
+from proa.control_plane.plugged_files import PluggedSource
 from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.rotation import Rotation
+from proa.control_plane.trust_reports import TrustReports
 from proa.control_plane.world import World
-from proa.core.auth.ca import private_pem
-from proa.core.auth.csr import build_csr
-from proa.core.auth.rotation import renew_at
-from proa.core.auth.spiffe import control_plane_id
+from proa.core.auth.plugged import Unusable
+from proa.core.auth.root_rotation import pace_of
+from proa.core.auth.template import IssuanceError, backdate_of
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
-from proa.ports.failures import StoreTemporary
-from proa.runtime.polling import sleep_until
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
@@ -53,26 +50,14 @@ from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
-from proa.servers.grpc_edge import Credentials, build_server
+from proa.servers.grpc_edge import build_server
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.xds.delta import delta_service
 
 TICK_S: Final = 1.0
 """How often leases and overdue answers are looked at."""
 
-LOOK_S: Final = 30.0
-"""Longest sleep between looks at the wall clock: a laptop that was closed for hours renews soon after."""
-RETRY_S: Final = 5.0
-
 log = logging.getLogger("proa.control_plane")
-
-
-class _Identity(msgspec.Struct, frozen=True, kw_only=True):
-    """This process's own key and chain."""
-
-    key_pem: str
-    chain_pem: str
-    renew_at: float
 
 
 async def run(options: ServeOptions) -> None:
@@ -85,6 +70,10 @@ async def run(options: ServeOptions) -> None:
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
         stores = await stack.enter_async_context(open_stores(home.store))
+        plugged = PluggedSource(options.plugged, options.trust_domain) if options.plugged else None
+        brought = await plugged.read(time.time()) if plugged else None
+        if isinstance(brought, Unusable):
+            raise IssuanceError("\n".join(brought.faults))
         authority = await Authority.open(
             trust_domain=options.trust_domain,
             keys=DiskKeyStore(home.ca_dir),
@@ -92,6 +81,7 @@ async def run(options: ServeOptions) -> None:
             clock=time.time,
             entropy=secrets.token_bytes,
             leaf_ttl=options.leaf_ttl,
+            plugged=brought,
         )
         world = World(
             MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
@@ -110,9 +100,18 @@ async def run(options: ServeOptions) -> None:
         join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
         metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
-        identity = await _new_identity(authority)
-        credentials = Credentials(identity.key_pem, identity.chain_pem, authority.root_pem)
-        tls = _server_tls(identity)
+        own = await OwnCertificate.open(authority)
+        rotation = Rotation(
+            authority=authority,
+            store=stores.authority,
+            reports=TrustReports(stores.leases).read,
+            own=lambda: own.uses,
+            clock=time.time,
+            pace=pace_of(options.leaf_ttl, backdate_of(options.leaf_ttl)),
+            plugged=plugged,
+        )
+        if brought is not None:
+            await rotation.adopt(brought)
 
         xds_port = _free_port(options.listen, options.xds_port)
         addresses = Addresses(
@@ -141,6 +140,7 @@ async def run(options: ServeOptions) -> None:
             registrations=registrations,
             streams=proxies,
             authority=authority,
+            rotation=rotation,
             store=stores.config,
             backups=stores.backups,
             audit=stores.authority,
@@ -155,7 +155,7 @@ async def run(options: ServeOptions) -> None:
         stack.push_async_callback(server.stop, None)  # also when something fails before the end below
         listen = to_authority(options.listen, xds_port)
         try:
-            server.add_secure_port(listen, credentials.build())
+            server.add_secure_port(listen, own.credentials.build())
         except RuntimeError as error:  # taken since `_free_port` looked
             raise OSError(f"cannot listen on {listen}: {error}") from None
         async with shutdown_event() as stopping, Supervisor() as tasks:
@@ -173,10 +173,11 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("gate", gate.run())
             tasks.keep("clock", _tick(registrations, leases, proxies))
             tasks.keep("modes", _advance_modes(registrations, proxies))
-            tasks.keep("certificate", _renew(authority, identity, credentials, tls))
+            tasks.keep("certificate", own.keep())
+            tasks.keep("rotation", rotation.run())
             await server.start()
             async with (
-                serving(build_join_app(nodes, attempts=attempts), [join_socket], tls),
+                serving(build_join_app(nodes, attempts=attempts), [join_socket], own.tls),
                 serving(build_metrics_app(registry, unready), [metrics_socket]),
                 serving(build_admin_app(operations, refusals.of("(command line)")), [admin_socket]),
             ):
@@ -213,55 +214,6 @@ async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None
             registrations.advance_modes()
             await asyncio.sleep(PACE_S)
         await proxies.changed(seen)
-
-
-async def _new_identity(authority: Authority) -> _Identity:
-    key = ec.generate_private_key(ec.SECP256R1())
-    issued = await authority.issue_control_plane(
-        csr_pem=build_csr(key, control_plane_id(authority.trust_domain))
-    )
-    if isinstance(issued, Refused):
-        raise RuntimeError(f"the authority refuses this process a certificate: {issued.reason}")
-    return _Identity(
-        key_pem=private_pem(key),
-        chain_pem=issued.chain_pem,
-        renew_at=renew_at(issued.not_before, issued.not_after, 0.5),
-    )
-
-
-async def _renew(
-    authority: Authority, identity: _Identity, credentials: Credentials, tls: ssl.SSLContext
-) -> None:
-    """A new certificate at half life; open connections keep the one they were made with."""
-    while True:
-        await sleep_until(time.time, identity.renew_at, LOOK_S)
-        try:
-            renewed = await _new_identity(authority)
-            _load(tls, renewed)
-        except (
-            StoreTemporary,
-            OSError,
-        ) as error:  # a full disk, for one: the certificate has half its life left
-            log.error("own certificate not renewed, trying again: %s", error)
-            await asyncio.sleep(RETRY_S)
-            continue
-        identity = renewed
-        credentials.set(identity.key_pem, identity.chain_pem, authority.root_pem)
-
-
-def _server_tls(identity: _Identity) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, identity)
-    return context
-
-
-def _load(context: ssl.SSLContext, identity: _Identity) -> None:
-    """The ssl module reads files only: one that nobody else may read, for a moment."""
-    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
-        file.write(identity.key_pem + identity.chain_pem)
-        file.flush()
-        context.load_cert_chain(file.name)
 
 
 def _reachable(listen: str) -> str:

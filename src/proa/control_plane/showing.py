@@ -9,12 +9,15 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.control_plane.bundles import Name
+from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
+from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.pilot.resource import ORDER, Resource
 from proa.ports.authority_store import Issuance
 from proa.ports.config_store import StoredObject
+from proa.servers.admin.authority import AuthorityStatus, RootStatus, SignerStatus
 from proa.servers.admin.operations import CertificateStatus, OfferedResource, Rejection, TypeStatus
 
 
@@ -75,8 +78,38 @@ def show_certificate(issuance: Issuance, workload: WorkloadId | None, node: str)
         workload=workload,
         node=node,
         identity=issuance.identity,
+        issuer=issuance.issuer,
         dns_names=issuance.dns_names,
         serial=issuance.serial,
         not_before=issuance.not_before,
         not_after=issuance.not_after,
+    )
+
+
+def show_authority(keyring: Keyring, waiting: tuple[str, ...]) -> AuthorityStatus:
+    active, signer = keyring.active, keyring.signer_now
+    roots = tuple(
+        RootStatus(
+            digest=kept.root.digest,
+            phase=phase_of(kept.root, active.root),
+            subject=kept.ca.root.subject.rfc4514_string(),
+            prepared_at=kept.root.prepared_at,
+            activated_at=kept.root.activated_at or 0.0,
+            not_before=int(kept.ca.root.not_valid_before_utc.timestamp()),
+            not_after=int(kept.ca.root.not_valid_after_utc.timestamp()),
+            is_plugged=kept.is_plugged,
+        )
+        for kept in keyring.kept
+    )
+    return AuthorityStatus(
+        roots=roots,
+        signer=SignerStatus(
+            subject=signer.certificate.subject.rfc4514_string(),
+            serial=f"{signer.certificate.serial_number:x}",
+            root=active.root.digest,
+            not_before=signer.not_before,
+            not_after=signer.not_after,
+            is_plugged=active.is_plugged,
+        ),
+        waiting=waiting,
     )

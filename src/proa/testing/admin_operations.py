@@ -11,6 +11,7 @@ from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
+from proa.servers.admin.authority import Audit, AuthorityStatus, RootStatus, RotateRequest, SignerStatus
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
@@ -39,10 +40,28 @@ from proa.servers.admin.operations import (
 
 QUIET = MeshStatus(version="0.0.0", pid=1, started=0.0, ready=True, trust_domain="cluster.local")
 
+ONE_ROOT = AuthorityStatus(
+    roots=(
+        RootStatus(
+            digest="a" * 64,
+            phase="active",
+            subject="CN=a",
+            prepared_at=1.0,
+            not_before=0,
+            not_after=4_000_000_000,
+        ),
+    ),
+    signer=SignerStatus(subject="CN=i", serial="1f", root="a" * 64, not_before=0, not_after=3_000_000_000),
+)
+"""An authority at rest."""
+
+NOTHING = Audit()
+
 
 @dataclass
 class FixedOperations:
-    """Every answer is a field. `problems`, when there are any, is what apply, diff and rollback answer."""
+    """Every answer is a field; of `authority_statuses` each is given once, the last for ever. `problems`, when there are
+    any, is what apply, diff and rollback answer."""
 
     results: tuple[ObjectResult, ...] = ()
     version: int = 1
@@ -56,6 +75,8 @@ class FixedOperations:
     configs: tuple[ProxyConfig, ...] = ()
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
+    authority_statuses: list[AuthorityStatus] = field(default_factory=lambda: [ONE_ROOT])
+    audited: Audit = NOTHING
     mesh_status: MeshStatus = QUIET
     asked: list[object] = field(default_factory=list)
 
@@ -122,6 +143,17 @@ class FixedOperations:
 
     async def certificates(self) -> Certificates:
         return Certificates(certificates=self.certificate_statuses)
+
+    async def authority(self) -> AuthorityStatus:
+        left = self.authority_statuses
+        return left.pop(0) if len(left) > 1 else left[0]
+
+    async def rotate(self, request: RotateRequest) -> AuthorityStatus:
+        self.asked.append(request)
+        return await self.authority()
+
+    async def audit(self, limit: int) -> Audit:
+        return Audit(issuances=self.audited.issuances[:limit], events=self.audited.events[:limit])
 
     async def mint_token(self, request: TokenRequest) -> MintedToken:
         self.asked.append(request)

@@ -262,7 +262,7 @@ def test_tokens_that_do_not_open_the_door(run: Run) -> None:
         for change, said in (
             ({"secret": "00"}, "unknown join token"),
             ({"id": "00"}, "unknown join token"),
-            ({"root_sha256": "00"}, "for another mesh"),
+            ({"id": "00", "root_sha256": "00"}, "for another mesh"),
         ):
             forged = encode_token(msgspec.structs.replace(token, **change))
             refused = await authority.redeem(token=forged, csr_pem=csr)

@@ -163,7 +163,7 @@ def _name_faults(flag: str, name: str, extensions: x509.Extensions, trust_domain
     )
     for kind, host, what in wanted:
         if not _is_permitted(constraints, kind, host):
-            yield f"{flag}: the name constraints of {name} forbid {what}; have it issued with constraints that permit them"
+            yield f"{flag}: the name constraints of {name} forbid {what}; have it issued so that they permit them"
 
 
 def _is_permitted(constraints: x509.NameConstraints, kind: type[x509.GeneralName], host: str) -> bool:

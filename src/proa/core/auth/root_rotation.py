@@ -8,9 +8,9 @@ Roots have generations. The newest that was ever activated is the active one, wh
 prepared. So each step changes one root alone: a crash between two steps, or two control planes that take the same
 step, leave nothing that has to be repaired, and there are never two active ones.
 
-Holders are the nodes. Each says which roots all of it trusts (its agent and every proxy on it) and under which roots its
-certificates are. One that says nothing holds a step back for as long as a certificate that it was given is valid, and
-no longer: after that nobody takes it for a peer anyway, and it takes nobody, until it has joined again.
+Holders are the nodes. Each says which roots all of it trusts (its agent and every proxy on it) and under which roots
+its certificates are. One that says nothing holds a step back for as long as a certificate that it was given is valid,
+and no longer: after that nobody takes it for a peer anyway, and it takes nobody, until it has joined again.
 
 The control plane's rotation asks `next_step` and carries out what it says; nothing here keeps a state.
 """
@@ -115,7 +115,8 @@ def next_step(
         reasons = (*_too_early(newest.prepared_at, now, pace), *_distrust(newest, present))
         return Wait(reasons=reasons) if reasons else Activate(root=newest)
     for root in retiring:
-        if now > root.not_after + pace.skew_s:
+        # A root that came back under a new number stays trusted: nothing changes for anybody.
+        if now > root.not_after + pace.skew_s or _is_back(root, known):
             return Retire(root=root)
     if not retiring:
         return Rest()
@@ -126,6 +127,10 @@ def next_step(
         *_in_use(oldest, present, own),
     )
     return Wait(reasons=reasons) if reasons else Retire(root=oldest)
+
+
+def _is_back(root: Root, known: Iterable[Root]) -> bool:
+    return any(each.digest == root.digest and each.generation > root.generation for each in known)
 
 
 def _too_early(since: float, now: float, pace: Pace) -> tuple[str, ...]:

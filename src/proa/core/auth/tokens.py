@@ -27,8 +27,8 @@ class InvalidToken(ValueError):
 
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     """`secret` is hex; `root_sha256` the hex digest of the root certificate's DER; `join` is `host:port` of the
-    join server; `servers` are `host:port` of xDS and signing. `trust_domain` is empty in tokens of older programs, whose
-    roots name it."""
+    join server; `servers` are `host:port` of xDS and signing. `trust_domain` is empty in tokens of older programs,
+    whose roots name it."""
 
     id: str
     secret: str

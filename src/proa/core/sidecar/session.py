@@ -97,10 +97,17 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class NodeState(Message, frozen=True, kw_only=True, tag="node_state"):
-    """Agent to control plane: everything this node runs. `version` grows with each state of one session."""
+    """Agent to control plane: everything this node runs. `version` grows with each state of one session.
+
+    `trusts` are the digests (SHA-256 of DER) of the roots that all of the node checks peers against, the agent and
+    every proxy; `uses` those under which certificates of the node are in use or on its disk, None when an agent does
+    not say.
+    """
 
     version: int
     workloads: tuple[Registration, ...] = ()
+    trusts: tuple[str, ...] = ()
+    uses: tuple[str, ...] | None = None
     protocol: int = PROTOCOL_VERSION
 
 
@@ -121,12 +128,18 @@ class WantedPorts(msgspec.Struct, frozen=True, kw_only=True):
 
 class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     """Control plane to agent: the answer to NodeState number `version`, complete: each of its workloads is
-    either accepted or refused. Sent again with the same version when the answer changes (grant, Gateway)."""
+    either accepted or refused. Sent again with the same version when the answer changes (grant, Gateway, roots).
+
+    `bundles` maps a trust domain to the PEM of its roots, `signing_root` is the digest of the one under which the
+    control plane signs now; both are empty from control planes that do not say.
+    """
 
     version: int
     accepted: tuple[WorkloadId, ...] = ()
     refused: tuple[Refusal, ...] = ()
     gateway_ports: tuple[WantedPorts, ...] = ()
+    bundles: Map[str, str] = Map()
+    signing_root: str = ""
     protocol: int = PROTOCOL_VERSION
 
     def refusal_of(self, workload: WorkloadId) -> str | None:

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
+from proa.servers.admin.authority import AUDIT_LIMIT, RotateRequest
 from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     AdminOperations,
@@ -111,6 +112,9 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def tokens(request: Request) -> Response:
         return _reply(await operations.mint_token(await _read(request, TokenRequest)))
 
+    async def rotate(request: Request) -> Response:
+        return _reply(await operations.rotate(await _read(request, RotateRequest)))
+
     async def rollback(request: Request) -> Response:
         return _reply(await operations.rollback(await _read(request, RollbackRequest)))
 
@@ -122,6 +126,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
         ("POST", "/v1/delete", delete),
         ("POST", "/v1/diff", diff),
         ("POST", "/v1/tokens", tokens),
+        ("POST", "/v1/rotate", rotate),
         ("POST", "/v1/rollback", rollback),
         ("POST", "/v1/backup", backup),
     )
@@ -159,6 +164,12 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
     async def certificates(_request: Request) -> Response:
         return _reply(await operations.certificates())
 
+    async def authority(_request: Request) -> Response:
+        return _reply(await operations.authority())
+
+    async def audit(request: Request) -> Response:
+        return _reply(await operations.audit(_limit(request, AUDIT_LIMIT)))
+
     async def status(_request: Request) -> Response:
         return _reply(await operations.status())
 
@@ -170,6 +181,8 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
         ("GET", "/v1/proxies/{namespace}/{name}/config", proxy_config),
         ("GET", "/v1/services", services),
         ("GET", "/v1/certificates", certificates),
+        ("GET", "/v1/authority", authority),
+        ("GET", "/v1/audit", audit),
         ("GET", "/v1/status", status),
     )
 
@@ -179,13 +192,18 @@ def _history_query(request: Request) -> HistoryQuery:
     words = [asked.get(key, "") for key in ("kind", "namespace", "name")]
     if any(words) and not all(words):
         raise wire.WireError("one object's history needs its kind, namespace and name")
+    limit = _limit(request, DEFAULT_LIMIT)
+    return HistoryQuery(ref=ObjectRef(*words) if all(words) else None, limit=limit)
+
+
+def _limit(request: Request, default: int) -> int:
     try:
-        limit = int(asked.get("limit", DEFAULT_LIMIT))
+        limit = int(request.query_params.get("limit", default))
     except ValueError:
         raise wire.WireError("limit is a number") from None
     if not 1 <= limit <= MAX_LIMIT:
         raise wire.WireError(f"limit is from 1 to {MAX_LIMIT}")
-    return HistoryQuery(ref=ObjectRef(*words) if all(words) else None, limit=limit)
+    return limit
 
 
 async def _progress(

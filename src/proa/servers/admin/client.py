@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from proa.core.model.names import WorkloadId
 from proa.ports.store_backup import Backup
 from proa.servers.admin import wire
+from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
@@ -96,6 +97,15 @@ class AdminClient:
 
     def certificates(self) -> Certificates:
         return self._get("/v1/certificates", Certificates)
+
+    def authority(self) -> AuthorityStatus:
+        return self._get("/v1/authority", AuthorityStatus)
+
+    def rotate(self, request: RotateRequest) -> AuthorityStatus:
+        return wire.decode(self._call("POST", "/v1/rotate", wire.encode(request))[1], AuthorityStatus)
+
+    def audit(self, limit: int) -> Audit:
+        return self._get(f"/v1/audit?limit={limit}", Audit)
 
     def status(self) -> MeshStatus:
         return self._get("/v1/status", MeshStatus)

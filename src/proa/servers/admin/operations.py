@@ -23,6 +23,7 @@ from proa.core.model.service import Service
 from proa.core.model.workload import GatewayPort
 from proa.ports.config_store import ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
+from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 
 
@@ -290,6 +291,15 @@ class AdminOperations(Protocol):
 
     async def certificates(self) -> Certificates:
         """The current one of each workload and node, by identity."""
+
+    async def authority(self) -> AuthorityStatus:
+        """Of the keys that sign, and of the roots that are trusted."""
+
+    async def rotate(self, request: RotateRequest) -> AuthorityStatus:
+        """The status after it has begun. Raises Refused when it cannot."""
+
+    async def audit(self, limit: int) -> Audit:
+        """At most `limit` of each."""
 
     async def mint_token(self, request: TokenRequest) -> MintedToken:
         """Raises Refused for a node name or time that cannot be."""

@@ -1,7 +1,8 @@
 """Where a node that has nothing but a token gets its first certificate: HTTPS with server TLS only.
 
-The root is given to anybody; a joining node checks it against the digest in its token before it sends anything
-secret. A token is used up by the first CSR that is signed for it.
+The roots are given to anybody. A joining node takes the one whose digest is in its token, or all of them when the
+answer has the proof that only somebody who knows the token can make (`core.auth.roots.bundle_proof`); before that it
+sends nothing secret. A token is used up by the first CSR that is signed for it.
 """
 
 import asyncio
@@ -23,11 +24,16 @@ MAX_BODY = 64 * 1024
 PATIENCE_S = 10.0
 """For a request's body to arrive: anybody may connect here, and nobody may stay without joining."""
 _CLOSE: Final = {"connection": "close"}
+PROOF: Final = "proa-roots-proof"
+"""The header of the proof; `node.join` reads it."""
 
 
 class Joining(Protocol):
     @property
-    def root_pem(self) -> str: ...
+    def roots_pem(self) -> str: ...
+
+    async def prove_roots(self, token_id: str) -> str:
+        """The proof of `roots_pem` for the bearer of that token; "" when there is no such token."""
 
     async def join(self, request: JoinRequest) -> JoinReply:
         """Raises PeerRefused with the reason."""
@@ -38,8 +44,22 @@ def build_join_app(
 ) -> Starlette:
     counted = attempts or Attempts(time.monotonic)
 
-    async def root(_request: Request) -> Response:
-        return PlainTextResponse(joining.root_pem)
+    async def root(request: Request) -> Response:
+        token = request.query_params.get("token", "")
+        if not token:
+            return PlainTextResponse(joining.roots_pem)
+        address = request.client.host if request.client else ""
+        if counted.wait_s(address):
+            return PlainTextResponse(joining.roots_pem)
+        roots = joining.roots_pem
+        try:
+            proof = await joining.prove_roots(token)
+        except StoreTemporary:
+            proof = ""
+        if not proof or joining.roots_pem != roots:
+            return PlainTextResponse(joining.roots_pem)
+        counted.succeeded(address)
+        return PlainTextResponse(roots, headers={PROOF: proof})
 
     async def join(request: Request) -> Response:
         address = request.client.host if request.client else ""

@@ -77,6 +77,12 @@ def test_what_was_abandoned_on_the_way_leaves_at_the_end() -> None:
     assert next_step([NEW, activated], trusting, NEVER, 300, PACE) == Retire(root=NEW)
 
 
+def test_a_root_that_comes_back_leaves_under_its_old_number_at_once() -> None:
+    back = Root(generation=3, digest="old", prepared_at=300, activated_at=310, not_after=10_000)
+    user = node(uses=frozenset({"old"}))
+    assert next_step([OLD, ACTIVATED, back], [user], frozenset({"old"}), 311, PACE) == Retire(root=OLD)
+
+
 def test_without_an_active_root_there_is_nothing_to_say() -> None:
     with pytest.raises(ValueError, match="no root is active"):
         active_of([NEW])

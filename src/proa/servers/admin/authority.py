@@ -1,0 +1,60 @@
+"""The admin API's words about the certificate authority: its roots and what signs, how far a rotation is, the audit.
+
+Shapes only, like `servers.admin.operations`, whose `AdminOperations` has the methods. Fields are only ever added,
+always with a default.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from proa.core.auth.root_rotation import Phase
+from proa.ports.authority_store import AuthorityEvent, Issuance
+
+AUDIT_LIMIT = 100
+
+
+class RootStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One trusted root. `digest` is the SHA-256 of its DER; times are unix seconds, 0 for what has not happened."""
+
+    digest: str
+    phase: Phase
+    subject: str
+    prepared_at: float
+    activated_at: float = 0.0
+    not_before: int
+    not_after: int
+    is_plugged: bool = False
+
+
+class SignerStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What signs leafs now: an intermediate, or the CA that the operator brought."""
+
+    subject: str
+    serial: str
+    root: str
+    not_before: int
+    not_after: int
+    is_plugged: bool = False
+
+
+class AuthorityStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """`waiting` says why the next step of a rotation is not taken; a rotation is over when there is one root."""
+
+    roots: tuple[RootStatus, ...]
+    signer: SignerStatus
+    waiting: tuple[str, ...] = ()
+
+
+class RotateRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A new intermediate signs at once; a new root is prepared, and the rest follows by itself."""
+
+    what: Literal["root", "intermediate"]
+    author: str = ""
+
+
+class Audit(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest first: what was signed, and what else happened (refusals, steps of rotations)."""
+
+    issuances: tuple[Issuance, ...] = ()
+    events: tuple[AuthorityEvent, ...] = ()
