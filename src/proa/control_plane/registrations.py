@@ -6,9 +6,10 @@ is no reason to take endpoints from anybody.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import count
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from immutables import Map
@@ -43,6 +44,7 @@ LEASE_S: Final = 30.0
 
 PortKey = tuple[WorkloadId, int]
 Service = tuple[str, str]
+_NEVER: Final[Mapping[WorkloadId, int]] = MappingProxyType({})
 
 
 class _Node(msgspec.Struct):
@@ -56,6 +58,26 @@ class _Node(msgspec.Struct):
     excess: tuple[WorkloadId, ...] = ()
     connected: bool = True
     silent_since: float = 0.0
+
+
+class Peers(Protocol):
+    """What registrations ask of the other control planes of the mesh."""
+
+    def serve(self, node: str) -> bool:
+        """Whether the node's proxies are connected to another control plane."""
+
+    def have_taken(self, key: PortKey, port: PortTls) -> bool:
+        """Whether every proxy of the others has taken that step of a port's mode, or a later one."""
+
+
+class NoPeers:
+    """The only control plane of its mesh."""
+
+    def serve(self, node: str) -> bool:
+        return False
+
+    def have_taken(self, key: PortKey, port: PortTls) -> bool:
+        return True
 
 
 class Registrations:
@@ -89,13 +111,17 @@ class Registrations:
         self._moving: dict[PortKey, int] = {}
         self._published: dict[WorkloadId, Contribution] = {}
         self._news = asyncio.Event()
+        self._since: dict[tuple[WorkloadId, str], int] = {}
+        self.stamp: Callable[[], int] = count(1).__next__
+        self.peers: Peers = NoPeers()
         world.subscribe(self._on_round)
 
     async def answers_changed(self) -> None:
         """Returns when what a node should know may differ from what it was at the call."""
         await self._news.wait()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """What nodes should know may differ, for a reason that is not in here."""
         self._news.set()
         self._news = asyncio.Event()
 
@@ -108,12 +134,18 @@ class Registrations:
     ) -> None:
         """Gateway objects may ask for other ports now."""
         if affected.edge or affected.workloads:
-            self._tell()
+            self.tell()
 
     # -- what nodes say --
 
-    def heard(self, line: NodeLine, state: NodeState) -> SessionState:
-        """A node told everything it runs. The answer says of each workload whether it was taken, and why not."""
+    def heard(
+        self, line: NodeLine, state: NodeState, since: Mapping[WorkloadId, int] = _NEVER
+    ) -> SessionState:
+        """A node told everything it runs. The answer says of each workload whether it was taken, and why not.
+
+        `since` says when the node first claimed each, where that is known from before or from elsewhere: the lowest
+        number came first. What is claimed for the first time is stamped now.
+        """
         node = line.node
         known = self._nodes.get(node)
         previous = known.workloads if known else {}
@@ -132,8 +164,9 @@ class Registrations:
         self._nodes[node] = _Node(
             version=state.version, workloads=following, faults=faults, line=line, excess=excess
         )
-        for workload in changed:
-            self._claim(node, workload, workload in following)
+        for workload in {*changed, *(since.keys() & following.keys())}:
+            if self._claim(node, workload, workload in following, since.get(workload)):
+                changed.add(workload)
         self._review(changed)
         return self.answer(node)
 
@@ -154,6 +187,12 @@ class Registrations:
             known.connected = False
             known.silent_since = self._clock()
 
+    def resumed(self, line: NodeLine) -> None:
+        """A session that was thought to have ended stands: it is another control plane's, which cannot be seen into."""
+        known = self._nodes.get(line.node)
+        if known is not None and known.line is line:
+            known.connected = True
+
     def expire(self) -> tuple[str, ...]:
         """Forget nodes that have been silent for a whole lease; their names."""
         now = self._clock()
@@ -163,11 +202,21 @@ class Registrations:
             if not node.connected and now - node.silent_since >= LEASE_S
         )
         for name in gone:
-            node = self._nodes.pop(name)
+            self.forget(name)
+        return gone
+
+    def forget(self, name: str) -> None:
+        """A node is gone; one that is not known is no error."""
+        node = self._nodes.pop(name, None)
+        if node is not None:
             for workload in node.workloads:
                 self._claim(name, workload, False)
             self._review(set(node.workloads))
-        return gone
+
+    def since_of(self, node: str) -> Mapping[WorkloadId, int]:
+        """When the node first claimed each of its workloads, as `heard` takes it."""
+        known = self._nodes.get(node)
+        return {workload: self._since[(workload, node)] for workload in known.workloads} if known else {}
 
     def answer(self, node: str) -> SessionState:
         """What a node should know now about its last state."""
@@ -212,7 +261,7 @@ class Registrations:
         """What nodes may place differs: judge everything anew."""
         self._grants = Map({grant.node: grant for grant in grants})
         self._review(set(self._claimants))
-        self._tell()
+        self.tell()
 
     # -- TLS modes --
 
@@ -255,6 +304,8 @@ class Registrations:
                 continue
             if moved_at not in heard:
                 heard[moved_at] = all(self._has_arrived(each, moved_at) for each in self._accepted)
+            if not self.peers.have_taken(key, port):
+                continue
             following = advance(port, server_acked=has_server, clients_acked=heard[moved_at])
             if following != port:
                 self._port_tls[key] = following
@@ -265,6 +316,9 @@ class Registrations:
     def _has_arrived(self, workload: WorkloadId, generation: int) -> bool:
         """Whether a workload's proxy has judged a generation. One whose line is broken goes on as it was told last:
         it counts as soon as it is back or its lease is over."""
+        registration = self._accepted.get(workload)
+        if registration is not None and self.peers.serve(registration.node):
+            return self._world.generation >= generation  # they answer for its proxy: `have_taken`
         stream = self._proxies.stream_of(workload)
         return self._world.generation >= generation and stream is not None and stream.has_taken(generation)
 
@@ -275,16 +329,34 @@ class Registrations:
             for refusal in stream.refusals()
         )
 
+    def moving(self) -> Iterator[tuple[PortKey, PortTls, bool]]:
+        """The ports whose mode is on its way, where they stand, and whether all our proxies have taken that."""
+        heard: dict[int, bool] = {}
+        for key, moved_at in self._moving.items():
+            if moved_at not in heard:
+                heard[moved_at] = all(self._has_arrived(each, moved_at) for each in self._accepted)
+            yield key, self._port_tls[key], heard[moved_at] and not self._is_refused(key[0], moved_at)
+
     # -- inside --
 
-    def _claim(self, node: str, workload: WorkloadId, claims: bool) -> None:
+    def _claim(self, node: str, workload: WorkloadId, claims: bool, since: int | None = None) -> bool:
+        """Whether those who claim the name, or their order, differ now. All control planes must find the same order, so
+        it is that of stamps and not of arrival."""
         claimants = self._claimants.setdefault(workload, [])
-        if claims and node not in claimants:
-            claimants.append(node)
-        elif not claims and node in claimants:
-            claimants.remove(node)
+        before = tuple(claimants)
+        if claims:
+            if node not in claimants:
+                claimants.append(node)
+            if since is not None or (workload, node) not in self._since:
+                self._since[(workload, node)] = self.stamp() if since is None else since
+            claimants.sort(key=lambda each: (self._since[(workload, each)], each))
+        else:
+            if node in claimants:
+                claimants.remove(node)
+            self._since.pop((workload, node), None)
         if not claimants:
             del self._claimants[workload]
+        return before != tuple(claimants)
 
     def _refusal(self, node: str, registration: Registration) -> str:
         """Of several nodes that claim one name the one that came first has it: nobody can take it over."""

@@ -59,7 +59,7 @@ class Memory:
         self.writes += 1
         self.kept[lease.node] = lease
 
-    async def remove_lease(self, node: str) -> bool:
+    async def remove_lease(self, node: str, state: bytes | None = None) -> bool:
         return self.kept.pop(node, None) is not None
 
 

@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 
-from proa.adapters.config_sources.sqlite.plan import plan
 from proa.control_plane.rollback import plan_rollback
 from proa.core.model.names import ObjectRef
+from proa.ports.config_plan import plan
 from proa.ports.config_store import Delete, Put, StoredObject, StoreState, Transaction
 
 API = "networking.istio.io/v1"
