@@ -15,7 +15,7 @@ from typing import IO
 import pytest
 
 from proa.adapters.config_sources.sqlite import open_stores
-from proa.adapters.config_sources.sqlite.plan import plan
+from proa.ports.config_plan import plan
 from proa.ports.config_store import StoreState
 from tests.properties.store import applying
 
