@@ -280,16 +280,19 @@ class WorkloadBundle:
         return self.workload is not None and bool(self.workload.outbound_port)
 
     @property
+    def is_edge(self) -> bool:
+        return self.workload is not None and self.workload.kind == "gateway"
+
+    @property
     def is_proxyless(self) -> bool:
         return self.workload is not None and self.workload.kind == "proxyless"
 
     def concerns(self, affected: Affected) -> bool:
         """Whether an update could differ from what there is."""
-        is_edge = self.workload is not None and self.workload.kind == "gateway"
         return (
             affected.settings
             or self.id in affected.workloads
-            or (is_edge and bool(affected.edge or affected.hosts))
+            or (self.is_edge and bool(affected.edge or affected.hosts))
         )
 
     def _sidecar(self, workload: Workload, access_log: bool) -> Iterator[Resource]:

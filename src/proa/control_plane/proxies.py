@@ -175,6 +175,7 @@ class Proxies:
         self._clock = clock
         self._pieces = Pieces()
         self._streams: dict[WorkloadId, ProxyStream] = {}
+        self._of_scope: dict[Scope, dict[WorkloadId, ProxyStream]] = {}
         self._changed = asyncio.Event()
         self.revision = 0
         self.nacks = 0
@@ -198,13 +199,19 @@ class Proxies:
         if previous is not None:
             previous.end("another stream of this workload has taken over")
         self._streams[workload] = stream
+        self._of_scope.setdefault(Scope(workload.namespace), {})[workload] = stream
         self._notify()
         return stream
 
     def close(self, stream: ProxyStream) -> None:
         if self._streams.get(stream.workload) is stream:
             del self._streams[stream.workload]
-            self._world.release(stream.workload, self._streams)
+            scope = Scope(stream.workload.namespace)
+            left = self._of_scope[scope]
+            del left[stream.workload]
+            if not left:
+                del self._of_scope[scope]
+            self._world.release(stream.workload, left)
         self._settle(stream, is_gone=True)
         self._notify()
 
@@ -258,18 +265,28 @@ class Proxies:
         workloads: dict[WorkloadId, set[Name]],
     ) -> None:
         push = _Push(at=self._clock())
-        for workload, stream in self._streams.items():
-            changed = scopes.get(Scope(workload.namespace), _NOTHING)
-            own = workloads.get(workload)
+        for stream in self._concerned(scopes, workloads):
+            changed = scopes.get(Scope(stream.workload.namespace), _NOTHING)
+            own = workloads.get(stream.workload)
             if own:
                 changed = changed | own
-            if changed:
-                stream.offer(changed, generation)
-                if not stream.has_taken(generation):
-                    push.waiting.add(stream)
+            stream.offer(changed, generation)
+            if not stream.has_taken(generation):
+                push.waiting.add(stream)
         if push.waiting:
             self._watch(generation, push)
         self._notify()
+
+    def _concerned(
+        self, scopes: dict[Scope, set[Name]], workloads: dict[WorkloadId, set[Name]]
+    ) -> Iterator[ProxyStream]:
+        """The streams that a round has something for; no other is visited."""
+        for scope, changed in scopes.items():
+            if changed:
+                yield from self._of_scope.get(scope, {}).values()
+        for workload, own in workloads.items():
+            if own and workload in self._streams and not scopes.get(Scope(workload.namespace)):
+                yield self._streams[workload]
 
     def _watch(self, generation: int, push: _Push) -> None:
         if len(self._pushes) >= MAX_PUSHES:

@@ -42,6 +42,9 @@ class World:
         self._scopes: dict[Scope, ScopeBundle] = {}
         self._proxyless: dict[Scope, ProxylessBundle] = {}
         self._workloads: dict[WorkloadId, WorkloadBundle] = {}
+        # Those that hear of more than themselves, so that a round need not ask all the others.
+        self._edges: set[WorkloadId] = set()
+        self._without_sidecar: set[WorkloadId] = set()
         self._waiting: list[tuple[Change, asyncio.Future[int] | None]] = []
         self._wake = asyncio.Event()
         self._debounce = Debounce(clock, work=work, longest=LONGEST_PAUSE_S)
@@ -94,7 +97,7 @@ class World:
         }
         workloads = {
             bundle.id: self._update_workload(bundle)
-            for bundle in self._workloads.values()
+            for bundle in self._bundles_to_ask(affected)
             if bundle.concerns(affected)
         }
         self._update_proxyless(affected, workloads)
@@ -102,12 +105,25 @@ class World:
             listener(self.generation, affected, scopes, workloads)
         return affected
 
+    def _bundles_to_ask(self, affected: Affected) -> list[WorkloadBundle]:
+        """All that a change may concern, and few besides: a change that nobody sees must not cost by the proxies."""
+        if affected.settings:
+            return list(self._workloads.values())
+        asked = affected.workloads | self._edges if affected.edge or affected.hosts else affected.workloads
+        return [self._workloads[workload] for workload in asked if workload in self._workloads]
+
     def _update_workload(self, bundle: WorkloadBundle) -> set[Name]:
         """With the explicit listener (a registration may come after the stream) what hangs behind it comes and goes."""
-        had, changed = bundle.has_explicit, bundle.update(self.snapshot, self.index)
+        had, changed = bundle.has_explicit, self._fill_workload(bundle)
         shared = self._scopes.get(Scope(bundle.id.namespace))
         if had != bundle.has_explicit and shared is not None:
             changed |= {name for name in shared.resources if is_behind_explicit(*name)}
+        return changed
+
+    def _fill_workload(self, bundle: WorkloadBundle) -> set[Name]:
+        changed = bundle.update(self.snapshot, self.index)
+        for kept, belongs in ((self._edges, bundle.is_edge), (self._without_sidecar, bundle.is_proxyless)):
+            kept.add(bundle.id) if belongs else kept.discard(bundle.id)
         return changed
 
     def _update_proxyless(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
@@ -117,12 +133,11 @@ class World:
             scope: bundle.update(self.snapshot, self.index, affected)
             for scope, bundle in self._proxyless.items()
         }
-        for bundle in self._workloads.values():
-            if bundle.is_proxyless:
-                scope = Scope(bundle.id.namespace)
-                is_new = bundle.id in affected.workloads
-                names = set(self._proxyless_of(scope).resources) if is_new else changed.get(scope, set())
-                workloads[bundle.id] = workloads.get(bundle.id, set()) | names
+        for workload in self._without_sidecar:
+            scope = Scope(workload.namespace)
+            is_new = workload in affected.workloads
+            names = set(self._proxyless_of(scope).resources) if is_new else changed.get(scope, set())
+            workloads[workload] = workloads.get(workload, set()) | names
 
     def _proxyless_of(self, scope: Scope) -> ProxylessBundle:
         bundle = self._proxyless.get(scope)
@@ -141,12 +156,14 @@ class World:
         own = self._workloads.get(workload)
         if own is None:
             own = self._workloads[workload] = WorkloadBundle(workload, self.memo)
-            own.update(self.snapshot, self.index)
+            self._fill_workload(own)
         return ProxySource(own, shared, lambda: self._proxyless_of(scope), complete=complete)
 
     def release(self, workload: WorkloadId, in_use: Iterable[WorkloadId]) -> None:
         """No stream of this workload is left; what nobody shares any more is forgotten."""
         self._workloads.pop(workload, None)
+        self._edges.discard(workload)
+        self._without_sidecar.discard(workload)
         scope = Scope(workload.namespace)
         if all(Scope(other.namespace) != scope for other in in_use):
             self._scopes.pop(scope, None)
