@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from proa.cli.parameters import Duration
 from proa.cli.programs import mesh_options, run_program, verbose_option
 from proa.cli.surroundings import Failure, Surroundings
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 
 @click.command("serve", short_help="Run a control plane.")
 @mesh_options(ports=(15012, 15013, 15014))
+@click.option(
+    "--keep-records",
+    type=Duration(),
+    default="90d",
+    show_default=True,
+    help="How long join tokens and certificates are remembered after their end.",
+)
 @verbose_option
 @click.pass_obj
 def command(
@@ -27,6 +35,7 @@ def command(
     outbound_policy: "OutboundPolicy",
     config_dir: Path | None,
     leaf_ttl: float,
+    keep_records: float,
     verbose: bool,
 ) -> None:
     """Run a control plane until SIGTERM or Ctrl-C. It keeps configuration, certificate authority and join
@@ -57,6 +66,7 @@ def command(
         outbound_policy=outbound_policy,
         config_dir=config_dir,
         leaf_ttl=int(leaf_ttl),
+        keep_records=keep_records,
     )
     try:
         run_program(run(options), verbose=verbose)

@@ -15,7 +15,8 @@ from proa.core.model.settings import OutboundPolicy
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`home` is the mesh's directory. `listen` is the address all TCP servers take, `advertise` the one written
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
-    A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds.
+    A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
+    and so is `keep_records`: how long tokens and certificates are remembered after their end.
     `plugged` names the files of a CA that the operator brings.
     """
 
@@ -29,4 +30,5 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     outbound_policy: OutboundPolicy = "ALLOW_ANY"
     config_dir: Path | None = None
     leaf_ttl: int = 24 * 3600
+    keep_records: float = 90 * 24 * 3600.0
     plugged: PluggedPaths | None = None

@@ -30,6 +30,7 @@ from proa.control_plane.options import ServeOptions
 from proa.control_plane.own_certificate import OwnCertificate
 from proa.control_plane.plugged_files import PluggedSource
 from proa.control_plane.proxies import OVERDUE_S, Proxies
+from proa.control_plane.pruning import keep_pruned
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.rotation import Rotation
@@ -171,6 +172,7 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("grants", _follow_grants(stores.authority, registrations))
             tasks.keep("leases", leases.run())
             tasks.keep("gate", gate.run())
+            tasks.keep("pruning", keep_pruned(stores.authority, time.time, options.keep_records))
             tasks.keep("clock", _tick(registrations, leases, proxies))
             tasks.keep("modes", _advance_modes(registrations, proxies))
             tasks.keep("certificate", own.keep())
