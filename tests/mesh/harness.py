@@ -23,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
+from urllib.parse import quote
 
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
@@ -387,6 +388,16 @@ class Mesh:
         statuses = list(self.admin.wait(version, timeout_s))
         assert statuses, f"no word about version {version}"
         assert statuses[-1].done, f"proxies are behind: {statuses[-1]}"
+
+    def stats(self, workload: str, pattern: str, namespace: str = "default") -> dict[str, int]:
+        """Counters and gauges of a sidecar whose names contain the pattern (a regex)."""
+        socket = self.home.workload_socket(str(WorkloadId(namespace, workload)), "admin")
+        page = f"http://envoy/stats?filter={quote(pattern)}&type=Counters"
+        argv = ("curl", "-sS", "--max-time", "10", "--unix-socket", str(socket))
+        lines = "".join(
+            self.output_of((*argv, page.replace("Counters", kind))) for kind in ("Counters", "Gauges")
+        ).splitlines()
+        return {name: int(value) for name, _, value in (line.rpartition(": ") for line in lines) if name}
 
     def access_log(self, workload: str, namespace: str = "default") -> list[dict[str, object]]:
         """The lines of the sidecar's access log so far; `direction` tells inbound from outbound."""

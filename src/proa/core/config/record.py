@@ -41,6 +41,8 @@ class NotEmpty(msgspec.Struct, frozen=True):
 # A port that something listens on: 0 names none.
 Port = Annotated[int, Within(1, 65535)]
 Duration = Annotated[int, Milliseconds()]
+# Where 0 means "none" and absence the default.
+DurationOrZero = Annotated[int, Milliseconds(0)]
 # Protobuf's integers as Istio declares them; a negative int32 is refused where it means nothing.
 Count = Annotated[int, Within(0, 2**31 - 1)]
 Count32 = Annotated[int, Within(0, 2**32 - 1)]

@@ -37,8 +37,8 @@ def ready() -> Life:
 def test_it_comes_serves_drains_and_goes() -> None:
     life, story = Life(), Playbook[Action]()
     story >> life.hears(Event.START) << Action.SPAWN << Action.ALIVE_TIMER << Action.WATCH_ALIVE
-    story >> life.hears(Event.ALIVE) << Action.WATCH_LISTENERS
-    story >> life.hears(Event.LISTENING) << Action.STABLE_TIMER
+    story >> life.hears(Event.ALIVE) << Action.WATCH_LISTENERS << Action.WATCH_PULSE
+    story >> life.hears(Event.LISTENING) << Action.STABLE_TIMER << Action.WATCH_PULSE
     story >> life.hears(Event.STABLE)
     story >> life.hears(Event.DRAIN) << Action.ASK_DRAIN << Action.WATCH_QUIET << Action.DRAIN_TIMER
     story >> life.hears(Event.QUIET)
@@ -84,6 +84,61 @@ def test_an_end_while_draining_is_no_reason_to_start_again() -> None:
     assert life.now.state is State.GONE
 
 
+@pytest.mark.parametrize("state", [State.NEW, State.RESTING])
+def test_drained_without_a_process_it_is_gone(state: State) -> None:
+    """Nothing would ever tell that it has ended."""
+    life = Life()
+    life.now = Supervision(state=state)
+    assert life.hears(Event.DRAIN) == ()
+    assert life.now.state is State.GONE
+
+
+def test_an_adopted_one_is_ready_at_once() -> None:
+    life, story = Life(), Playbook[Action]()
+    story >> life.hears(Event.ADOPT) << Action.STABLE_TIMER << Action.WATCH_PULSE
+    story >> life.hears(Event.STABLE)
+    story >> life.hears(Event.EXITED) << Action.REST_TIMER
+    story.ends()
+    assert life.now.restarts == 1
+
+
+def test_one_that_falls_silent_is_not_ready_and_may_find_its_voice() -> None:
+    life, story = ready(), Playbook[Action]()
+    story >> life.hears(Event.SILENCE) << Action.SILENCE_TIMER << Action.WATCH_VOICE
+    assert life.now.state is State.SILENT
+    story >> life.hears(Event.VOICE) << Action.STABLE_TIMER << Action.WATCH_PULSE
+    story.ends()
+    assert (life.now.state, life.now.restarts) == (State.READY, 0)
+
+
+def test_one_that_stays_silent_is_killed_and_started_again() -> None:
+    life, story = ready(), Playbook[Action]()
+    life.hears(Event.SILENCE)
+    story >> life.hears(Event.SILENCE_OVERDUE) << Action.KILL
+    story >> life.hears(Event.EXITED) << Action.REST_TIMER
+    story >> life.hears(Event.REST_OVER) << SPAWNING[0] << SPAWNING[1] << SPAWNING[2]
+    story.ends()
+
+
+def test_silence_while_it_warms_counts_as_not_alive() -> None:
+    life, story = Life(), Playbook[Action]()
+    for event in (Event.START, Event.ALIVE):
+        life.hears(event)
+    story >> life.hears(Event.SILENCE) << Action.ALIVE_TIMER << Action.WATCH_ALIVE
+    story >> life.hears(Event.ALIVE_OVERDUE) << Action.KILL
+    story.ends()
+
+
+def test_a_drain_that_is_taken_back_is_a_new_process() -> None:
+    life, story = ready(), Playbook[Action]()
+    for event in (Event.DRAIN, Event.QUIET):
+        life.hears(event)
+    story >> life.hears(Event.RESUME) << Action.TERMINATE << Action.TERM_TIMER
+    story >> life.hears(Event.EXITED) << SPAWNING[0] << SPAWNING[1] << SPAWNING[2]
+    story.ends()
+    assert life.now == Supervision(state=State.SPAWNED)
+
+
 def test_stopped_while_it_rests_nothing_is_left_to_do() -> None:
     life = ready()
     life.hears(Event.EXITED)
@@ -94,9 +149,11 @@ def test_stopped_while_it_rests_nothing_is_left_to_do() -> None:
 def test_starting_twice_is_a_mistake() -> None:
     with pytest.raises(SupervisionError, match="start while ready"):
         ready().hears(Event.START)
+    with pytest.raises(SupervisionError, match="adopt while ready"):
+        ready().hears(Event.ADOPT)
 
 
-@given(st.lists(st.sampled_from([each for each in Event if each is not Event.START])))
+@given(st.lists(st.sampled_from([each for each in Event if each not in (Event.START, Event.ADOPT)])))
 def test_whatever_happens_stop_and_the_end_of_the_process_lead_to_gone(events: list[Event]) -> None:
     life = Life()
     life.hears(Event.START)

@@ -38,11 +38,14 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule must know of where it sends: which clusters exist there."""
+    """What a rule must know of where it sends: which clusters exist there, and what their policy asks of routes."""
 
     ports: tuple[ServicePort, ...]
-    subsets: frozenset[str]
+    policy: Policy | None = None
     by_passthrough: bool = False
+
+    def has_subset(self, name: str) -> bool:
+        return self.policy is not None and any(subset.name == name for subset in self.policy.subsets)
 
     def port(self, number: int) -> ServicePort | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -194,10 +197,9 @@ def _destinations(
         service = visible_service(snapshot, scope, host)
         if service is None:
             continue
-        policy = _policy(snapshot, index, scope, service)
         found[host] = Destination(
             ports=service.ports,
-            subsets=frozenset(subset.name for subset in policy.subsets) if policy else frozenset(),
+            policy=_policy(snapshot, index, scope, service),
             by_passthrough=service.resolution == "NONE",
         )
     return Map(found)

@@ -7,12 +7,10 @@ mode moves endpoint by endpoint without touching the cluster.
 from typing import Final, Literal
 
 import msgspec
-from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
 from envoy.config.core.v3.address_pb2 import Address, EnvoyInternalAddress
 from envoy.config.core.v3.base_pb2 import TransportSocket
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions, HttpProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -29,6 +27,16 @@ from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.cluster_policy import (
+    Balancing,
+    ConnectionPool,
+    Outlier,
+    balance,
+    circuit_breakers,
+    eject,
+    http_options,
+    keep_alive,
+)
 from proa.core.pilot.translate.encode import (
     ADS,
     build_resource,
@@ -37,37 +45,14 @@ from proa.core.pilot.translate.encode import (
     provenance,
     socket_address,
     struct,
-    uint32,
 )
 from proa.core.pilot.translate.endpoints import build_load_assignment
-
-UNLIMITED: Final = 2**32 - 1
-"""Istio sets every circuit-breaker threshold to this; Envoy's own defaults (1024, 3) are not used."""
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 BLACK_HOLE: Final = "BlackHoleCluster"
 PASSTHROUGH: Final = "PassthroughCluster"
 
-LoadBalancer = Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM"]
 DNS_CACHE: Final = DnsCacheConfig(name="proa_outbound", dns_lookup_family=Cluster.V4_PREFERRED)
-
-
-class ConnectionPool(msgspec.Struct, frozen=True, kw_only=True):
-    """0 means unset, as in Istio: it cannot mean zero."""
-
-    max_connections: int = 0
-    max_pending_requests: int = 0
-    max_requests: int = 0
-    max_requests_per_connection: int = 0
-    max_retries: int = 0
-
-
-class Outlier(msgspec.Struct, frozen=True, kw_only=True):
-    consecutive_5xx: int = 5
-    consecutive_gateway: int = 0
-    interval_ms: int = 10_000
-    base_ejection_ms: int = 30_000
-    max_ejection_percent: int = 10
 
 
 class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +73,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     mesh_sni: str
     accounts: tuple[str, ...]
     endpoints: tuple[Endpoint, ...] = ()
-    load_balancer: LoadBalancer = "LEAST_REQUEST"
+    balancing: Balancing = Balancing()
     connect_timeout_ms: int = 10_000
     pool: ConnectionPool = ConnectionPool()
     outlier: Outlier | None = None
@@ -100,8 +85,7 @@ def build_cluster(intent: ClusterIntent) -> Resource:
     cluster = Cluster(
         name=intent.name,
         connect_timeout=millis(intent.connect_timeout_ms),
-        lb_policy=Cluster.LbPolicy.Value(intent.load_balancer),
-        circuit_breakers=_circuit_breakers(intent.pool),
+        circuit_breakers=circuit_breakers(intent.pool),
         common_lb_config=Cluster.CommonLbConfig(healthy_panic_threshold=Percent(value=0)),
         metadata=provenance(intent.objects),
     )
@@ -115,44 +99,22 @@ def build_cluster(intent: ClusterIntent) -> Resource:
         cluster.dns_lookup_family = Cluster.V4_PREFERRED
         cluster.respect_dns_ttl = True
         cluster.load_assignment.CopyFrom(build_load_assignment(intent.name, intent.endpoints))
+    balance(cluster, intent.balancing)
+    keep_alive(cluster, intent.pool)
     if intent.outlier is not None:
-        cluster.outlier_detection.CopyFrom(_outlier(intent.outlier))
+        eject(cluster, intent.outlier)
     _choose_transport(cluster, intent)
     if intent.protocol not in ("TCP", "TLS"):
-        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(_http_options(intent)))
+        options = http_options(intent.protocol, intent.pool, intent.outlier)
+        cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     return build_resource(ResourceType.CLUSTER, intent.name, cluster, intent.objects)
 
 
-def _circuit_breakers(pool: ConnectionPool) -> CircuitBreakers:
-    return CircuitBreakers(
-        thresholds=[
-            CircuitBreakers.Thresholds(
-                max_connections=uint32(pool.max_connections or UNLIMITED),
-                max_pending_requests=uint32(pool.max_pending_requests or UNLIMITED),
-                max_requests=uint32(pool.max_requests or UNLIMITED),
-                max_retries=uint32(pool.max_retries or UNLIMITED),
-            )
-        ]
-    )
-
-
-def _outlier(outlier: Outlier) -> OutlierDetection:
-    """Success-rate ejection stays off, as in Istio."""
-    return OutlierDetection(
-        consecutive_5xx=uint32(outlier.consecutive_5xx),
-        enforcing_consecutive_5xx=uint32(100 if outlier.consecutive_5xx else 0),
-        consecutive_gateway_failure=uint32(outlier.consecutive_gateway),
-        enforcing_consecutive_gateway_failure=uint32(100 if outlier.consecutive_gateway else 0),
-        enforcing_success_rate=uint32(0),
-        interval=millis(outlier.interval_ms),
-        base_ejection_time=millis(outlier.base_ejection_ms),
-        max_ejection_percent=uint32(outlier.max_ejection_percent),
-    )
-
-
-def _alpn(protocol: Protocol) -> tuple[str, ...]:
+def _alpn(intent: ClusterIntent) -> tuple[str, ...]:
     """AUTO has none of its own: the route says per request what it carries (see routes/destination)."""
-    match protocol:
+    if intent.protocol == "HTTP" and intent.pool.http == "h2":
+        return tls.ALPN_HTTP2
+    match intent.protocol:
         case "HTTP":
             return tls.ALPN_HTTP1
         case "HTTP2" | "GRPC":
@@ -164,7 +126,7 @@ def _alpn(protocol: Protocol) -> tuple[str, ...]:
 
 
 def _choose_transport(cluster: Cluster, intent: ClusterIntent) -> None:
-    mesh = tls.client_mtls(intent.mesh_sni, intent.accounts, _alpn(intent.protocol))
+    mesh = tls.client_mtls(intent.mesh_sni, intent.accounts, _alpn(intent))
     match intent.tls.mode:
         case "auto":
             cluster.transport_socket_matches.extend(
@@ -183,23 +145,6 @@ def _choose_transport(cluster: Cluster, intent: ClusterIntent) -> None:
             cluster.transport_socket.CopyFrom(tls.server_originated(intent.tls.sni, intent.tls.names))
         case "plain":
             cluster.transport_socket.CopyFrom(tls.plaintext())
-
-
-def _http_options(intent: ClusterIntent) -> upstream_http.HttpProtocolOptions:
-    options = upstream_http.HttpProtocolOptions()
-    if intent.pool.max_requests_per_connection:
-        options.common_http_protocol_options.CopyFrom(
-            HttpProtocolOptions(max_requests_per_connection=uint32(intent.pool.max_requests_per_connection))
-        )
-    match intent.protocol:
-        case "HTTP":
-            options.explicit_http_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
-        case "HTTP2" | "GRPC":
-            options.explicit_http_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())
-        case _:
-            options.use_downstream_protocol_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
-            options.use_downstream_protocol_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())
-    return options
 
 
 def connect_cluster_name(port: int) -> str:
@@ -226,7 +171,7 @@ def build_connect_cluster(intent: ConnectClusterIntent) -> Resource:
                 LocalityLbEndpoints(lb_endpoints=[LbEndpoint(endpoint=EnvoyEndpoint(address=address))])
             ],
         ),
-        circuit_breakers=_circuit_breakers(ConnectionPool()),
+        circuit_breakers=circuit_breakers(ConnectionPool()),
         transport_socket=TransportSocket(
             name="envoy.transport_sockets.internal_upstream", typed_config=pack(inner)
         ),
@@ -261,12 +206,10 @@ def build_inbound_cluster(intent: InboundClusterIntent) -> Resource:
                 )
             ],
         ),
-        circuit_breakers=_circuit_breakers(ConnectionPool()),
+        circuit_breakers=circuit_breakers(ConnectionPool()),
     )
     if intent.protocol not in ("TCP", "TLS"):
-        options = _http_options(
-            ClusterIntent(name=name, protocol=intent.protocol, resolution="EDS", mesh_sni="", accounts=())
-        )
+        options = http_options(intent.protocol, ConnectionPool(), None)
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     return build_resource(ResourceType.CLUSTER, name, cluster)
 
@@ -287,7 +230,7 @@ def build_passthrough() -> Resource:
             # "Insecure" would be TLS without SNI checks; this cluster carries plaintext and apps' own TLS only.
             typed_config=pack(ClusterConfig(dns_cache_config=DNS_CACHE, allow_insecure_cluster_options=True)),
         ),
-        circuit_breakers=_circuit_breakers(ConnectionPool()),
+        circuit_breakers=circuit_breakers(ConnectionPool()),
     )
     options = upstream_http.HttpProtocolOptions()
     options.use_downstream_protocol_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())

@@ -13,14 +13,11 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import MeshSettings, OutboundPolicy
 from proa.core.model.snapshot import WORKLOAD_SOURCE
 from proa.core.pilot.scope.index import MESH_GATEWAY
-from proa.core.pilot.scope.views import HostView
+from proa.core.pilot.scope.views import Destination, HostView
 from proa.core.pilot.translate.clusters import (
     PASSTHROUGH,
     ClientTls,
     ClusterIntent,
-    ConnectionPool,
-    LoadBalancer,
-    Outlier,
     connect_cluster_name,
 )
 from proa.core.pilot.translate.endpoints import EndpointsIntent
@@ -32,6 +29,13 @@ from proa.core.pilot.translate.routes.intents import (
     VirtualHostIntent,
 )
 from proa.core.pilot.translate.rules import translate_rules
+from proa.core.pilot.translate.traffic_policy import (
+    balancing_of,
+    outlier_of,
+    policy_for,
+    pool_of,
+    target_at,
+)
 
 MESH: frozenset[str] = frozenset((MESH_GATEWAY,))
 REGISTRY_ONLY_STATUS = 502
@@ -90,7 +94,7 @@ def _cluster(
     endpoints: tuple[Endpoint, ...],
     settings: MeshSettings,
 ) -> ClusterIntent:
-    traffic = _traffic(view, subset)
+    traffic = policy_for(view.policy, subset, port.number)
     pool = traffic.connection_pool
     inline = service.resolution == "DNS"
     connect_timeout = pool.tcp.connect_timeout if pool and pool.tcp else None
@@ -101,10 +105,10 @@ def _cluster(
         mesh_sni=mesh_sni(port.number, subset, view.host),
         accounts=tuple(account for account in service.accounts if account.startswith("spiffe://")),
         endpoints=_members(view, port, subset, endpoints) if inline else (),
-        load_balancer=_load_balancer(traffic),
+        balancing=balancing_of(traffic),
         connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,
-        pool=_pool(traffic),
-        outlier=_outlier(traffic),
+        pool=pool_of(traffic),
+        outlier=outlier_of(traffic),
         tls=_tls(traffic, view.host),
         objects=(*(view.policy.refs if view.policy else ()), *_operator_objects(service)),
     )
@@ -113,62 +117,6 @@ def _cluster(
 def _operator_objects(service: Service) -> tuple[ObjectRef, ...]:
     """Only objects: a cluster must not change because one more workload registered for the service."""
     return tuple(source for source in service.sources if source.kind != WORKLOAD_SOURCE)
-
-
-def _traffic(view: HostView, subset: str) -> TrafficPolicy:
-    """A subset's blocks replace the rule's; what a subset does not say it inherits."""
-    top = (view.policy.traffic if view.policy else None) or TrafficPolicy()
-    own = None
-    if subset and view.policy is not None:
-        own = next(each.traffic_policy for each in view.policy.subsets if each.name == subset)
-    if own is None:
-        return top
-    return TrafficPolicy(
-        load_balancer=own.load_balancer or top.load_balancer,
-        connection_pool=own.connection_pool or top.connection_pool,
-        outlier_detection=own.outlier_detection or top.outlier_detection,
-        tls=own.tls or top.tls,
-    )
-
-
-def _load_balancer(traffic: TrafficPolicy) -> LoadBalancer:
-    match traffic.load_balancer.simple if traffic.load_balancer else "UNSPECIFIED":
-        case "ROUND_ROBIN":
-            return "ROUND_ROBIN"
-        case "RANDOM":
-            return "RANDOM"
-        case _:
-            return "LEAST_REQUEST"
-
-
-def _pool(traffic: TrafficPolicy) -> ConnectionPool:
-    pool = traffic.connection_pool
-    if pool is None:
-        return ConnectionPool()
-    http = pool.http
-    return ConnectionPool(
-        max_connections=pool.tcp.max_connections if pool.tcp else 0,
-        max_pending_requests=http.http1_max_pending_requests if http else 0,
-        max_requests=http.http2_max_requests if http else 0,
-        max_requests_per_connection=http.max_requests_per_connection if http else 0,
-        max_retries=http.max_retries if http else 0,
-    )
-
-
-def _outlier(traffic: TrafficPolicy) -> Outlier | None:
-    spec = traffic.outlier_detection
-    if spec is None:
-        return None
-    default = Outlier()
-    said = spec.consecutive_5xx_errors
-    gateway = spec.consecutive_gateway_errors
-    return Outlier(
-        consecutive_5xx=default.consecutive_5xx if said is None else said,
-        consecutive_gateway=spec.consecutive_errors if gateway is None else gateway,
-        interval_ms=spec.interval or default.interval_ms,
-        base_ejection_ms=spec.base_ejection_time or default.base_ejection_ms,
-        max_ejection_percent=spec.max_ejection_percent or default.max_ejection_percent,
-    )
 
 
 def _tls(traffic: TrafficPolicy, host: str) -> ClientTls:
@@ -249,18 +197,17 @@ def _virtual_host(
         refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
         return VirtualHostIntent(name=name, domains=(), routes=(RouteIntent(direct_response=refused),)), ()
     if view.rules is None:
-        return VirtualHostIntent(name=name, domains=(), routes=(_default_route(service, port),)), ()
+        return VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),)), ()
     translated = translate_rules(view.rules, view.destinations, port=port.number, gateways=MESH)
     intent = VirtualHostIntent(name=name, domains=(), routes=translated.routes, objects=(view.rules.ref,))
     return intent, translated.notes
 
 
-def _default_route(service: Service, port: ServicePort) -> RouteIntent:
+def _default_route(view: HostView, service: Service, port: ServicePort) -> RouteIntent:
     if service.resolution == "NONE":
         return RouteIntent(name="default", targets=(Target(cluster=PASSTHROUGH),), guarded=True)
-    cluster = cluster_name("outbound", port.number, "", service.hostname)
-    target = Target(cluster=cluster, follows_client=port.protocol == "AUTO")
-    return RouteIntent(name="default", targets=(target,))
+    own = Destination(ports=service.ports, policy=view.policy)
+    return RouteIntent(name="default", targets=(target_at(own, port, "", service.hostname),))
 
 
 def _hosts_of_rule(view: HostView) -> HostRoutes:

@@ -36,7 +36,8 @@ from proa.core.model.names import ObjectRef, virtual_host_name
 from proa.core.model.settings import MeshSettings
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.views import HostView
-from proa.core.pilot.translate.clusters import UNLIMITED, ClusterIntent
+from proa.core.pilot.translate.cluster_policy import UNLIMITED
+from proa.core.pilot.translate.clusters import ClusterIntent
 from proa.core.pilot.translate.encode import ADS, build_resource, millis, pack, provenance, uint32
 from proa.core.pilot.translate.endpoints import EndpointsIntent
 from proa.core.pilot.translate.filters.names import FAULT, ROUTER

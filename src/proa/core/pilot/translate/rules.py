@@ -16,7 +16,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     StringMatch,
 )
 from proa.core.config.kinds.virtual_service.schema import Retries as RetrySpec
-from proa.core.model.names import cluster_name, expand_host
+from proa.core.model.names import expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
 from proa.core.pilot.scope.index import MESH_GATEWAY
@@ -34,6 +34,7 @@ from proa.core.pilot.translate.routes.intents import (
     Target,
     TextMatch,
 )
+from proa.core.pilot.translate.traffic_policy import target_at
 
 
 class Translated(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,12 +161,9 @@ def resolve_target(
     chosen = _port(destination, wanted.port.number if wanted.port else None, port)
     if chosen is None:
         return f"service {host} has no port {wanted.port.number if wanted.port else port}"
-    if wanted.subset and wanted.subset not in destination.subsets:
+    if wanted.subset and not destination.has_subset(wanted.subset):
         return f"no DestinationRule gives service {host} a subset {wanted.subset}"
-    return Target(
-        cluster=cluster_name("outbound", chosen.number, wanted.subset, host),
-        follows_client=chosen.protocol == "AUTO",
-    )
+    return target_at(destination, chosen, wanted.subset, host)
 
 
 def _port(destination: Destination, wanted: int | None, called: int) -> ServicePort | None:

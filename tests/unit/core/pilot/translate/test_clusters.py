@@ -9,14 +9,12 @@ from proa.core.model.service import Protocol
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.simulate.clusters import internal_listener_of
 from proa.core.pilot.simulate.resources import decode, unpack
+from proa.core.pilot.translate.cluster_policy import UNLIMITED, ConnectionPool, Outlier
 from proa.core.pilot.translate.clusters import (
     HTTP_OPTIONS,
-    UNLIMITED,
     ClusterIntent,
     ConnectClusterIntent,
-    ConnectionPool,
     InboundClusterIntent,
-    Outlier,
     build_black_hole,
     build_cluster,
     build_connect_cluster,

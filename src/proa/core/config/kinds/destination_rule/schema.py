@@ -5,51 +5,124 @@ from typing import Annotated, Literal
 import msgspec
 from immutables import Map
 
-from proa.core.config.record import Count, Count32, Duration, LaterWords, PercentInt, Record
+from proa.core.config.record import (
+    Count,
+    Count32,
+    Duration,
+    DurationOrZero,
+    LaterWords,
+    Milliseconds,
+    PercentFloat,
+    PercentInt,
+    Port,
+    Record,
+    Within,
+)
 
 SimpleLoadBalancer = Literal[
     "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
 ]
+H2UpgradePolicy = Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]
+RingSize = Annotated[int, Within(0, 8 * 1024 * 1024)]
+"""Envoy's largest ring."""
+TableSize = Annotated[int, Within(0, 5_000_010)]
+Aggression = Annotated[float, Within(1, 1_000_000)]
+HttpStatus = Annotated[int, Within(200, 599)]
+Seconds = Annotated[int, Milliseconds(1000)]
+"""Sockets count in seconds."""
 TlsMode = Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
 
 
+class RingHash(Record, frozen=True, kw_only=True):
+    """0 is not set: 1024."""
+
+    minimum_ring_size: RingSize = 0
+
+
+class Maglev(Record, frozen=True, kw_only=True):
+    """A prime below 5000011; 0 is not set: 65537."""
+
+    table_size: TableSize = 0
+
+
+class CookieAttribute(Record, frozen=True, kw_only=True):
+    name: str
+    value: str = ""
+
+
+class HttpCookie(Record, frozen=True, kw_only=True):
+    """With a `ttl` a client without the cookie is given one (0: until its browser ends); without, none is made."""
+
+    name: str
+    path: str = ""
+    ttl: DurationOrZero | None = None
+    attributes: tuple[CookieAttribute, ...] = ()
+
+
+class ConsistentHash(Record, frozen=True, kw_only=True):
+    """One key, and at most one algorithm (none: the ring). `minimum_ring_size` is the old place of the ring's."""
+
+    http_header_name: str = ""
+    http_cookie: HttpCookie | None = None
+    use_source_ip: bool = False
+    http_query_parameter_name: str = ""
+    ring_hash: RingHash | None = None
+    maglev: Maglev | None = None
+    minimum_ring_size: RingSize = 0
+
+
+class Warmup(Record, frozen=True, kw_only=True):
+    """None: `minimum_percent` 10, `aggression` 1."""
+
+    duration: Duration
+    minimum_percent: PercentFloat | None = None
+    aggression: Aggression | None = None
+
+
 class LoadBalancer(Record, frozen=True, kw_only=True):
-    NOT_YET = (
-        "consistentHash",
-        "localityLbSetting",
-        "zoneAwareLbSetting",
-        "warmupDurationSecs",
-        "warmup",
-        "backendUtilization",
-    )
+    NOT_YET = ("localityLbSetting", "zoneAwareLbSetting", "backendUtilization")
 
     simple: SimpleLoadBalancer = "UNSPECIFIED"
+    consistent_hash: ConsistentHash | None = None
+    warmup: Warmup | None = None
+    warmup_duration_secs: Duration | None = None
+
+
+class TcpKeepalive(Record, frozen=True, kw_only=True):
+    """None, and no probes: the operating system's."""
+
+    probes: Count32 = 0
+    time: Seconds | None = None
+    interval: Seconds | None = None
 
 
 class TcpPool(Record, frozen=True, kw_only=True):
-    """Zero is not set, as in Istio."""
-
-    NOT_YET = ("tcpKeepalive", "maxConnectionDuration", "idleTimeout")
+    """Zero is not set, as in Istio; but an `idle_timeout` of 0 is no timeout."""
 
     max_connections: Count = 0
     connect_timeout: Duration | None = None
+    tcp_keepalive: TcpKeepalive | None = None
+    max_connection_duration: Duration | None = None
+    idle_timeout: DurationOrZero | None = None
+
+
+class Http2Keepalive(Record, frozen=True, kw_only=True):
+    interval: Duration
+    timeout: Duration
 
 
 class HttpPool(Record, frozen=True, kw_only=True):
-    """Zero is not set, as in Istio."""
-
-    NOT_YET = (
-        "idleTimeout",
-        "h2UpgradePolicy",
-        "useClientProtocol",
-        "maxConcurrentStreams",
-        "http2KeepAlive",
-    )
+    """Zero is not set, as in Istio; but an `idle_timeout` of 0 is no timeout."""
 
     http1_max_pending_requests: Count = 0
     http2_max_requests: Count = 0
     max_requests_per_connection: Count = 0
     max_retries: Count = 0
+    idle_timeout: DurationOrZero | None = None
+    h2_upgrade_policy: H2UpgradePolicy = "DEFAULT"
+    use_client_protocol: bool = False
+    max_concurrent_streams: Count = 0
+    http2_keep_alive: Http2Keepalive | None = None
 
 
 class ConnectionPool(Record, frozen=True, kw_only=True):
@@ -58,21 +131,28 @@ class ConnectionPool(Record, frozen=True, kw_only=True):
 
 
 class OutlierDetection(Record, frozen=True, kw_only=True):
-    """None: not said (5xx: 5, gateway: off). 0 switches that reason off. `max_ejection_percent` 0 is not set: 10."""
-
-    NOT_YET = (
-        "splitExternalLocalOriginErrors",
-        "consecutiveLocalOriginFailures",
-        "minHealthPercent",
-        "outlierDetectionHttpErrorCodes",
-    )
+    """None: not said (5xx: 5, gateway: off, local origin: 5). 0 switches that reason off. `max_ejection_percent` 0 is
+    not set: 10. `consecutive_local_origin_failures` counts only with the split."""
 
     consecutive_5xx_errors: Count32 | None = msgspec.field(default=None, name="consecutive5xxErrors")
     consecutive_gateway_errors: Count32 | None = None
     consecutive_errors: Count = 0
+    split_external_local_origin_errors: bool = False
+    consecutive_local_origin_failures: Count32 | None = None
     interval: Duration | None = None
     base_ejection_time: Duration | None = None
     max_ejection_percent: PercentInt = 0
+    min_health_percent: PercentInt = 0
+    outlier_detection_http_error_codes: tuple[HttpStatus, ...] = ()
+
+
+class RetryBudget(Record, frozen=True, kw_only=True):
+    """None: 20 percent of the requests under way, at least 3 retries."""
+
+    NOT_YET = ("budgetInterval",)
+
+    percent: PercentFloat | None = None
+    min_retry_concurrency: Count32 | None = None
 
 
 class ClientTls(Record, frozen=True, kw_only=True):
@@ -90,13 +170,29 @@ class ClientTls(Record, frozen=True, kw_only=True):
     subject_alt_names: tuple[str, ...] = ()
 
 
+class PortSelector(Record, frozen=True, kw_only=True):
+    number: Port
+
+
+class PortPolicy(Record, frozen=True, kw_only=True):
+    """What holds for one service port in place of (not on top of) the policy around it."""
+
+    port: PortSelector
+    load_balancer: LoadBalancer | None = None
+    connection_pool: ConnectionPool | None = None
+    outlier_detection: OutlierDetection | None = None
+    tls: ClientTls | None = None
+
+
 class TrafficPolicy(Record, frozen=True, kw_only=True):
-    NOT_YET = ("portLevelSettings", "tunnel", "proxyProtocol", "retryBudget")
+    NOT_YET = ("tunnel", "proxyProtocol")
 
     load_balancer: LoadBalancer | None = None
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
     tls: ClientTls | None = None
+    port_level_settings: tuple[PortPolicy, ...] = ()
+    retry_budget: RetryBudget | None = None
 
 
 class Subset(Record, frozen=True, kw_only=True):

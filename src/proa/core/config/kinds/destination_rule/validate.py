@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
-from proa.core.config.kinds.destination_rule.schema import ClientTls, DestinationRule, Subset, TrafficPolicy
+from proa.core.config.kinds.destination_rule.balancing import check_load_balancer
+from proa.core.config.kinds.destination_rule.pools import check_connection_pool, check_outlier_detection
+from proa.core.config.kinds.destination_rule.schema import (
+    ClientTls,
+    DestinationRule,
+    PortPolicy,
+    Subset,
+    TrafficPolicy,
+)
 from proa.core.config.labels import check_labels
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
@@ -12,6 +20,8 @@ from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
+MAX_PORT_LEVELS = 4096
+"""Istio's bound."""
 
 
 def validate(spec: DestinationRule, meta: Meta) -> Iterator[Finding]:
@@ -46,15 +56,31 @@ def _check_policy(policy: TrafficPolicy, at: Path) -> Iterator[Finding]:
     if policy == TrafficPolicy():
         message = "an empty policy says nothing; add loadBalancer, connectionPool, outlierDetection or tls"
         yield Finding(at, "required", message)
-    pool, outlier = policy.connection_pool, policy.outlier_detection
-    if pool is not None and pool.tcp is None and pool.http is None:
-        yield Finding((*at, "connectionPool"), "required", "an empty pool says nothing; add tcp or http")
-    if outlier is not None and outlier.consecutive_errors:
-        message = "consecutiveErrors is the old name; write consecutive5xxErrors or consecutiveGatewayErrors"
-        yield warning((*at, "outlierDetection", "consecutiveErrors"), "deprecated", message)
-    if policy.load_balancer is not None and policy.load_balancer.simple == "LEAST_CONN":
-        message = "LEAST_CONN is the old name; write LEAST_REQUEST"
-        yield warning((*at, "loadBalancer", "simple"), "deprecated", message)
+    yield from _check_blocks(policy, at)
+    ports: set[int] = set()
+    for index, level in enumerate(policy.port_level_settings):
+        place = (*at, "portLevelSettings", index)
+        yield from _check_blocks(level, place)
+        if level == PortPolicy(port=level.port):
+            yield Finding(place, "required", "says nothing of its port; add a policy or remove it")
+        if level.port.number in ports:
+            message = f"port {level.port.number} has settings already; keep one of them"
+            yield Finding((*place, "port", "number"), "duplicate", message)
+        ports.add(level.port.number)
+    if len(policy.port_level_settings) > MAX_PORT_LEVELS:
+        message = (
+            f"{len(policy.port_level_settings)} entries are too many; at most {MAX_PORT_LEVELS} are read"
+        )
+        yield Finding((*at, "portLevelSettings"), "out-of-range", message)
+
+
+def _check_blocks(policy: TrafficPolicy | PortPolicy, at: Path) -> Iterator[Finding]:
+    if policy.connection_pool is not None:
+        yield from check_connection_pool(policy.connection_pool, (*at, "connectionPool"))
+    if policy.outlier_detection is not None:
+        yield from check_outlier_detection(policy.outlier_detection, (*at, "outlierDetection"))
+    if policy.load_balancer is not None:
+        yield from check_load_balancer(policy.load_balancer, (*at, "loadBalancer"))
     if policy.tls is not None:
         yield from _check_tls(policy.tls, (*at, "tls"))
 

@@ -1,16 +1,13 @@
 """Whether a block of conditions can be asked of a request. Called by this kind's validator."""
 
-import re
 from collections.abc import Iterator, Mapping
 
+from proa.core.config.headers import header_name_fault
 from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault
-from proa.core.config.tree import shorten
 
-# RFC 9110 token, and the pseudo headers that Envoy's matchers take.
-_HEADER_NAME = re.compile(r":?[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CLAIMS = "@request.auth.claims"
 _HAVE_OWN_FIELD = ("uri", "scheme", "method", "authority")
 
@@ -36,10 +33,8 @@ def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Fin
             yield Finding(
                 place, "not-supported-yet", "routing on token claims is not supported yet; remove it"
             )
-        elif not _HEADER_NAME.fullmatch(name):
-            yield Finding(
-                place, "bad-value", f'"{shorten(name)}" is no header name; write letters, digits and dashes'
-            )
+        elif fault := header_name_fault(name):
+            yield Finding(place, "bad-value", fault)
         elif name in _HAVE_OWN_FIELD:
             message = f'a header "{name}" is never matched; use the field {name} of the match instead'
             yield warning(place, "no-effect", message)

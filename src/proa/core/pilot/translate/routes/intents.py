@@ -35,12 +35,26 @@ class RequestMatch(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[FieldMatch, ...] = ()
 
 
+class HashKey(msgspec.Struct, frozen=True, kw_only=True):
+    """By what of a request its endpoint is chosen. `ttl_ms` None: no cookie is made. `attributes`: of that cookie."""
+
+    header: str = ""
+    query_parameter: str = ""
+    source_ip: bool = False
+    cookie: str = ""
+    path: str = ""
+    ttl_ms: int | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """`follows_client` marks a cluster of a port with undeclared protocol: the hop speaks what the client spoke."""
+    """`follows_client` marks a cluster of a port with undeclared protocol: the hop speaks what the client spoke.
+    `hash_key`: which endpoint takes a request is not any one's turn."""
 
     cluster: str
     weight: int = 1
     follows_client: bool = False
+    hash_key: HashKey | None = None
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):

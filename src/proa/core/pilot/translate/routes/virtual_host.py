@@ -41,6 +41,7 @@ from proa.core.pilot.translate.filters.names import (
     FILTER_STATE,
     FORWARD_PROXY,
 )
+from proa.core.pilot.translate.routes.hashing import hash_policy
 from proa.core.pilot.translate.routes.intents import (
     Connect,
     Fault,
@@ -180,8 +181,10 @@ def _forward(rule: RouteIntent, prefix: str) -> RouteAction:
     action = RouteAction(timeout=millis(timeout))
     if timeout:
         action.max_stream_duration.grpc_timeout_header_max.CopyFrom(millis(timeout))
+    keys = tuple(dict.fromkeys(target.hash_key for target in rule.targets if target.hash_key is not None))
+    action.hash_policy.extend(hash_policy(key) for key in keys)
     if not faulty and rule.retry.attempts:
-        action.retry_policy.CopyFrom(_retry(rule.retry))
+        action.retry_policy.CopyFrom(_retry(rule.retry, is_sticky=bool(keys)))
     if rule.rewrite is not None:
         _rewrite(action, rule.rewrite.path, rule.rewrite.authority, prefix)
     if len(rule.targets) == 1:
@@ -211,7 +214,8 @@ def _weighted(target: Target) -> WeightedCluster.ClusterWeight:
     return weighted
 
 
-def _retry(retry: Retry) -> RetryPolicy:
+def _retry(retry: Retry, *, is_sticky: bool) -> RetryPolicy:
+    """A sticky request stays where it belongs, as in Istio; any other goes to a host that has not failed it yet."""
     conditions = [*retry.on, "retriable-headers"]
     if retry.status_codes:
         conditions.append("retriable-status-codes")
@@ -220,13 +224,12 @@ def _retry(retry: Retry) -> RetryPolicy:
         num_retries=uint32(retry.attempts),
         retriable_status_codes=retry.status_codes,
         retriable_headers=[HeaderMatcher(name=APP_REFUSED_HEADER, present_match=True)],
-        retry_host_predicate=[
-            RetryPolicy.RetryHostPredicate(
-                name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
-            )
-        ],
-        host_selection_retry_max_attempts=HOST_SELECTION_ATTEMPTS,
     )
+    if not is_sticky:
+        policy.retry_host_predicate.add(
+            name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
+        )
+        policy.host_selection_retry_max_attempts = HOST_SELECTION_ATTEMPTS
     if retry.per_try_timeout_ms:
         policy.per_try_timeout.CopyFrom(millis(retry.per_try_timeout_ms))
     return policy

@@ -1,0 +1,197 @@
+"""What DestinationRules say about one port and subset of a host, in the terms of clusters and routes.
+
+A subset's blocks replace the rule's and what it does not say it inherits; a port's settings replace all of them
+together, for what a port can say (its retry budget stays that of the policy around).
+"""
+
+from proa.core.config.kinds.destination_rule.schema import ConsistentHash, HttpPool, TcpPool, TrafficPolicy
+from proa.core.config.kinds.destination_rule.schema import Warmup as WarmupSpec
+from proa.core.model.names import cluster_name
+from proa.core.model.service import ServicePort
+from proa.core.pilot.scope.views import Destination, Policy
+from proa.core.pilot.translate.cluster_policy import (
+    Balancing,
+    ConnectionPool,
+    Keepalive,
+    Outlier,
+    RetryBudget,
+    Spoken,
+    Warmup,
+)
+from proa.core.pilot.translate.routes.intents import HashKey, Target
+
+RING_SIZE = 1024
+TABLE_SIZE = 65537
+"""Istio's defaults."""
+LOCAL_ORIGIN_FAILURES = 5
+
+
+def policy_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:
+    """All that holds for one cluster, in one policy without port levels."""
+    top = (policy.traffic if policy else None) or TrafficPolicy()
+    own = None
+    if subset and policy is not None:
+        own = next(each.traffic_policy for each in policy.subsets if each.name == subset)
+    merged = top if own is None else _inherit(own, top)
+    for level in merged.port_level_settings:
+        if level.port.number == port:
+            return TrafficPolicy(
+                load_balancer=level.load_balancer,
+                connection_pool=level.connection_pool,
+                outlier_detection=level.outlier_detection,
+                tls=level.tls,
+                retry_budget=merged.retry_budget,
+            )
+    return merged
+
+
+def _inherit(own: TrafficPolicy, top: TrafficPolicy) -> TrafficPolicy:
+    named = {level.port.number for level in own.port_level_settings}
+    return TrafficPolicy(
+        load_balancer=own.load_balancer or top.load_balancer,
+        connection_pool=own.connection_pool or top.connection_pool,
+        outlier_detection=own.outlier_detection or top.outlier_detection,
+        tls=own.tls or top.tls,
+        port_level_settings=(
+            *own.port_level_settings,
+            *(level for level in top.port_level_settings if level.port.number not in named),
+        ),
+        retry_budget=own.retry_budget or top.retry_budget,
+    )
+
+
+def target_at(destination: Destination, port: ServicePort, subset: str, host: str) -> Target:
+    """The cluster of a service's port and subset, with what a route has to know of it."""
+    traffic = policy_for(destination.policy, subset, port.number)
+    return Target(
+        cluster=cluster_name("outbound", port.number, subset, host),
+        follows_client=port.protocol == "AUTO" or pool_of(traffic).http == "client",
+        hash_key=hash_key_of(traffic),
+    )
+
+
+def balancing_of(traffic: TrafficPolicy) -> Balancing:
+    spec = traffic.load_balancer
+    if spec is None:
+        return Balancing()
+    if spec.consistent_hash is not None:
+        return _hashing(spec.consistent_hash)
+    warmup = _warmup(spec.warmup, spec.warmup_duration_secs)
+    match spec.simple:
+        case "ROUND_ROBIN":
+            return Balancing(algorithm="ROUND_ROBIN", warmup=warmup)
+        case "RANDOM":
+            return Balancing(algorithm="RANDOM")
+        case _:
+            return Balancing(warmup=warmup)
+
+
+def _hashing(spec: ConsistentHash) -> Balancing:
+    if spec.maglev is not None:
+        return Balancing(algorithm="MAGLEV", size=spec.maglev.table_size or TABLE_SIZE)
+    said = spec.ring_hash.minimum_ring_size if spec.ring_hash else 0
+    return Balancing(algorithm="RING_HASH", size=said or spec.minimum_ring_size or RING_SIZE)
+
+
+def _warmup(spec: WarmupSpec | None, old: int | None) -> Warmup | None:
+    if spec is None:
+        return None if old is None else Warmup(window_ms=old)
+    default = Warmup(window_ms=spec.duration)
+    return Warmup(
+        window_ms=spec.duration,
+        minimum_percent=default.minimum_percent if spec.minimum_percent is None else spec.minimum_percent,
+        aggression=spec.aggression or default.aggression,
+    )
+
+
+def hash_key_of(traffic: TrafficPolicy) -> HashKey | None:
+    """None: any endpoint will do."""
+    spec = traffic.load_balancer.consistent_hash if traffic.load_balancer else None
+    if spec is None:
+        return None
+    cookie = spec.http_cookie
+    if cookie is None:
+        return HashKey(
+            header=spec.http_header_name,
+            query_parameter=spec.http_query_parameter_name,
+            source_ip=spec.use_source_ip,
+        )
+    return HashKey(
+        cookie=cookie.name,
+        path=cookie.path,
+        ttl_ms=cookie.ttl,
+        attributes=tuple((each.name, each.value) for each in cookie.attributes),
+    )
+
+
+def pool_of(traffic: TrafficPolicy) -> ConnectionPool:
+    spec = traffic.connection_pool
+    tcp = (spec.tcp if spec else None) or TcpPool()
+    http = (spec.http if spec else None) or HttpPool()
+    ping = http.http2_keep_alive
+    return ConnectionPool(
+        max_connections=tcp.max_connections,
+        max_pending_requests=http.http1_max_pending_requests,
+        max_requests=http.http2_max_requests,
+        max_requests_per_connection=http.max_requests_per_connection,
+        max_retries=http.max_retries,
+        max_concurrent_streams=http.max_concurrent_streams,
+        max_connection_duration_ms=tcp.max_connection_duration or 0,
+        tcp_idle_timeout_ms=tcp.idle_timeout,
+        http_idle_timeout_ms=http.idle_timeout,
+        keepalive=_keepalive(tcp),
+        ping_interval_ms=ping.interval if ping else 0,
+        ping_timeout_ms=ping.timeout if ping else 0,
+        http=_spoken(http),
+        retry_budget=_retry_budget(traffic),
+    )
+
+
+def _keepalive(tcp: TcpPool) -> Keepalive | None:
+    spec = tcp.tcp_keepalive
+    if spec is None:
+        return None
+    return Keepalive(
+        probes=spec.probes, time_s=(spec.time or 0) // 1000, interval_s=(spec.interval or 0) // 1000
+    )
+
+
+def _spoken(http: HttpPool) -> Spoken:
+    if http.use_client_protocol:
+        return "client"
+    return "h2" if http.h2_upgrade_policy == "UPGRADE" else "declared"
+
+
+def _retry_budget(traffic: TrafficPolicy) -> RetryBudget | None:
+    spec = traffic.retry_budget
+    if spec is None:
+        return None
+    default = RetryBudget()
+    return RetryBudget(
+        percent=default.percent if spec.percent is None else spec.percent,
+        min_concurrency=default.min_concurrency
+        if spec.min_retry_concurrency is None
+        else spec.min_retry_concurrency,
+    )
+
+
+def outlier_of(traffic: TrafficPolicy) -> Outlier | None:
+    spec = traffic.outlier_detection
+    if spec is None:
+        return None
+    default = Outlier()
+    said = spec.consecutive_5xx_errors
+    gateway = spec.consecutive_gateway_errors
+    local = spec.consecutive_local_origin_failures
+    return Outlier(
+        consecutive_5xx=default.consecutive_5xx if said is None else said,
+        consecutive_gateway=spec.consecutive_errors if gateway is None else gateway,
+        local_origin=(LOCAL_ORIGIN_FAILURES if local is None else local)
+        if spec.split_external_local_origin_errors
+        else None,
+        interval_ms=spec.interval or default.interval_ms,
+        base_ejection_ms=spec.base_ejection_time or default.base_ejection_ms,
+        max_ejection_percent=spec.max_ejection_percent or default.max_ejection_percent,
+        min_health_percent=spec.min_health_percent,
+        error_codes=tuple(sorted(set(spec.outlier_detection_http_error_codes))),
+    )
