@@ -115,7 +115,7 @@ class Relay:
 
     async def run_clock(self) -> None:
         """Tells the table what the Envoy owes for too long, so that the rest need not wait for it, and when it has
-        said nothing for a whole turn."""
+        said nothing for a whole turn. One that does not even read is given nothing more to read."""
         since: dict[ResourceType, float] = {}
         loop = asyncio.get_running_loop()
         while True:
@@ -125,6 +125,8 @@ class Relay:
             self._has_spoken = False
             awaited = self._table.awaited()
             since = {kind: since.get(kind, loop.time()) for kind in awaited}
+            if self._below is not None and self._below.unwritten:
+                continue
             for kind, began in since.items():
                 if loop.time() - began >= OVERDUE_S:
                     log.warning("%s: the Envoy has not answered %s", self._workload, kind.name)

@@ -12,6 +12,12 @@ class Outlet:
         self._waiting: deque[bytes] = deque()
         self._wake = asyncio.Event()
         self._closed = False
+        self._unwritten = 0
+
+    @property
+    def unwritten(self) -> int:
+        """What was put and its writer has not done with: above 0 for long, the peer does not read."""
+        return self._unwritten
 
     @property
     def closed(self) -> bool:
@@ -21,6 +27,7 @@ class Outlet:
         """After `close` nothing is taken."""
         if not self._closed:
             self._waiting.append(body)
+            self._unwritten += 1
             self._wake.set()
 
     def close(self) -> None:
@@ -33,6 +40,7 @@ class Outlet:
         while True:
             while self._waiting:
                 yield self._waiting.popleft()
+                self._unwritten -= 1
             if self._closed:
                 return
             self._wake.clear()
