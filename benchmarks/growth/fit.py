@@ -6,8 +6,9 @@ the others, because every value of one axis meets every combination of the other
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-Cell = tuple[float, ...]
+Cell = TypeVar("Cell", bound=tuple[float, ...])
 
 
 def exponents(costs: Mapping[Cell, float]) -> tuple[float, ...]:

@@ -1,0 +1,20 @@
+import os
+import time
+
+from benchmarks.cpu import CpuMeter, resident_bytes
+
+
+def test_a_lap_holds_the_work_since_the_last_one() -> None:
+    meter = CpuMeter(os.getpid())
+    began = time.process_time()
+    while time.process_time() - began < 0.05:
+        pass
+    assert meter.lap() >= 0.04
+    assert meter.lap() < 0.04
+
+
+def test_the_peak_is_no_smaller_than_what_is_occupied_now() -> None:
+    held = bytearray(8 * 2**20)
+    now = resident_bytes(os.getpid())
+    assert 8 * 2**20 <= now <= resident_bytes(os.getpid(), peak=True)
+    assert len(held) == 8 * 2**20
