@@ -140,14 +140,28 @@ def checked_socket(path: Path) -> Path:
 
 
 def write_private(path: Path, content: str | bytes) -> None:
-    """Writes 0600 in one step: readers see the old content or the new, and others than the owner see nothing."""
+    """Writes 0600 in one step: readers see the old content or the new, and others than the owner see nothing. What
+    cannot be written (a full disk) leaves no piece behind, and what a writer that was killed left is taken away."""
+    _forget_unfinished(path)
     waiting = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(content.encode() if isinstance(content, str) else content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    waiting.replace(path)
+    try:
+        descriptor = os.open(waiting, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        waiting.replace(path)
+    except OSError:
+        waiting.unlink(missing_ok=True)
+        raise
+
+
+def _forget_unfinished(path: Path) -> None:
+    start = f".{path.name}."
+    for name in os.listdir(path.parent):
+        writer = name.removeprefix(start)
+        if name.startswith(start) and writer.isdigit() and not Path(f"/proc/{writer}").exists():
+            path.with_name(name).unlink(missing_ok=True)
 
 
 def _make_private(directory: Path) -> None:

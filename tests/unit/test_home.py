@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,23 @@ def test_a_home_that_cannot_be_made_says_which_and_what_to_do(tmp_path: Path) ->
     (tmp_path / "file").touch()
     with pytest.raises(HomeUnusable, match=r"file/home cannot be made: .*--home"):
         Home(tmp_path / "file" / "home").prepare()
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "taken"
+    path.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_private(path, "no file takes a directory's place")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_writer_left_is_taken_away_by_the_next(tmp_path: Path) -> None:
+    """A living one's is its own, and so is what only looks alike."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    path = tmp_path / "key"
+    left = [tmp_path / f".key.{end}" for end in (gone.pid, os.getppid(), "old")]
+    for each in left:
+        each.write_text("half a")
+    write_private(path, "a whole key")
+    assert sorted(tmp_path.iterdir()) == sorted([path, *left[1:]])
