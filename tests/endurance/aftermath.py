@@ -59,7 +59,7 @@ def configuration_problems(arena: Arena) -> list[str]:
         dump = _dump(arena, name)
         without = {key: version for key, version in wanted.items() if key[0] != "ENDPOINT"}
         problems += differences(f"{name}: its Envoy", envoy_versions(dump), without)
-        problems += differences(f"{name}: its Envoy", _addresses(dump), _offered_addresses(arena, name))
+        problems += differences(f"{name}: its Envoy", addresses(dump), _offered_addresses(arena, name))
     arena.replace_control_plane()
     if sent := arena.resources_sent():
         problems.append(f"a new control plane sent {sent:g} resources that were not what the proxies had")
@@ -117,13 +117,13 @@ def envoy_versions(dump: Iterable[Mapping[str, Json]]) -> Versions:
     return found
 
 
-def _addresses(dump: Iterable[Mapping[str, Json]]) -> Versions:
+def addresses(dump: Iterable[Mapping[str, Json]]) -> Versions:
     """By cluster of ours that has its endpoints from EDS: the addresses with their health, in order."""
     assignments = [
         each["endpoint_config"] for section in dump for each in _entries(section, "dynamic_endpoint_configs")
     ]
     return {
-        ("ENDPOINT", str(each["cluster_name"])): _spelled(each)
+        ("ENDPOINT", str(each["cluster_name"])): spelled(each)
         for each in assignments
         if isinstance(each, dict) and str(each["cluster_name"]).startswith("outbound|")
     }
@@ -132,13 +132,13 @@ def _addresses(dump: Iterable[Mapping[str, Json]]) -> Versions:
 def _offered_addresses(arena: Arena, name: str) -> Versions:
     config = arena.control.admin.proxy_config(WorkloadId("default", name))
     return {
-        ("ENDPOINT", each.name): _spelled(json.loads(bytes(each.body)))
+        ("ENDPOINT", each.name): spelled(json.loads(bytes(each.body)))
         for each in config.resources
         if each.type == "ENDPOINT"
     }
 
 
-def _spelled(assignment: Mapping[str, Json]) -> str:
+def spelled(assignment: Mapping[str, Json]) -> str:
     """`address:port HEALTH` of every endpoint, whichever way protobuf's JSON names its fields."""
     text = json.dumps(assignment)
     tree = json.loads(re.sub(r'"([a-z]+)([A-Z][a-z]+)([A-Z][a-z]+)?":', _snake, text))

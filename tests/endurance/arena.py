@@ -21,7 +21,7 @@ from proa.servers.admin.client import Unreachable
 from proa.servers.admin.operations import OperationFailed
 from proa.testing.faults import FaultUnavailable, full_disk, killed, partition, paused, slow_disk, small_disk
 from tests.conftest import why_no_namespaces
-from tests.endurance.kill_list import CALLER, LEAF_TTL_S, RULES, Change, Fault, KillList, Window
+from tests.endurance.kill_list import CALLER, EVERY_S, LEAF_TTL_S, RULES, Change, Fault, KillList, Window
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
 from tests.mesh.namespaces import Host, network
 from tests.mesh.outages import free_ports, metric, pass_time, token
@@ -306,9 +306,8 @@ class Arena:
 
     def _join(self, change: Change) -> tuple[int, str]:
         """A workload that comes and goes by SIGTERM, which its program may not know to expect yet."""
-        mesh = self.nodes["a" if change.choice < 0.5 else "b"]
-        name = f"guest-{int(change.at) // 10 % 3}"
-        with contextlib.closing(_Guest(mesh, name)) as guest:
+        node, name = guest_of(change)
+        with contextlib.closing(_Guest(self.nodes[node], name)) as guest:
             pass_time(change.lasts)
             code, said = guest.end()
             return (0 if code == 128 + signal.SIGTERM else code), said
@@ -353,6 +352,11 @@ class _Guest:
 
     def close(self) -> None:
         self._program.kill()
+
+
+def guest_of(change: Change) -> tuple[str, str]:
+    """Its node and its name: one of three, so that files of guests are few, and of two at a time none has another's."""
+    return "a" if change.choice < 0.5 else "b", f"guest-{int(change.at / EVERY_S) % 3}"
 
 
 def _workloads_on(node: str) -> tuple[str, ...]:

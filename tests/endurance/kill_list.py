@@ -11,16 +11,18 @@ dead by right:
 """
 
 import random
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, Literal
 
 import msgspec
 
-from proa.testing.load import Record
+from proa.testing.load import LoadPlan, Record
 
 EVERY_S: Final = 10.0
 """A fault begins with every slot, a change of the configuration or of the workloads in the middle of it."""
+IN_FLIGHT: Final = LoadPlan(shots=()).connections
 RECOVERY_S: Final = 9.0
 CUT_OFF_MAX_S: Final = 50.0
 BREATH_S: Final = 8.0
@@ -170,12 +172,12 @@ def _drawn(dice: random.Random, kinds: Sequence[FaultKind], at: float) -> list[F
 def allowed(fault: Fault, before: Iterable[Fault]) -> bool:
     """Whether the mesh still has to serve when this fault comes after those, which began earlier."""
     before = tuple(before)
-    running = [each for each in before if each.ends + RECOVERY_S > fault.at]
+    rule, running = RULES[fault.kind], [each for each in before if each.ends + RECOVERY_S > fault.at]
     if any(place(each) == place(fault) for each in running):
         return False
-    if RULES[fault.kind].harms and any(RULES[each.kind].harms for each in running):
+    if rule.harms and any(RULES[each.kind].harms for each in running):
         return False
-    return longest_cut_off((*before, fault)) <= CUT_OFF_MAX_S
+    return not rule.cuts_off or longest_cut_off((*before, fault)) <= CUT_OFF_MAX_S
 
 
 def place(fault: Fault) -> str:
@@ -219,6 +221,23 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 def unexcused(failures: Iterable[Record], windows: Iterable[Window]) -> tuple[Record, ...]:
     """The failed requests that no fault explains: a control plane's faults, stopped processes, disks, changes of the
-    configuration and workloads that come and go explain none."""
-    windows = tuple(windows)
-    return tuple(each for each in failures if not any(window.excuses(each) for window in windows))
+    configuration and workloads that come and go explain none; the death of one of two replicas only those that were on
+    their way to it, at most one on each connection of the load."""
+    left = [(window, budget(window.fault)) for window in windows]
+    bad = []
+    for failure in failures:
+        for number, (window, count) in enumerate(left):
+            if count and window.excuses(failure):
+                left[number] = (window, count - 1)
+                break
+        else:
+            bad.append(failure)
+    return tuple(bad)
+
+
+def budget(fault: Fault) -> int:
+    """How many requests a fault may cost: those in flight, when another replica goes on; any number, when the caller's
+    own sidecar is gone."""
+    if not RULES[fault.kind].harms:
+        return 0
+    return IN_FLIGHT if fault.target in (*REPLICAS, "b") else sys.maxsize

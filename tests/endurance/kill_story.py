@@ -6,7 +6,7 @@ Called by the long test here and a short one in `tests/mesh`. It prints what it 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import msgspec
 
@@ -20,12 +20,11 @@ from tests.endurance.aftermath import (
     process_problems,
     size_problems,
 )
-from tests.endurance.arena import OBJECTS, Answered, Arena, Played, arena
-from tests.endurance.kill_list import CALLER, RULES, Change, KillList, Window, draw, unexcused
+from tests.endurance.arena import OBJECTS, Answered, Arena, Played, arena, guest_of
+from tests.endurance.kill_list import CALLER, RULES, Change, KillList, Window, unexcused
 from tests.mesh.outages import ECHO, pass_time
 
 BEFORE_S = 3.0
-AFTER_S = 10.0
 LATE_S = 120.0
 """A list may end that much later than drawn, when what it broke was slow to come back."""
 
@@ -37,18 +36,19 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]
 
 
-def play(seed: int, seconds: float) -> Verdict:
-    """The whole of it, in an arena of its own. Leaving that proves besides that every process ends when asked."""
+def play(choose: Callable[[Collection[str]], KillList], *, after_s: float = 10.0) -> Verdict:
+    """The whole of it, in an arena of its own, with load for `after_s` after the last fault. Leaving the arena proves
+    besides that every process ends when asked. `choose` is told what the machine is able to break."""
     with arena(say) as field:
-        drawn = draw(seed, seconds, able=field.able)
-        title = f"kill list: --seed {seed} --minutes {seconds / 60:g}: {len(drawn.faults)} faults"
+        drawn = choose(field.able)
+        title = f"kill list: --seed {drawn.seed} --minutes {drawn.seconds / 60:g}: {len(drawn.faults)} faults"
         say(title)
-        _warm_up(field)
+        _warm_up(field, drawn)
         before, watch = files(field), Watch(field)
         field.keep_all()
         with field.keeper, watch:
             start = watch.look()
-            load, played = _under_load(field, drawn)
+            load, played = _under_load(field, drawn, after_s)
             field.until_well()
             end = watch.look()
             problems = [*_request_problems(load, played.windows), *_answer_problems(played)]
@@ -58,7 +58,13 @@ def play(seed: int, seconds: float) -> Verdict:
             problems += configuration_problems(field)
             problems += size_problems(start, end, watch)
             problems += watch.shared_memory_problems()
-        told = (title, f"  {load.summary()}", *_told(played, field), *watch.told(start, end))
+        told = (
+            title,
+            f"  {load.summary()}",
+            _excused(load, played.windows),
+            *_told(played, field),
+            *watch.told(start, end),
+        )
         return Verdict(told=told, problems=tuple(problems))
 
 
@@ -66,12 +72,12 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def _warm_up(field: Arena) -> None:
-    """Everything that the list may do to files has been done once: a guest on each node, a change."""
-    for choice in (0.0, 0.9):
-        for at in (0.0, 10.0, 20.0):
-            answer = field.change(Change(at=at, lasts=2.0, kind="join", choice=choice))
-            assert answer.code == 0, answer
+def _warm_up(field: Arena, drawn: KillList) -> None:
+    """Everything that the list will do to files has been done once: its guests were there, and a change."""
+    guests = {guest_of(change): change for change in drawn.changes if change.kind == "join"}
+    for change in guests.values():
+        answer = field.change(msgspec.structs.replace(change, lasts=2.0))
+        assert answer.code == 0, answer
     for kind in ("apply", "delete"):
         for number in range(len(OBJECTS)):
             choice = number / len(OBJECTS)
@@ -80,13 +86,13 @@ def _warm_up(field: Arena) -> None:
     field.until_well()
 
 
-def _under_load(field: Arena, drawn: KillList) -> tuple[LoadResult, Played]:
+def _under_load(field: Arena, drawn: KillList, after_s: float) -> tuple[LoadResult, Played]:
     url = f"{ECHO}/there"
     plan = acceptance_plan(
         url,
         url,
         b'{"stars": 5}',
-        seconds=BEFORE_S + drawn.seconds + LATE_S + AFTER_S,
+        seconds=BEFORE_S + drawn.seconds + LATE_S + after_s,
         proxy=field.nodes["a"].proxy(CALLER),
     )
 
@@ -97,7 +103,7 @@ def _under_load(field: Arena, drawn: KillList) -> tuple[LoadResult, Played]:
             try:
                 await asyncio.to_thread(pass_time, BEFORE_S)
                 played = await asyncio.to_thread(field.play, drawn, say)
-                await asyncio.to_thread(pass_time, AFTER_S)
+                await asyncio.to_thread(pass_time, after_s)
             finally:
                 stop.set()
         return load.result(), played
@@ -110,6 +116,17 @@ def _under_load(field: Arena, drawn: KillList) -> tuple[LoadResult, Played]:
 def _request_problems(load: LoadResult, windows: Iterable[Window]) -> list[str]:
     bad = unexcused(load.failures, windows)
     return [f"{len(bad)} requests failed without excuse, as {_spelled(each, load)}" for each in bad[:5]]
+
+
+def _excused(load: LoadResult, windows: Iterable[Window]) -> str:
+    """Which faults cost requests, and how many each at most."""
+    costs = [
+        (window.fault, count)
+        for window in windows
+        if (count := sum(window.excuses(each) for each in load.failures))
+    ]
+    told = "; ".join(f"{count} by {fault.kind} ({fault.target}) at {fault.at:g} s" for fault, count in costs)
+    return f"  failed requests with an excuse: {told or 'none'}"
 
 
 def _spelled(record: Record, load: LoadResult) -> str:

@@ -24,7 +24,7 @@ from tests.endurance.kill_list import (
 )
 
 seeds = st.integers(0, 1 << 32)
-lengths = st.floats(0, 1500)
+lengths = st.floats(0, 400)
 machines = st.sets(st.sampled_from(["networks", "disks"]))
 lists = st.builds(draw, seeds, lengths, able=machines)
 
@@ -124,3 +124,12 @@ def test_only_requests_on_their_way_through_what_is_broken_are_excused() -> None
     assert unexcused([before, crossing, within, after], [killed]) == (before, after)
     away = Window(fault=fault("kill control plane", 0, 20), began=0.0, ended=100.0)
     assert unexcused([within], [away]) == (within,)
+
+
+def test_a_replicas_death_excuses_one_request_on_each_connection() -> None:
+    lost = [failure(10 + number / 100, 10.5) for number in range(6)]
+    replica = Window(fault=fault("kill app", 0, 0, "echo-b"), began=10.0, ended=11.0)
+    assert unexcused(lost, [replica]) == tuple(lost[4:])
+    assert unexcused(lost, [replica, replica]) == ()
+    caller = Window(fault=fault("kill envoy", 0, 0, "caller"), began=10.0, ended=11.0)
+    assert unexcused(lost, [caller]) == ()
