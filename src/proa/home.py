@@ -85,6 +85,11 @@ class Home:
         return self.path / "node"
 
     @property
+    def node_lock(self) -> Path:
+        """Held by the one node agent of this home."""
+        return self.node_dir / "lock"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -33,6 +33,13 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     is_provisional: bool = False
 
 
+async def readmit(registration: Registration, store: TableStore, trusted_roots: str) -> Admission:
+    """Of a workload that runs already, started by an earlier agent: it was admitted then."""
+    loaded = await store.load()
+    is_known = loaded is not None and loaded.is_of(registration, root_digests(trusted_roots))
+    return Admission(known=loaded if is_known else None)
+
+
 async def admit(
     registration: Registration,
     session: Session,

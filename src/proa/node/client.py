@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -20,27 +20,18 @@ from proa.core.sidecar.local import (
     AskEnvironment,
     AskGone,
     AskList,
-    Drained,
     Environment,
-    Exited,
     Failed,
     Gone,
     LocalMessage,
-    OwnerEvent,
-    Place,
     Placed,
-    Refused,
-    Removed,
-    Started,
-    Stop,
     Workloads,
     WorkloadSpec,
 )
 from proa.home import Home
-from proa.node.local_calls import AgentConnection, AgentUnreachable, NoAgent, agent
-from proa.runtime.cell import Cell
+from proa.node.local_calls import AgentUnreachable, NoAgent, agent
+from proa.node.owner import Notify, NotPlaced, Owner, shell_code
 from proa.runtime.processes import Child, start_child
-from proa.runtime.races import first_of
 from proa.runtime.shutdown import on_signals
 
 __all__ = [
@@ -58,15 +49,9 @@ __all__ = [
     "workload_environment",
 ]
 
-Notify = Callable[[OwnerEvent], None]
-REMOVAL_S: Final = 10.0
 ANSWER_S: Final = 15.0
 """The agent itself waits up to 10 s for an Envoy that is asked something."""
 A = TypeVar("A", bound=LocalMessage)
-
-
-class NotPlaced(Exception):
-    """The agent or the control plane refused; the text is for the user."""
 
 
 class NoSuchWorkload(Exception):
@@ -90,26 +75,23 @@ async def run_workload(
     of its own, and dies with us. `log` takes its output instead of ours. Returns the app's exit code (128+N
     after signal N, 127 when there is no such program, 130 when stopped before it was placed). Raises
     AgentUnreachable, NotPlaced.
+
+    An agent that dies while the app runs is waited for: app and sidecar go on, and the next agent takes them over.
     """
-    async with agent(home) as connection:
-        owner = _Owner(connection, notify)
-        async with on_signals(owner.asked_to_stop):
-            placed = await owner.place(spec)
-            if placed is None:
-                return 128 + signal.SIGINT
-            with ExitStack() as stack:
-                child = stack.enter_context(_start_app(argv, placed, environ, log))
-                return await owner.accompany(child, kill_after_s)
+    async with Owner(home, spec, notify) as owner, on_signals(owner.asked_to_stop):
+        placed = await owner.place()
+        if placed is None:
+            return 128 + signal.SIGINT
+        with _start_app(argv, placed, environ, log) as child:
+            return await owner.accompany(child, kill_after_s)
 
 
 async def serve_gateway(home: Home, spec: WorkloadSpec, notify: Notify) -> int:
     """Places a gateway and keeps it until SIGINT or SIGTERM (0). Raises AgentUnreachable, NotPlaced."""
-    async with agent(home) as connection:
-        owner = _Owner(connection, notify)
-        async with on_signals(owner.asked_to_stop):
-            if await owner.place(spec) is not None:
-                await owner.stay()
-            return 0
+    async with Owner(home, spec, notify) as owner, on_signals(owner.asked_to_stop):
+        if await owner.place() is not None:
+            await owner.stay()
+        return 0
 
 
 async def exec_in_workload(home: Home, name: str, argv: Sequence[str]) -> int:
@@ -156,113 +138,6 @@ async def wait_gone(home: Home, name: str, timeout_s: float) -> bool:
     except TimeoutError:
         return False
     return True
-
-
-class _Owner:
-    """Our end of the connection that holds one workload. `_stops` counts the signals that asked us to end,
-    `_drained` and `_removed` what the agent said."""
-
-    def __init__(self, connection: AgentConnection, notify: Notify) -> None:
-        self._connection = connection
-        self._notify = notify
-        self._stops: Cell[int] = Cell(0)
-        self._drained: Cell[bool] = Cell(False)
-        self._refusal: Cell[str] = Cell("")
-        self._removed: Cell[bool] = Cell(False)
-        self._last_signal = signal.SIGTERM
-
-    def asked_to_stop(self, number: signal.Signals) -> None:
-        self._last_signal = number
-        self._stops.set(self._stops.value + 1)
-
-    async def place(self, spec: WorkloadSpec) -> Placed | None:
-        """None when a signal came first. Raises NotPlaced."""
-        await self._connection.send(Place(spec=spec))
-        placed: Cell[Placed | None] = Cell(None)
-
-        async def listen() -> None:
-            while placed.value is None:
-                message = await self._connection.receive()
-                if isinstance(message, Placed):
-                    placed.set(message)
-                self._take(message)
-                if isinstance(message, Refused):
-                    raise NotPlaced(message.reason)
-
-        if await first_of(listen(), self._stops.until(lambda stops: stops > 0)) == 0:
-            return placed.value
-        return None
-
-    async def accompany(self, child: Child, kill_after_s: float) -> int:
-        """From the app's start to the workload's removal."""
-        try:
-            await self._connection.send(Started(pid=child.pid))
-            ended = await first_of(self._listen(), child.wait(), self._drain_when_asked())
-        except AgentUnreachable:
-            await self._end(child, signal.SIGTERM, kill_after_s)
-            raise
-        if ended == 0:
-            await self._end(child, signal.SIGTERM, kill_after_s)
-            raise NotPlaced(self._refusal.value or "the node agent ended the workload")
-        if ended == 2:
-            await self._end(child, self._last_signal, kill_after_s)
-        code = shell_code(await child.wait())
-        await self._leave(code)
-        return code
-
-    async def stay(self) -> None:
-        """A gateway's whole life. Raises NotPlaced when the agent takes it away."""
-        if await first_of(self._listen(), self._drain_when_asked()) == 0:
-            raise NotPlaced(self._refusal.value or "the node agent ended the workload")
-        await self._leave(0)
-
-    async def _drain_when_asked(self) -> None:
-        """Returns when the app is to be ended: a signal came and we are drained, or a second one came."""
-        await self._stops.until(lambda stops: stops > 0)
-        await self._connection.send(Stop())
-        await first_of(self._drained.until(bool), self._stops.until(lambda stops: stops > 1))
-
-    async def _end(self, child: Child, number: signal.Signals, kill_after_s: float) -> None:
-        child.send(number)
-        try:
-            async with asyncio.timeout(kill_after_s):
-                await child.wait()
-        except TimeoutError:
-            child.send(signal.SIGKILL)
-
-    async def _leave(self, code: int) -> None:
-        """The app has ended either way: an agent that cannot say goodbye does not keep us."""
-        try:
-            async with asyncio.timeout(REMOVAL_S):
-                await self._connection.send(Exited(code=code))
-                await self._listen()
-        except (TimeoutError, AgentUnreachable):
-            return
-
-    async def _listen(self) -> None:
-        """Until the agent has removed the workload."""
-        while not self._removed.value:
-            self._take(await self._connection.receive())
-
-    def _take(self, message: AgentMessage) -> None:
-        match message:
-            case Drained():
-                self._drained.set(True)
-            case Removed():
-                self._removed.set(True)
-            case Refused(reason=reason):
-                self._refusal.set(reason)
-                self._removed.set(True)
-            case Environment() | Workloads() | AdminAnswer() | Gone() | Failed():
-                return
-            case _:
-                pass
-        self._notify(message)
-
-
-def shell_code(code: int) -> int:
-    """-N as shells print it: 128+N."""
-    return 128 - code if code < 0 else code
 
 
 def _start_app(

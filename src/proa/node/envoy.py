@@ -1,11 +1,13 @@
 """Runs one Envoy: feeds the machine of `core.sidecar.supervision` with what happens, performs what it decides.
 
-The workload owns it. It starts the process in a session of its own (a Ctrl-C in the terminal is not for it),
-watches it by pidfd, and leaves no process behind when `run` ends, however it ends.
+The workload owns it. It starts the process as nobody's child, in a session of its own (neither a Ctrl-C in the terminal
+nor the agent's death is for it), or adopts one that an earlier agent started, and watches it by pidfd. When `run` ends
+no process is left, unless the agent itself fails: then it is let go, for the next agent to find.
 """
 
 import asyncio
 import logging
+import os
 import random
 import signal
 from collections.abc import Callable
@@ -14,14 +16,16 @@ from typing import Final
 
 import msgspec
 
+from proa.core.model.digest import digest_bytes
 from proa.core.sidecar.bootstrap import SidecarProcess, bootstrap_json, command_line
+from proa.core.sidecar.record import EnvoyMark, ProcessMark
 from proa.core.sidecar.supervision import Action, Event, State, Supervision, step
 from proa.home import write_private
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.runtime.adopted import Adopted, start_detached
 from proa.runtime.backoff import step_delay
 from proa.runtime.cell import Cell
 from proa.runtime.polling import poll
-from proa.runtime.processes import Child, start_child
 from proa.runtime.supervise import Supervisor
 
 log = logging.getLogger("proa.node.envoy")
@@ -34,11 +38,20 @@ QUIET_S: Final = 0.3
 """No open request and none begun for so long: peers have heard that we drain, and went elsewhere."""
 
 
+SHARED_MEMORY: Final = "/dev/shm/envoy_shared_memory_{base_id}0"
+"""What an Envoy leaves there of its hot restart, however it ends."""
+
+
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds."""
+    """Seconds. `pulse` lies between two questions to an Envoy that serves, `answer` is its time for each;
+    `misses` unanswered ones in a row make it SILENT, `silence` later it is killed."""
 
     alive: float = 20.0
     stable: float = 10.0
+    pulse: float = 2.0
+    answer: float = 2.0
+    misses: int = 3
+    silence: float = 6.0
     drain: float = 5.0
     term: float = 3.0
     rest_shortest: float = 0.1
@@ -46,8 +59,8 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Envoy:
-    """`ports` says which ports must be listened on for READY. `state` is owned by `run`, like all else here;
-    `left_open` is how many requests were open when the drain ended."""
+    """`ports` says which ports must be listened on for READY. `state` and `mark` are owned by `run`, like all else
+    here; `marked` is called when `mark` has changed. `left_open` is what was still open when the drain ended."""
 
     def __init__(
         self,
@@ -57,37 +70,68 @@ class Envoy:
         access_log: Path,
         ports: Callable[[], frozenset[int]],
         patience: Patience,
-        dies_with_us: bool,
+        marked: Callable[[], None],
     ) -> None:
         self.state: Cell[Supervision] = Cell(Supervision())
-        self.pid: int | None = None
+        self.mark: EnvoyMark | None = None
         self.left_open = 0
         self._process = process
         self._log_file = log_file
         self._access_log = access_log
         self._ports = ports
         self._patience = patience
-        self._dies_with_us = dies_with_us
+        self._marked = marked
+        self._bootstrap = bootstrap_json(process)
+        self._drain_s = patience.drain
         self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._child: Child | None = None
+        self._child: Adopted | None = None
+        self._is_spared = False
+        self._waiting: tuple[Action, ...] = ()
         self._timers: list[asyncio.TimerHandle] = []
+        self._watches: list[asyncio.Task[None]] = []
 
     @property
     def admin_socket(self) -> Path:
         return Path(self._process.admin_socket)
 
+    @property
+    def pid(self) -> int | None:
+        return self.mark.process.pid if self.mark else None
+
     def ask(self, event: Event) -> None:
-        """START once; DRAIN and STOP whenever."""
+        """START once, unless one was adopted; DRAIN, RESUME and STOP whenever."""
         self._events.put_nowait(event)
+
+    def drain(self, within_s: float | None = None) -> None:
+        """DRAIN, with another patience than usual."""
+        if within_s is not None:
+            self._drain_s = within_s
+        self.ask(Event.DRAIN)
+
+    def adopt(self, running: Adopted, mark: EnvoyMark) -> None:
+        """Takes over an Envoy that serves. Before `run`; from here on it is READY."""
+        self._child, self.mark = running, mark
+        now, self._waiting = step(self.state.value, Event.ADOPT)
+        self.state.set(now)
+        if mark.build != self._build():
+            log.warning("%s: its Envoy goes on with the bootstrap or binary of its start", self._process.id)
+
+    def spare(self) -> None:
+        """The agent fails: whatever ends `run` now leaves the process to the next agent."""
+        self._is_spared = True
 
     async def until(self, *states: State) -> State:
         return (await self.state.until(lambda now: now.state in states)).state
 
     async def run(self) -> None:
-        """From START until GONE. When cancelled the process is killed."""
-        _prepare(Path(self._process.bootstrap_file), bootstrap_json(self._process))
+        """From START, or an adoption, until GONE. When cancelled the process is killed, unless spared."""
+        _prepare(Path(self._process.bootstrap_file), self._bootstrap)
         try:
             async with EnvoyAdmin(self.admin_socket) as admin, Supervisor() as tasks:
+                if self._child is not None:
+                    tasks.run(f"envoy {self._process.id}", self._watch_end(self._child))
+                for action in self._waiting:
+                    self._perform(action, admin, tasks)
                 while self.state.value.state is not State.GONE:
                     event = await self._events.get()
                     now, actions = step(self.state.value, event)
@@ -99,25 +143,53 @@ class Envoy:
                 tasks.stop()
         finally:
             self._end_timers()
-            if self._child is not None:
-                self._child.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._child is not None:
+            if not self._is_spared:
+                self._child.send(signal.SIGKILL)
+            self._child.close()
+        if not self._is_spared:
             self._sweep()
 
     def _sweep(self) -> None:
-        for leftover in (self._process.admin_socket, self._process.bootstrap_file):
+        process = self._process
+        for leftover in (process.admin_socket, process.bootstrap_file, process.base_id_file):
             Path(leftover).unlink(missing_ok=True)
+        self._forget_shared_memory()
+
+    def _forget_shared_memory(self) -> None:
+        if self.mark is not None and self.mark.base_id is not None:
+            Path(SHARED_MEMORY.format(base_id=self.mark.base_id)).unlink(missing_ok=True)
+
+    def _set_mark(self, mark: EnvoyMark | None) -> None:
+        self.mark = mark
+        self._marked()
+
+    def _build(self) -> str:
+        try:
+            facts = os.stat(self._process.binary)
+        except OSError:
+            return ""
+        text = f"{self._bootstrap}\n{self._process.binary} {facts.st_size} {facts.st_mtime_ns}"
+        return digest_bytes(text.encode())
 
     def _perform(self, action: Action, admin: EnvoyAdmin, tasks: Supervisor) -> None:
         name = str(self._process.id)
         match action:
             case Action.SPAWN:
-                self._spawn(tasks)
+                tasks.run(f"spawn {name}", self._spawn(tasks))
             case Action.WATCH_ALIVE:
-                tasks.run(f"alive {name}", self._watch_alive(admin))
+                self._watches.append(tasks.run(f"alive {name}", self._watch_alive(admin)))
             case Action.WATCH_LISTENERS:
-                tasks.run(f"listeners {name}", self._watch_listeners(admin))
+                self._watches.append(tasks.run(f"listeners {name}", self._watch_listeners(admin)))
+            case Action.WATCH_PULSE:
+                self._watches.append(tasks.run(f"pulse {name}", self._watch_pulse(admin)))
+            case Action.WATCH_VOICE:
+                self._watches.append(tasks.run(f"voice {name}", self._watch_voice(admin)))
             case Action.WATCH_QUIET:
-                tasks.run(f"quiet {name}", self._watch_quiet(admin))
+                self._watches.append(tasks.run(f"quiet {name}", self._watch_quiet(admin)))
             case Action.ASK_DRAIN:
                 tasks.run(f"drain {name}", self._start_drain(admin))
             case Action.TERMINATE:
@@ -128,39 +200,71 @@ class Envoy:
                 self._timer(self._patience.alive, Event.ALIVE_OVERDUE)
             case Action.STABLE_TIMER:
                 self._timer(self._patience.stable, Event.STABLE)
+            case Action.SILENCE_TIMER:
+                log.error("%s: the Envoy does not answer any more", name)
+                self._timer(self._patience.silence, Event.SILENCE_OVERDUE)
             case Action.REST_TIMER:
                 self._timer(self._rest(), Event.REST_OVER)
             case Action.DRAIN_TIMER:
-                self._timer(self._patience.drain, Event.DRAIN_OVERDUE)
+                self._timer(self._drain_s, Event.DRAIN_OVERDUE)
             case Action.TERM_TIMER:
                 self._timer(self._patience.term, Event.TERM_OVERDUE)
 
-    def _spawn(self, tasks: Supervisor) -> None:
+    async def _spawn(self, tasks: Supervisor) -> None:
         folder = Path(self._process.bootstrap_file).parent
-        with _log(self._log_file) as errors, _log(self._access_log) as accesses:
-            _point(folder / ACCESS_LOG_FILE, self._access_log)
-            self._child = start_child(
-                command_line(self._process),
-                cwd=folder,
-                stdout=accesses,
-                stderr=errors,
-                own_session=True,
-                dies_with_us=signal.SIGTERM if self._dies_with_us else None,
-            )
-        self.pid = self._child.pid
-        tasks.run(f"envoy {self._process.id}", self._watch_end(self._child))
+        try:
+            with _log(self._log_file) as errors, _log(self._access_log) as accesses:
+                _point(folder / ACCESS_LOG_FILE, self._access_log)
+                child, started = await start_detached(
+                    command_line(self._process), cwd=folder, stdout=accesses, stderr=errors
+                )
+        except OSError as error:  # a full disk, a binary that is being replaced: tried again after the rest
+            log.error("%s: the Envoy cannot be started: %s", self._process.id, error)
+            self._events.put_nowait(Event.EXITED)
+            return
+        self._child = child
+        process = ProcessMark(pid=child.pid, started=started)
+        self._set_mark(EnvoyMark(process=process, build=self._build()))
+        tasks.run(f"envoy {self._process.id}", self._watch_end(child))
+        if self.state.value.state in _ENDING:  # asked to while it was being started
+            self._send(signal.SIGTERM)
 
-    async def _watch_end(self, child: Child) -> None:
-        code = await child.wait()
+    async def _watch_end(self, child: Adopted) -> None:
+        await child.wait()
         child.close()
-        self.pid = None
-        if self.state.value.state not in (State.TERMINATING, State.KILLED):
-            log.error("%s: Envoy ended unasked with %s, see %s", self._process.id, code, self._log_file)
+        self._forget_shared_memory()
+        self._child = None
+        self._set_mark(None)
+        if self.state.value.state not in _ENDING:
+            log.error("%s: Envoy ended unasked, see %s", self._process.id, self._log_file)
         self._events.put_nowait(Event.EXITED)
 
     async def _watch_alive(self, admin: EnvoyAdmin) -> None:
         if await poll(admin.answers, POLL_S, lambda: self.state.value.state is State.SPAWNED):
+            base_id = _read_base_id(Path(self._process.base_id_file))
+            if self.mark is not None and base_id is not None:
+                self._set_mark(msgspec.structs.replace(self.mark, base_id=base_id))
             self._events.put_nowait(Event.ALIVE)
+
+    async def _watch_pulse(self, admin: EnvoyAdmin) -> None:
+        """Envoy's main thread answers, the same that takes configuration: one that is stuck is not well, even while its
+        workers still answer requests."""
+        missed = 0
+        while missed < self._patience.misses:
+            await asyncio.sleep(self._patience.pulse)
+            missed = 0 if await self._answers(admin) else missed + 1
+        self._events.put_nowait(Event.SILENCE)
+
+    async def _watch_voice(self, admin: EnvoyAdmin) -> None:
+        if await poll(lambda: self._answers(admin), POLL_S, lambda: self.state.value.state is State.SILENT):
+            self._events.put_nowait(Event.VOICE)
+
+    async def _answers(self, admin: EnvoyAdmin) -> bool:
+        try:
+            async with asyncio.timeout(self._patience.answer):
+                return await admin.answers()
+        except TimeoutError:
+            return False
 
     async def _watch_listeners(self, admin: EnvoyAdmin) -> None:
         async def listening() -> bool:
@@ -210,6 +314,19 @@ class Envoy:
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
+        for watch in self._watches:
+            watch.cancel()
+        self._watches.clear()
+
+
+_ENDING: Final = (State.TERMINATING, State.KILLED, State.RENEWING)
+
+
+def _read_base_id(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _prepare(bootstrap: Path, text: str) -> None:

@@ -96,6 +96,15 @@ class EnvoyAdmin:
             "listener_manager.total_listeners_warming"
         )
 
+    async def serves(self, ports: frozenset[int]) -> bool:
+        """Initialised, with a listener on each of the ports; another may be warming, as in a change that goes on."""
+        try:
+            ready, _ = await self.ask("/ready")
+            status, body = await self.ask("/listeners?format=json")
+            return ready == status == 200 and ports <= msgspec.json.decode(body, type=Listeners).ports
+        except (AdminUnavailable, msgspec.DecodeError):
+            return False
+
     async def start_drain(self) -> None:
         """Open connections end with their next response; the listeners stay, the process too."""
         await self.ask("/drain_listeners?graceful&skip_exit", "POST")

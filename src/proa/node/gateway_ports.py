@@ -25,8 +25,9 @@ log = logging.getLogger("proa.node.gateway_ports")
 
 
 class GatewayPorts:
-    """`stack` gives back what is held when the workload ends. `earlier` are the ports of an earlier run, served
-    until the control plane says what is wanted now. State is owned by `run`."""
+    """`stack` gives back what is held when the workload ends. `earlier` are the ports of an earlier run, held at once
+    and served until the control plane says what is wanted now; `beside`: its Envoy listens there. State is owned by
+    `run` from then on."""
 
     def __init__(
         self,
@@ -35,13 +36,16 @@ class GatewayPorts:
         book: PortBook,
         stack: ExitStack,
         earlier: tuple[GatewayPort, ...] = (),
+        *,
+        beside: bool = False,
     ) -> None:
         self._spec = spec
         self._address = address
         self._book = book
-        self._earlier = earlier
         self._held: dict[int, HeldPort] = {}
         stack.callback(self._release_all)
+        for each in earlier:
+            self._hold_again(each, book.hold_beside if beside else book.hold_exactly)
 
     @property
     def ports(self) -> tuple[GatewayPort, ...]:
@@ -60,10 +64,8 @@ class GatewayPorts:
     ) -> None:
         """Until cancelled. While the control plane is away the ports stay as they are."""
         async with EnvoyAdmin(envoy.admin_socket) as admin, Supervisor() as tasks:
-            for each in self._earlier:
-                if self._hold_again(each):
-                    port = each.server_port
-                    tasks.run(f"gateway port {port}", self._announce(port, envoy, admin, tell))
+            for port in self._held:
+                tasks.run(f"gateway port {port}", self._announce(port, envoy, admin, tell))
             if self._held:
                 publish()
             async for answer in session.answer.follow():
@@ -80,13 +82,11 @@ class GatewayPorts:
                 for port in new:
                     tasks.run(f"gateway port {port}", self._announce(port, envoy, admin, tell))
 
-    def _hold_again(self, earlier: GatewayPort) -> bool:
+    def _hold_again(self, earlier: GatewayPort, hold: Callable[[str, int], HeldPort]) -> None:
         try:
-            self._held[earlier.server_port] = self._book.hold_exactly(self._address, earlier.bound_port)
+            self._held[earlier.server_port] = hold(self._address, earlier.bound_port)
         except PortTaken as error:
             log.warning("%s: port %d of an earlier run: %s", self._spec.id, earlier.bound_port, error)
-            return False
-        return True
 
     def _hold(self, port: int, tell: Callable[[OwnerEvent], None]) -> bool:
         try:

@@ -1,7 +1,8 @@
 """The agent's side of the local protocol: one task per connection on the node's Unix socket.
 
 A connection that places a workload owns it: what the workload says goes out on it, and when it ends, the
-workload ends. The socket is 0600 and the peer's uid is checked besides: whoever may connect may place workloads.
+workload ends. A workload that an earlier agent left waits for a connection from the same owner. The socket is 0600 and
+the peer's uid is checked besides: whoever may connect may place workloads.
 """
 
 import asyncio
@@ -38,10 +39,12 @@ from proa.core.sidecar.local import (
 from proa.core.sidecar.local import (
     Workloads as WorkloadsAnswer,
 )
+from proa.core.sidecar.record import ProcessMark
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
 from proa.node.surroundings import Surroundings
-from proa.node.workload import Workload
+from proa.node.workload import Vanish, Workload
 from proa.node.workloads import Workloads
+from proa.runtime.adopted import start_time
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet
 from proa.runtime.races import first_of
@@ -59,18 +62,24 @@ class SocketInUse(Exception):
 
 
 class LocalServer:
-    """`serve` runs it. Owner of every workload's task."""
+    """`serve` runs it. Owner of every workload's task; those of `workloads` that are there already run too."""
 
     def __init__(self, around: Surroundings, workloads: Workloads) -> None:
         self._around = around
         self._workloads = workloads
+        self._tasks = Supervisor()
         self._connections: Cell[int] = Cell(0)
 
     @asynccontextmanager
     async def serve(self, path: Path) -> AsyncIterator[None]:
-        """Answers while the block runs; then ends every connection and what it owns. Raises SocketInUse."""
+        """Answers while the block runs; then ends every connection and what it owns. Raises SocketInUse.
+
+        A block that is left by an exception leaves the sidecars to the next agent.
+        """
         listener = _listen(path)
-        async with Supervisor() as tasks:
+        async with self._tasks as tasks:
+            for workload in self._workloads.all():
+                tasks.run(f"workload {workload.spec.id}", self._live(workload))
 
             def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 tasks.run("local connection", self._connection(reader, writer))
@@ -78,6 +87,9 @@ class LocalServer:
             server = await asyncio.start_unix_server(connected, sock=listener, limit=LINE_MAX)
             try:
                 yield
+            except BaseException:
+                self._workloads.spare_all()
+                raise
             finally:
                 server.close()
                 await self._say_last_words()
@@ -99,8 +111,9 @@ class LocalServer:
                 tasks.create_task(_write(outlet, writer), name="local answers")
                 self._connections.set(self._connections.value + 1)
                 try:
-                    if _may_speak(writer):
-                        await self._converse(reader, outlet)
+                    peer = _peer(writer)
+                    if peer is not None:
+                        await self._converse(reader, outlet, peer)
                 except LocalMessageError as error:
                     _put(outlet, Failed(code="malformed", message=str(error)))
                 finally:
@@ -111,11 +124,11 @@ class LocalServer:
             self._connections.set(self._connections.value - 1)
             writer.transport.abort() if writer.transport.is_closing() else writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, outlet: Outlet) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, outlet: Outlet, peer: ProcessMark) -> None:
         while (message := await _read(reader)) is not None:
             match message:
                 case Place():
-                    await self._own(message, reader, outlet)
+                    await self._own(message, reader, outlet, peer)
                     return
                 case AskEnvironment() | AskList() | AskAdmin() | AskGone():
                     async for answer in self._answers(message):
@@ -123,32 +136,58 @@ class LocalServer:
                 case _:
                     raise LocalMessageError("nothing is placed on this connection")
 
-    async def _own(self, message: Place, reader: asyncio.StreamReader, outlet: Outlet) -> None:
+    async def _own(
+        self, message: Place, reader: asyncio.StreamReader, outlet: Outlet, peer: ProcessMark
+    ) -> None:
         problems = spec_problems(message.spec)
         if problems:
             _put(outlet, Refused(reason="; ".join(problems)))
             return
+        workload = self._claimed(message, outlet, peer) or self._placed(message, outlet, peer)
+        if workload is None:
+            return
+        try:
+            await first_of(_ended(workload), _pass_orders(reader, workload))
+        except* LocalMessageError as errors:
+            _put(outlet, Refused(reason=str(errors.exceptions[0])))
+        finally:
+            workload.obey(Vanish())  # heard by nobody when it has ended
+
+    def _claimed(self, message: Place, outlet: Outlet, peer: ProcessMark) -> Workload | None:
+        """The workload of an earlier agent that this owner had placed there."""
+        found = self._workloads.get(message.spec.id)
+        if found is None or found.spec != message.spec or not found.is_owned_by(peer):
+            return None
+        found.claim(lambda event: _put(outlet, event))
+        return found
+
+    def _placed(self, message: Place, outlet: Outlet, peer: ProcessMark) -> Workload | None:
         workload = Workload(
             message.spec,
             self._around,
-            tell=lambda event: _put(outlet, event),
             register=self._workloads.register,
             withdraw=lambda: self._workloads.withdraw(message.spec.id),
+            tell=lambda event: _put(outlet, event),
+            owner=peer,
+            again=message.again,
         )
         if not self._workloads.add(workload):
             _put(outlet, Refused(reason=f"workload {message.spec.id} runs on this node already"))
-            return
+            return None
         log.info("%s: placed by a local process", message.spec.id)
+        self._tasks.run(f"workload {message.spec.id}", self._live(workload))
+        return workload
+
+    async def _live(self, workload: Workload) -> None:
         try:
-            await first_of(workload.run(), _pass_orders(reader, workload))
-        except* LocalMessageError as errors:
-            _put(outlet, Refused(reason=str(errors.exceptions[0])))
+            await workload.run()
         except* SERIOUS as errors:
-            log.exception("%s: failed", message.spec.id, exc_info=errors)
-            _put(outlet, Refused(reason=f"the agent failed: {errors.exceptions[0]}; see its log"))
+            log.exception("%s: failed", workload.spec.id, exc_info=errors)
+            workload.say_failed(f"the agent failed: {errors.exceptions[0]}; see its log")
         finally:
             self._workloads.remove(workload)
-            log.info("%s: gone", message.spec.id)
+            workload.ended.set()
+            log.info("%s: gone", workload.spec.id)
 
     async def _answers(
         self, message: AskEnvironment | AskList | AskAdmin | AskGone
@@ -227,11 +266,17 @@ def _put(outlet: Outlet, message: LocalMessage) -> None:
     outlet.put(encode_line(message))
 
 
-def _may_speak(writer: asyncio.StreamWriter) -> bool:
-    """The socket's mode says it already; a mode can be changed by mistake."""
+async def _ended(workload: Workload) -> None:
+    await workload.ended.wait()
+
+
+def _peer(writer: asyncio.StreamWriter) -> ProcessMark | None:
+    """Who speaks, None for those who may not. The socket's mode says it already; a mode can be changed by mistake."""
     peer: socket.socket = writer.get_extra_info("socket")
-    _, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return uid in (os.getuid(), 0)
+    pid, uid, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    if uid not in (os.getuid(), 0):
+        return None
+    return ProcessMark(pid=pid, started=start_time(pid) or 0)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -29,7 +29,6 @@ class NodeOptions(msgspec.Struct, frozen=True, kw_only=True):
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS
     envoy: Path | None = None
     envoy_concurrency: int = 1
-    envoys_die_with_agent: bool = True
     drain_s: int = 5
     join_patience_s: float = 60.0
 

@@ -5,6 +5,7 @@ arguments.
 """
 
 from contextlib import ExitStack
+from typing import Protocol
 
 import msgspec
 
@@ -136,6 +137,63 @@ def find_place(
         ports=ports,
         upstreams=upstreams,
         outbound_port=outbound,
+    )
+
+
+class Located(Protocol):
+    """A place that was found before: a record's, or what an owner was told."""
+
+    @property
+    def ports(self) -> tuple[AppPort, ...]: ...
+    @property
+    def upstreams(self) -> tuple[LocalUpstream, ...]: ...
+    @property
+    def outbound_port(self) -> int | None: ...
+
+
+def retake_place(
+    spec: WorkloadSpec,
+    node: str,
+    options: NodeOptions,
+    book: PortBook,
+    stack: ExitStack,
+    earlier: Located,
+    *,
+    beside: bool,
+) -> Place:
+    """The same place again, its ports included: an app knows them. `beside`: its Envoy listens there.
+
+    Raises PortTaken.
+    """
+    hold = book.hold_beside if beside else book.hold_exactly
+    for port in earlier.ports:
+        book.keep_app_port(port.app_port)
+        stack.callback(book.return_app_port, port.app_port)
+        stack.enter_context(hold(options.address, port.sidecar_port))
+    if earlier.outbound_port is not None:
+        stack.enter_context(hold(LOOPBACK, earlier.outbound_port))
+    for upstream in earlier.upstreams:
+        stack.enter_context(hold(LOOPBACK, upstream.local_port))
+    return Place(
+        spec=spec,
+        node=node,
+        address=options.address,
+        network=options.network,
+        locality=spec.locality or options.locality,
+        ports=earlier.ports,
+        upstreams=earlier.upstreams,
+        outbound_port=earlier.outbound_port,
+    )
+
+
+def fits(spec: WorkloadSpec, earlier: Located) -> bool:
+    """Whether the place is one that this spec can have: what comes over a socket is looked at before it is believed."""
+    wanted = tuple((port.service, port.service_port) for port in spec.ports)
+    upstreams = tuple((each.host, each.port) for each in spec.upstreams)
+    return (
+        wanted == tuple((port.service, port.service_port) for port in earlier.ports)
+        and upstreams == tuple((each.host, each.port) for each in earlier.upstreams)
+        and (earlier.outbound_port is not None) == (spec.kind == "sidecar")
     )
 
 

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 
 from proa.core.model.digest import digest_bytes
-from proa.runtime.held_ports import HeldPort, PortTaken, hold_first, hold_port, is_free
+from proa.runtime.held_ports import HeldPort, PortTaken, hold_beside, hold_first, hold_port, is_free
 
 LOOPBACK = "127.0.0.1"
 
@@ -27,6 +27,10 @@ class PortBook:
     def hold_exactly(self, address: str, port: int) -> HeldPort:
         """That port and no other. Raises PortTaken."""
         return hold_port(address, port)
+
+    def hold_beside(self, address: str, port: int) -> HeldPort:
+        """The port of an Envoy that an earlier agent started and that listens there. Raises PortTaken."""
+        return hold_beside(address, port)
 
     def hold_mapped(self, address: str, server_port: int, purpose: str, *, low_ports: bool) -> HeldPort:
         """A gateway's port: the number asked for when it is free and may be had, else 20000 above it when that
@@ -48,6 +52,10 @@ class PortBook:
                 self._app_ports.add(port)
                 return port
         raise PortTaken(f"no port from {self._span[0]} to {self._span[1]} is free")
+
+    def keep_app_port(self, port: int) -> None:
+        """The port of an app that runs already. Given back by `return_app_port`."""
+        self._app_ports.add(port)
 
     def return_app_port(self, port: int) -> None:
         self._app_ports.discard(port)

@@ -16,6 +16,7 @@ from proa.core.auth.roots import root_with_digest
 from proa.core.auth.rotation import state_of
 from proa.core.auth.tokens import InvalidToken, decode_token
 from proa.home import Home, HomeUnusable, write_private
+from proa.node.adoption import find_earlier
 from proa.node.certificates import Keeper
 from proa.node.credentials import Credential, load_credential, save_credential
 from proa.node.join import JoinRefused, JoinUnreachable, join
@@ -29,6 +30,7 @@ from proa.node.uplink import Uplink
 from proa.node.workloads import Workloads
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
+from proa.runtime.exclusive import Occupied, exclusive
 from proa.runtime.races import first_of
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
@@ -50,18 +52,26 @@ async def run_until(options: NodeOptions, stop: asyncio.Event) -> None:
     """The same, told to stop by an event."""
     try:
         options.home.prepare()
-        binary = find_envoy(options)
-        joined: Cell[Credential | None] = Cell(None)
-
-        async def obtain() -> None:
-            joined.set(await own_credential(options))
-
-        if await first_of(obtain(), stop.wait()) == 0 and joined.value is not None:
-            await _serve(options, str(binary), joined.value, stop)
+        with exclusive(options.home.node_lock):
+            await _join_and_serve(options, stop)
+    except Occupied as other:
+        who = f" (pid {other.pid})" if other.pid else ""
+        raise NodeUnusable(f"another node agent serves {options.home.path} already{who}") from None
     except (HomeUnusable, SocketInUse, MetricsUnavailable) as error:
         raise NodeUnusable(str(error)) from None
     finally:
         options.home.tidy()
+
+
+async def _join_and_serve(options: NodeOptions, stop: asyncio.Event) -> None:
+    binary = find_envoy(options)
+    joined: Cell[Credential | None] = Cell(None)
+
+    async def obtain() -> None:
+        joined.set(await own_credential(options))
+
+    if await first_of(obtain(), stop.wait()) == 0 and joined.value is not None:
+        await _serve(options, str(binary), joined.value, stop)
 
 
 async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asyncio.Event) -> None:
@@ -89,6 +99,8 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         book=PortBook(options.sidecar_ports),
     )
     async with AsyncExitStack() as stack:
+        for earlier in await find_earlier(home, options.address):
+            workloads.restore(around, earlier)
         tasks = await stack.enter_async_context(Supervisor())
         tasks.keep("uplink", uplink.run())
         tasks.keep("session", session.run())

@@ -24,8 +24,9 @@ from proa.servers.xds_local import serve_xds
 
 
 class Sidecar:
-    """`envoy` is not started before its owner asks it; `keeper` holds a certificate already. `known` is what is served
-    until the control plane says otherwise, and stays on disk by `store`."""
+    """`envoy` is not started before its owner asks it; `keeper` holds a certificate when `serve` is called. `known` is
+    what is served until the control plane says otherwise, and stays on disk by `store`. `marked` hears of every change
+    of the Envoy's mark."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Sidecar:
         store: TableStore,
         *,
         known: Table | None,
+        marked: Callable[[], None],
         gateway_ports: Callable[[], tuple[GatewayPort, ...]],
     ) -> None:
         home, name = around.home, str(place.id)
@@ -55,11 +57,15 @@ class Sidecar:
             access_log=home.workload_log(name, "access"),
             ports=lambda: place.listening,
             patience=Patience(drain=drain_of(place, around)),
-            dies_with_us=around.options.envoys_die_with_agent,
+            marked=marked,
         )
 
-    async def prepare(self, tasks: Supervisor) -> None:
-        """Starts all that the Envoy needs, and the Envoy's own loop. Returns when its socket is there."""
+    def supervise(self, tasks: Supervisor) -> None:
+        """Starts the Envoy's own loop, which waits for the owner's word (or has adopted a running Envoy)."""
+        tasks.run(f"sidecar {self._process.id}", self.envoy.run())
+
+    async def serve(self, tasks: Supervisor) -> None:
+        """Starts all that the Envoy needs. Returns when its socket is there."""
         name = str(self._process.id)
         bound = asyncio.Event()
         tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound))
@@ -69,7 +75,6 @@ class Sidecar:
         tasks.keep(f"table {name}", self._store.keep(self._current))
         tasks.keep(f"relay {name}", self._relay.run_up())
         tasks.keep(f"relay clock {name}", self._relay.run_clock())
-        tasks.run(f"sidecar {name}", self.envoy.run())
 
     def _current(self) -> Table | None:
         """What the disk should hold: nothing of a workload that the control plane does not want, or of

@@ -1,11 +1,13 @@
 """One workload's life on this node: ports, registration, certificate, relay, Envoy, health, and the way back.
 
-The local server starts `run` for each owner that places a workload and passes on the owner's orders. The order
-of the steps is `_place` and `_remove`; everything between them reacts to what happens. Ends with nothing left.
+The local server starts `run` for each workload that an owner places, or that an earlier agent left, and passes on the
+owner's orders. The order of the steps is `_start` (or `_take_over`) and `_remove`; everything between them reacts to
+what happens. Ends with nothing left, unless the agent itself fails (`spare`).
 """
 
 import asyncio
 import logging
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -31,21 +33,26 @@ from proa.core.sidecar.local import (
     WorkloadSpec,
     WorkloadSummary,
 )
+from proa.core.sidecar.record import ProcessMark, Record
 from proa.core.sidecar.session import GatewayPort, Health, Registration
 from proa.core.sidecar.supervision import Event, State
-from proa.node.admission import Admission, NotAdmitted, admit
+from proa.node.admission import Admission, NotAdmitted, admit, readmit
+from proa.node.adoption import Earlier
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy
 from proa.node.gateway_ports import GatewayPorts
 from proa.node.health import AppWatch
-from proa.node.places import Place, find_place
+from proa.node.places import Place, find_place, fits, retake_place
 from proa.node.port_book import is_listened_on
 from proa.node.proxyless import Proxyless
+from proa.node.record_store import RecordStore
 from proa.node.sidecar import Sidecar
 from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
 from proa.node.uplink import SignRefused
+from proa.runtime.adopted import Adopted, boot_id, start_time
 from proa.runtime.held_ports import PortTaken
+from proa.runtime.races import first_of
 from proa.runtime.supervise import Supervisor
 
 log = logging.getLogger("proa.node.workload")
@@ -62,26 +69,46 @@ class Leave(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-Order = Started | Stop | Exited | Leave
+class Vanish(msgspec.Struct, frozen=True, kw_only=True):
+    """The owner is gone without a word, and with it the app: go at once."""
+
+
+Order = Started | Stop | Exited | Leave | Vanish
+
+
+def to_nobody(event: OwnerEvent) -> None:
+    """Of a workload whose owner has not come yet."""
 
 
 class Workload:
-    """`register` and `withdraw` change what the session sends up; `tell` reaches the owner. All mutable state
-    here is touched by `run` and its tasks only, in one event loop."""
+    """`register` and `withdraw` change what the session sends up; `tell` reaches the owner, `owner` is its process.
+    `again` is the place that its app knows from an agent that has lost it, `earlier` what this one has found of it.
+    All mutable state here is touched by `run` and its tasks only, in one event loop."""
 
     def __init__(
         self,
         spec: WorkloadSpec,
         around: Surroundings,
         *,
-        tell: Callable[[OwnerEvent], None],
         register: Callable[[Registration], None],
         withdraw: Callable[[], None],
+        tell: Callable[[OwnerEvent], None] = to_nobody,
+        owner: ProcessMark | None = None,
+        again: Placed | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self.spec = spec
         self.placed: Placed | None = None
+        self.ended = asyncio.Event()
         self._around = around
         self._tell = tell
+        self._owner = owner
+        self._again = again
+        self._earlier = earlier
+        self._has_owner = asyncio.Event()
+        self._records = RecordStore(around.home.workload_dir(str(spec.id)))
+        self._app: ProcessMark | None = None
+        self._is_spared = False
         self._register = register
         self._withdraw = withdraw
         self._orders: asyncio.Queue[Order] = asyncio.Queue()
@@ -96,36 +123,177 @@ class Workload:
         self._is_provisional = False
         self._draining = False
         self._leaving = False
-        self._pid: int | None = None
 
     def obey(self, order: Order) -> None:
         self._orders.put_nowait(order)
 
+    def spare(self) -> None:
+        """The agent fails: whatever ends `run` now leaves Envoy, record and registration to the next agent."""
+        self._is_spared = True
+        if self._envoy is not None:
+            self._envoy.spare()
+
+    def say_failed(self, reason: str) -> None:
+        """A bug ended `run`: the owner must hear of it."""
+        self._tell(Refused(reason=reason))
+
+    # -- owners --
+
+    def is_owned_by(self, owner: ProcessMark | None) -> bool:
+        """Whether this process may claim the workload: the one that had it placed, while nobody holds it."""
+        return owner is not None and owner == self._owner and not self._has_owner.is_set()
+
+    def claim(self, tell: Callable[[OwnerEvent], None]) -> None:
+        """The owner is back after an agent's death."""
+        self._tell = tell
+        self._has_owner.set()
+        log.info("%s: its owner is back", self.spec.id)
+        if self.placed is not None:
+            tell(self.placed)
+            if self._told_health is not None:
+                tell(HealthChanged(state=self._told_health))
+
+    async def _await_owner(self, owner: Adopted | None) -> None:
+        """An owner that lives comes back; its process is the lease until then."""
+        if owner is not None:
+            try:
+                await first_of(owner.wait(), self._has_owner.wait())
+            finally:
+                owner.close()
+        if not self._has_owner.is_set():
+            self.obey(Leave(reason="its owner has ended while no agent was there"))
+
+    # -- the whole --
+
+    def take_place(self) -> str | None:
+        """Holds the ports and, of a workload that runs already, registers it as it was. Why it cannot, else None."""
+        around, earlier = self._around, self._earlier
+        beside = earlier is not None and earlier.envoy is not None
+        known = earlier.record if earlier else self._again
+        try:
+            if known is None:
+                self._place = find_place(self.spec, around.node, around.options, around.book, self._ports)
+            elif fits(self.spec, known):
+                self._place = retake_place(
+                    self.spec, around.node, around.options, around.book, self._ports, known, beside=beside
+                )
+            else:
+                return "the place it had does not fit what is asked for"
+        except PortTaken as error:
+            self._ports.close()
+            return str(error)
+        self._app_health = dict.fromkeys(self._place.ports, "STARTING")
+        if earlier is not None:
+            self._restore(self._place, earlier)
+        return None
+
+    def _restore(self, place: Place, earlier: Earlier) -> None:
+        record = earlier.record
+        self._owner, self._app = record.owner, record.app
+        self._app_health.update(zip(place.ports, record.health, strict=False))
+        self._told_health = worst(self._app_health.values()) if self._app_health else None
+        self._was_ready = True
+        self._draining = record.is_draining or earlier.fate == "drain"
+        self._make_gateway(record.gateway_ports, beside=earlier.envoy is not None)
+        self.placed = place.placed(
+            self._around.home, str(self._around.home.workload_socket(str(place.id), "admin"))
+        )
+        self._publish()
+
     async def run(self) -> None:
         """From Place to Removed or Refused. Cancelled, it goes at once."""
         with self._ports:
-            try:
-                self._place = find_place(
-                    self.spec, self._around.node, self._around.options, self._around.book, self._ports
-                )
-            except PortTaken as error:
-                self._tell(Refused(reason=str(error)))
+            reason = None if self._place is not None else self.take_place()
+            if reason is not None or self._place is None:
+                self._tell(Refused(reason=reason or "it has no place"))
                 return
-            for port in (each for each in self._place.ports if is_listened_on(each.app_port)):
-                text = f"another program listens on 127.0.0.1:{port.app_port}: the app cannot, and calls would reach it"
-                self._tell(Warned(code="app_port_taken", text=text))
-            self._app_health = dict.fromkeys(self._place.ports, "STARTING")
+            if self._earlier is None and self._again is None:
+                self._warn_of_others(self._place)
             try:
                 async with Supervisor() as tasks:
-                    tasks.run(f"place {self.spec.id}", self._start(self._place, tasks))
+                    tasks.keep(f"record {self.spec.id}", self._records.keep(self._record))
+                    tasks.run(f"place {self.spec.id}", self._come(self._place, tasks))
                     last = await self._follow_orders(tasks)
                     await self._remove()
                     tasks.stop()
             finally:
-                self._withdraw()
-        self._tell(Removed() if isinstance(last, Exited) else Refused(reason=last.reason))
+                if not self._is_spared:
+                    self._withdraw()
+                    self._records.forget()
+        match last:
+            case Leave(reason=reason):
+                self._tell(Refused(reason=reason))
+            case Exited() | Vanish():
+                self._tell(Removed())
+
+    def _warn_of_others(self, place: Place) -> None:
+        for port in (each for each in place.ports if is_listened_on(each.app_port)):
+            text = f"another program listens on 127.0.0.1:{port.app_port}: the app cannot, and calls would reach it"
+            self._tell(Warned(code="app_port_taken", text=text))
+
+    def _record(self) -> Record:
+        assert self._place is not None
+        return Record(
+            boot=boot_id(),
+            spec=self.spec,
+            address=self._place.address,
+            ports=self._place.ports,
+            upstreams=self._place.upstreams,
+            outbound_port=self._place.outbound_port,
+            gateway_ports=self._gateway_ports(),
+            health=tuple(self._app_health[port] for port in self._place.ports),
+            owner=self._owner,
+            app=self._app,
+            envoy=self._envoy.mark if self._envoy else None,
+            is_placed=self.placed is not None,
+            is_draining=self._draining,
+        )
 
     # -- coming --
+
+    async def _come(self, place: Place, tasks: Supervisor) -> None:
+        if self._earlier is None:
+            self._has_owner.set()
+            await self._start(place, tasks)
+        else:
+            await self._take_over(place, self._earlier, tasks)
+        self._records.changed()
+
+    async def _take_over(self, place: Place, earlier: Earlier, tasks: Supervisor) -> None:
+        """What serves goes on serving from the first moment; what it is configured by comes after it."""
+        store = TableStore(self._around.home.workload_dir(str(place.id)))
+        roots = self._around.node_credential.value.roots_pem
+        keeper = self._keeper = self._make_keeper(place)
+        if self._app is not None and start_time(self._app.pid) == self._app.started:
+            tasks.run(f"app {self.spec.id}", self._watch_app(self._app.pid))
+        elif self._app is not None:
+            for port in place.ports:
+                self._port_is(port, "UNHEALTHY", "the program has ended")
+        if self.spec.kind == "proxyless":
+            tasks.run(f"owner {self.spec.id}", self._await_owner(earlier.owner))
+            await keeper.obtain()
+            self.placed = await Proxyless(place, self._around, keeper).prepare(tasks)
+            tasks.keep(f"refusals {self.spec.id}", self._follow_refusals(store))
+            return
+        admission = await readmit(place.facts, store, roots)
+        sidecar = self._make_sidecar(place, keeper, store, admission)
+        envoy = sidecar.envoy
+        if earlier.envoy is not None and earlier.record.envoy is not None:
+            envoy.adopt(earlier.envoy, earlier.record.envoy)
+        self._envoy = envoy
+        sidecar.supervise(tasks)
+        if self._draining:
+            envoy.ask(Event.DRAIN)
+        tasks.run(f"owner {self.spec.id}", self._await_owner(earlier.owner))
+        try:
+            await keeper.obtain()
+        except SignRefused as refused:
+            self.obey(Leave(reason=f"no certificate: {refused}"))
+            return
+        await self._serve_sidecar(sidecar, store, tasks)
+        if earlier.envoy is None:
+            envoy.ask(Event.START)
+            await envoy.until(State.READY)
 
     async def _start(self, place: Place, tasks: Supervisor) -> None:
         around = self._around
@@ -141,15 +309,7 @@ class Workload:
             return
         self._is_provisional = admission.is_provisional
         self._say("certificate", f"getting a certificate for account {self.spec.chosen_account}")
-        self._keeper = Keeper(
-            signer=around.uplink,
-            workload=place.id,
-            identity=workload_id(
-                credential.spiffe_id.trust_domain, place.id.namespace, self.spec.chosen_account
-            ),
-            path=around.home.workload_dir(str(place.id)) / "credential.json",
-            trusted_roots=credential.roots_pem,
-        )
+        self._keeper = self._make_keeper(place)
         try:
             await self._keeper.obtain()
         except SignRefused as refused:
@@ -162,36 +322,64 @@ class Workload:
             self._tell(self.placed)
             return
         self._say("sidecar", "starting the sidecar")
-        sidecar = Sidecar(
-            place, around, self._keeper, store, known=admission.known, gateway_ports=self._gateway_ports
-        )
-        await self._start_sidecar(sidecar, store, admission, tasks)
+        self._make_gateway(admission.known.gateway_ports if admission.known else ())
+        sidecar = self._make_sidecar(place, self._keeper, store, admission)
+        self._envoy = sidecar.envoy
+        sidecar.supervise(tasks)
+        await self._serve_sidecar(sidecar, store, tasks)
+        sidecar.envoy.ask(Event.START)
         await sidecar.envoy.until(State.READY)
         hint.cancel()
         self.placed = place.placed(around.home, str(sidecar.envoy.admin_socket))
         self._tell(self.placed)
 
-    async def _start_sidecar(
-        self, sidecar: Sidecar, store: TableStore, admission: Admission, tasks: Supervisor
-    ) -> None:
-        name = str(self.spec.id)
-        self._envoy = sidecar.envoy
-        await sidecar.prepare(tasks)
-        tasks.keep(f"proxy state {name}", self._follow_proxy(sidecar.envoy))
-        tasks.keep(f"refusals {name}", self._follow_refusals(store))
+    def _make_keeper(self, place: Place) -> Keeper:
+        credential = self._around.node_credential.value
+        return Keeper(
+            signer=self._around.uplink,
+            workload=place.id,
+            identity=workload_id(
+                credential.spiffe_id.trust_domain, place.id.namespace, self.spec.chosen_account
+            ),
+            path=self._around.home.workload_dir(str(place.id)) / "credential.json",
+            trusted_roots=credential.roots_pem,
+        )
+
+    def _make_sidecar(self, place: Place, keeper: Keeper, store: TableStore, admission: Admission) -> Sidecar:
+        return Sidecar(
+            place,
+            self._around,
+            keeper,
+            store,
+            known=admission.known,
+            marked=self._records.changed,
+            gateway_ports=self._gateway_ports,
+        )
+
+    def _make_gateway(self, earlier: tuple[GatewayPort, ...], *, beside: bool = False) -> None:
         if self.spec.kind == "gateway":
             self._gateway = GatewayPorts(
                 self.spec,
                 self._around.options.address,
                 self._around.book,
                 self._ports,
-                admission.known.gateway_ports if admission.known else (),
+                earlier,
+                beside=beside,
             )
+
+    async def _serve_sidecar(self, sidecar: Sidecar, store: TableStore, tasks: Supervisor) -> None:
+        name = str(self.spec.id)
+        await sidecar.serve(tasks)
+        tasks.keep(f"proxy state {name}", self._follow_proxy(sidecar.envoy))
+        tasks.keep(f"refusals {name}", self._follow_refusals(store))
+        if self._gateway is not None:
             following = self._gateway.run(
-                self._around.session, sidecar.envoy, publish=self._publish, tell=self._tell
+                self._around.session,
+                sidecar.envoy,
+                publish=self._publish,
+                tell=lambda event: self._tell(event),
             )
             tasks.keep(f"gateway ports {name}", following)
-        sidecar.envoy.ask(Event.START)
 
     async def _hint(self) -> None:
         await asyncio.sleep(PATIENCE_S)
@@ -202,24 +390,29 @@ class Workload:
 
     # -- being there --
 
-    async def _follow_orders(self, tasks: Supervisor) -> Exited | Leave:
+    async def _follow_orders(self, tasks: Supervisor) -> Exited | Leave | Vanish:
         while True:
             order = await self._orders.get()
             match order:
                 case Started(pid=pid):
-                    self._pid = pid
-                    tasks.run(f"app {self.spec.id}", self._watch_app(pid))
+                    mark = ProcessMark(pid=pid, started=start_time(pid) or 0)
+                    if mark != self._app:  # else an owner that is back says what it has said before
+                        self._app = mark
+                        self._records.changed()
+                        tasks.run(f"app {self.spec.id}", self._watch_app(pid))
                 case Stop():
                     tasks.run(f"drain {self.spec.id}", self._drain())
                 case Leave() if self.placed is not None:
                     await self._drain()
                     return order
-                case Exited() | Leave():
+                case Exited() | Leave() | Vanish():
                     return order
 
     async def _watch_app(self, pid: int) -> None:
         assert self._place is not None
-        watch = AppWatch(self.spec, self._place.ports, port_is=self._port_is, warn=self._tell)
+        watch = AppWatch(
+            self.spec, self._place.ports, port_is=self._port_is, warn=lambda event: self._tell(event)
+        )
         await watch.run(pid)
 
     async def _follow_proxy(self, envoy: Envoy) -> None:
@@ -269,6 +462,7 @@ class Workload:
             return
         health = {port: self._effective(state) for port, state in self._app_health.items()}
         self._register(self._place.registration(health, self._gateway_ports()))
+        self._records.changed()
         state = worst(health.values())
         if health and state != self._told_health and self.placed is not None:
             self._told_health = state
@@ -281,6 +475,8 @@ class Workload:
         """A port is as well as its app and its sidecar together."""
         if self._draining:
             return "DRAINING"
+        if self._envoy is None and self._earlier is not None and self._earlier.fate == "adopt":
+            return app  # it serves; only this agent is not as far
         if self._envoy is None or self._envoy.state.value.state is not State.READY:
             return "UNHEALTHY" if self._was_ready else "STARTING"
         return app
@@ -295,9 +491,12 @@ class Workload:
                 await self._around.session.noted()
         except TimeoutError:
             log.info("%s: removed without the control plane's word", self.spec.id)
-        if self._envoy is not None and self._envoy.state.value.state is not State.NEW:
+        if self._envoy is not None:
             self._envoy.ask(Event.STOP)
             await self._envoy.until(State.GONE)
+        elif self._earlier is not None and self._earlier.envoy is not None:
+            self._earlier.envoy.send(signal.SIGKILL)
+            self._earlier.envoy.close()
 
     def _say(self, stage: str, text: str) -> None:
         self._tell(Progress(stage=stage, text=text))
@@ -315,7 +514,7 @@ class Workload:
             services=self.services,
             health=worst(self._effective(state) for state in self._app_health.values()),
             proxy=proxy.state.value if proxy else State.READY.value if self.placed else State.NEW.value,
-            pid=self._pid,
+            pid=self._app.pid if self._app else None,
             envoy_pid=self._envoy.pid if self._envoy else None,
             restarts=proxy.restarts if proxy else 0,
             ports=self._place.ports if self._place else (),

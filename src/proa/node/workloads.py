@@ -4,12 +4,18 @@ Owns the registrations that the session sends up. The local server adds workload
 """
 
 import asyncio
+import logging
+import signal
 
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.local import Failed, WorkloadSummary, find_workload
 from proa.core.sidecar.session import Registration
+from proa.node.adoption import Earlier
+from proa.node.surroundings import Surroundings
 from proa.node.workload import Leave, Workload
 from proa.runtime.cell import Cell
+
+log = logging.getLogger("proa.node.workloads")
 
 
 class Workloads:
@@ -45,6 +51,14 @@ class Workloads:
     def _tell(self) -> None:
         self.registrations.set(tuple(self._registered[each] for each in sorted(self._registered)))
 
+    def get(self, workload: WorkloadId) -> Workload | None:
+        return self._workloads.get(workload)
+
+    def spare_all(self) -> None:
+        """The agent fails: sidecars stay for the next one."""
+        for workload in self.all():
+            workload.spare()
+
     def all(self) -> tuple[Workload, ...]:
         return tuple(self._workloads[each] for each in sorted(self._workloads))
 
@@ -65,6 +79,26 @@ class Workloads:
     async def gone(self, name: str) -> None:
         """Returns when the name means nothing here."""
         await self.present.until(lambda _: isinstance(self.find(name), Failed))
+
+    def restore(self, around: Surroundings, earlier: Earlier) -> None:
+        """A workload of an earlier agent is here and registered as it was. One whose ports are gone is not: its owner
+        hears of it when it comes."""
+        workload_id = earlier.record.spec.id
+        workload = Workload(
+            earlier.record.spec,
+            around,
+            register=self.register,
+            withdraw=lambda: self.withdraw(workload_id),
+            earlier=earlier,
+        )
+        problem = workload.take_place()
+        if problem is None:
+            self.add(workload)
+            return
+        log.error("%s: not taken over: %s", workload_id, problem)
+        if earlier.envoy is not None:
+            earlier.envoy.send(signal.SIGKILL)
+            earlier.envoy.close()
 
     async def leave_all(self, reason: str, within_s: float) -> None:
         """Drains and removes every workload; gives up waiting after that time."""

@@ -65,6 +65,20 @@ def _bound(address: str, port: int, *, over_lingering: bool) -> HeldPort:
     return HeldPort(address, holder.getsockname()[1], holder)
 
 
+def hold_beside(address: str, port: int) -> HeldPort:
+    """Holds a port at which a program of our user listens already, as it was held before that program began (by a
+    holder that died). Raises PortTaken when whoever has it does not share."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    holder = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((address, port))
+    except OSError as error:
+        holder.close()
+        raise PortTaken(f"{address}:{port}: {error.strerror}") from None
+    return HeldPort(address, port, holder)
+
+
 def hold_first(address: str, candidates: Iterable[int]) -> HeldPort:
     """Holds the first of the candidates that is free. Raises PortTaken when none is."""
     for port in candidates:

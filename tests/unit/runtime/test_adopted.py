@@ -57,7 +57,7 @@ def test_a_detached_program_is_nobodys_child_and_its_end_is_seen(tmp_path: Path)
         assert start_time(held.pid) == started
         assert os.readlink(f"/proc/{held.pid}/cwd") == str(tmp_path)
         assert os.getsid(held.pid) != os.getsid(0)
-        assert str(held.pid) not in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        assert held.pid not in children()
         assert held.send(signal.SIGKILL)
         async with asyncio.timeout(10):
             await held.wait()
@@ -87,6 +87,10 @@ def test_a_program_that_wants_to_die_with_its_parent_does_not_die_with_the_launc
         held.close()
 
     asyncio.run(scenario())
+
+
+def children() -> set[int]:
+    return {int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()}
 
 
 def test_what_cannot_be_started_says_why(tmp_path: Path) -> None:

@@ -82,6 +82,11 @@ class SidecarProcess(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 1
     drain_s: int = 5
 
+    @property
+    def base_id_file(self) -> str:
+        """Where the Envoy writes under which number a successor finds it."""
+        return f"{self.bootstrap_file}.base-id"
+
 
 def node_id(workload: WorkloadId, kind: WorkloadKind) -> str:
     """`sidecar~default/reviews-v1`. For readers of logs: identity is the socket, nobody trusts this text."""
@@ -120,8 +125,8 @@ def build_bootstrap(process: SidecarProcess) -> Bootstrap:
 
 
 def bootstrap_json(process: SidecarProcess) -> str:
-    """What stands in the file: JSON, because people read it."""
-    return MessageToJson(build_bootstrap(process), preserving_proto_field_name=True)
+    """What stands in the file: JSON, because people read it. Equal processes have equal texts."""
+    return MessageToJson(build_bootstrap(process), preserving_proto_field_name=True, sort_keys=True)
 
 
 def command_line(process: SidecarProcess) -> tuple[str, ...]:
@@ -131,6 +136,8 @@ def command_line(process: SidecarProcess) -> tuple[str, ...]:
         "--config-path",
         process.bootstrap_file,
         "--use-dynamic-base-id",
+        "--base-id-path",
+        process.base_id_file,
         "--concurrency",
         str(process.concurrency),
         "--drain-time-s",

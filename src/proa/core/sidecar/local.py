@@ -82,9 +82,14 @@ class LocalMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class Place(LocalMessage, frozen=True, kw_only=True, tag="place"):
-    """First words of an owner. Answered by Progress*, then Placed or Refused."""
+    """First words of an owner. Answered by Progress*, then Placed or Refused.
+
+    `again` is what an earlier agent answered, with which the app runs already: this agent gives the same place (and
+    finds the sidecar that serves it), or refuses.
+    """
 
     spec: WorkloadSpec
+    again: "Placed | None" = None
 
 
 class Started(LocalMessage, frozen=True, kw_only=True, tag="started"):

@@ -1,0 +1,126 @@
+"""What an agent writes down of a workload, so that the next agent finds it: who owns it, where it listens, which
+Envoy serves it. And what is to become of it then.
+
+`proa.node.record_store` writes and reads the file, `proa.node.adoption` looks what is still there; this module decides
+what stands in it and what follows. A process is named by pid and start time, and by the boot in which both hold.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+from immutables import Map
+
+from proa.core.sidecar.local import AppPort, LocalUpstream
+from proa.core.sidecar.session import GatewayPort, Health
+from proa.core.sidecar.spec import WorkloadSpec
+
+FORMAT: Final = 1
+
+
+class BadRecord(Exception):
+    """Bytes that are no record of this format; the text says why."""
+
+
+class ProcessMark(msgspec.Struct, frozen=True, kw_only=True):
+    """`started` is in clock ticks since boot (proc(5), field `starttime`)."""
+
+    pid: int
+    started: int
+
+
+class EnvoyMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A running Envoy. `base_id` and `epoch` name it to a successor (hot restart); `base_id` is None until it has told.
+    `build` is the digest of bootstrap and binary it was started from: with another one it serves by old settings."""
+
+    process: ProcessMark
+    epoch: int = 0
+    base_id: int | None = None
+    build: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One workload. `address` is where its inbound ports are bound; `ports`, `upstreams` and `outbound_port` are its
+    place, `health` that of its ports in order. `owner` holds it (a `proa run`), `app` is its program. `is_placed`: its
+    owner was told that it may start; `is_draining`: it takes no new requests."""
+
+    boot: str
+    spec: WorkloadSpec
+    address: str
+    ports: tuple[AppPort, ...] = ()
+    upstreams: tuple[LocalUpstream, ...] = ()
+    outbound_port: int | None = None
+    gateway_ports: tuple[GatewayPort, ...] = ()
+    health: tuple[Health, ...] = ()
+    owner: ProcessMark | None = None
+    app: ProcessMark | None = None
+    envoy: EnvoyMark | None = None
+    is_placed: bool = False
+    is_draining: bool = False
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new agent finds. `serves`: the Envoy runs, is the recorded one, and answers at its admin socket with
+    listeners at the recorded ports."""
+
+    boot: str
+    address: str
+    owner_lives: bool
+    serves: bool
+
+
+Fate = Literal["adopt", "restart", "drain", "forget"]
+"""`adopt`: goes on as it is. `restart`: the workload goes on, its Envoy is started again. `drain`: its owner is gone;
+what still serves ends its open requests first. `forget`: nothing is left of it, or nothing that may go on; an Envoy
+that still runs is ended."""
+
+
+def fate_of(record: Record, seen: Seen) -> Fate:
+    """A workload without an owner ends. At another address its ports are somebody else's, in another boot all its
+    processes are gone; a workload whose owner was never told that it may start is asked for again by that owner."""
+    is_ours = record.boot == seen.boot and record.address == seen.address and record.is_placed
+    if not is_ours:
+        return "forget"
+    has_sidecar = record.spec.kind != "proxyless"
+    if not seen.owner_lives:
+        return "drain" if has_sidecar and seen.serves else "forget"
+    return "adopt" if seen.serves or not has_sidecar else "restart"
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    format: int
+    record: Record
+
+
+class _Format(msgspec.Struct, frozen=True, kw_only=True):
+    format: int
+
+
+def encode_record(record: Record) -> bytes:
+    """Equal records have equal bytes."""
+    return _ENCODER.encode(_File(format=FORMAT, record=record)) + b"\n"
+
+
+def decode_record(data: bytes) -> Record:
+    """Raises BadRecord."""
+    try:
+        found = msgspec.json.decode(data, type=_Format).format
+        if found != FORMAT:
+            raise BadRecord(f"format {found}, this agent reads {FORMAT}")
+        return _DECODER.decode(data).record
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadRecord(f"it cannot be read: {error}") from None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Map):
+        return dict(sorted(value.items()))
+    raise NotImplementedError(f"{type(value).__name__} is not written down")
+
+
+def _typed(kind: type, value: object) -> object:
+    """The only foreign type in a record is Map[str, str]; its JSON is an object of strings."""
+    return Map(msgspec.convert(value, dict[str, str]))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_DECODER: msgspec.json.Decoder[_File] = msgspec.json.Decoder(_File, dec_hook=_typed)

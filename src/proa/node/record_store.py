@@ -1,0 +1,90 @@
+"""One workload's record on disk, and all records of a home: written whenever something changes, read by the next agent.
+
+Written as tables are (`node.table_store`): the latest value, one write at a time, in a thread. What a crash finds not
+yet written is found otherwise: an Envoy without a record by its command line, a workload without one by its owner, who
+brings its place.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from proa.core.model.names import WorkloadId
+from proa.core.sidecar.record import BadRecord, Record, decode_record, encode_record
+from proa.home import Home, write_private
+from proa.runtime.cell import Cell
+
+log = logging.getLogger("proa.node.records")
+
+FILE: Final = "record.json"
+RETRY_S: Final = 2.0
+
+
+class RecordStore:
+    """`directory` is the workload's own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / FILE
+        self._news = Cell(0)
+
+    def changed(self) -> None:
+        """There may be something to write."""
+        self._news.set(self._news.value + 1)
+
+    async def keep(self, current: Callable[[], Record]) -> None:
+        """Until cancelled: after each `changed` the disk gets what is `current`."""
+        seen, on_disk = 0, None
+        while True:
+            seen = await self._news.changed(seen)
+            record = current()
+            if record == on_disk:
+                continue
+            try:
+                await asyncio.to_thread(_write, self._path, record)
+                on_disk = record
+            except OSError as error:  # a full disk: a new agent would start this sidecar again
+                log.error("%s: the record is not kept on disk: %s", self._path.parent.name, error)
+                seen = -1
+                await asyncio.sleep(RETRY_S)
+
+    def forget(self) -> None:
+        """The workload is gone. Not to be called during `keep`."""
+        self._path.unlink(missing_ok=True)
+
+
+def record_path(home: Home, workload: WorkloadId) -> Path:
+    return home.workload_dir(str(workload)) / FILE
+
+
+def read_records(home: Home) -> dict[Path, Record]:
+    """Every record of the home by the directory it lies in. Blocking."""
+    found: dict[Path, Record] = {}
+    for path in sorted((home.node_dir / "workloads").glob(f"*/{FILE}")):
+        record = read_record(path)
+        if record is not None and home.workload_dir(str(record.spec.id)) == path.parent:
+            found[path.parent] = record
+    return found
+
+
+def read_record(path: Path) -> Record | None:
+    """None when there is none of use; one that cannot be read is removed. Blocking."""
+    try:
+        if path.stat().st_mode & 0o077:
+            raise BadRecord("others may read or write it")
+        return decode_record(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        log.warning("%s: the record cannot be read: %s", path.parent.name, error)
+        return None
+    except BadRecord as bad:
+        log.warning("%s: the record is of no use and removed: %s", path.parent.name, bad)
+        path.unlink(missing_ok=True)
+        return None
+
+
+def _write(path: Path, record: Record) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(path, encode_record(record))
