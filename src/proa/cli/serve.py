@@ -7,6 +7,7 @@ import click
 
 from proa.cli.parameters import Duration
 from proa.cli.programs import mesh_options, run_program, verbose_option
+from proa.cli.shared_store import StoreFiles, shared_store, store_options
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long join tokens and certificates are remembered after their end.",
 )
+@store_options
 @verbose_option
 @click.pass_obj
 def command(
@@ -36,10 +38,20 @@ def command(
     config_dir: Path | None,
     leaf_ttl: float,
     keep_records: float,
+    store: str | None,
+    seal_key_file: Path | None,
+    store_ca_file: Path | None,
+    store_cert_file: Path | None,
+    store_key_file: Path | None,
+    store_user: str,
+    store_password_file: Path | None,
     verbose: bool,
 ) -> None:
     """Run a control plane until SIGTERM or Ctrl-C. It keeps configuration, certificate authority and join
     tokens in the home, logs to standard error, and answers the other commands of this home.
+
+    With --store several control planes serve one mesh: each has a home of its own, and all the same etcd, prefix and
+    seal key. See docs/high-availability.md.
 
     `proa up` runs one together with a node agent.
 
@@ -47,6 +59,7 @@ def command(
     Example, on a host that others can reach:
       proa serve --listen 0.0.0.0 --advertise 10.0.0.5
       proa token create --node web-1         (in another terminal; then on web-1: proa node --token ...)
+      proa serve --store etcds://db-1,db-2,db-3/shop --store-ca-file etcd-ca.pem --seal-key-file seal.key ...
     """
     from proa.control_plane.options import ServeOptions
     from proa.control_plane.run import run
@@ -55,6 +68,13 @@ def command(
     from proa.ports.failures import StoreFailure
     from proa.servers.asgi import AddressTaken
 
+    files = StoreFiles(
+        ca=store_ca_file,
+        cert=store_cert_file,
+        key=store_key_file,
+        user=store_user,
+        password=store_password_file,
+    )
     options = ServeOptions(
         home=surroundings.home.path,
         listen=listen,
@@ -67,6 +87,7 @@ def command(
         config_dir=config_dir,
         leaf_ttl=int(leaf_ttl),
         keep_records=keep_records,
+        shared=shared_store(store, seal_key_file, files),
     )
     try:
         run_program(run(options), verbose=verbose)

@@ -15,7 +15,7 @@ state that was answered and not yet written when this process dies is said again
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -175,7 +175,9 @@ class Leases:
 
     # -- what is written --
 
-    def remember(self, line: NodeLine, state: NodeState, since: dict[WorkloadId, int] | None = None) -> None:
+    def remember(
+        self, line: NodeLine, state: NodeState, since: Mapping[WorkloadId, int] | None = None
+    ) -> None:
         """A node spoke; soon on disk."""
         own = self._own.get(line.node)
         if own is None or own.line is not line:

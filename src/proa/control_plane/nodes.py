@@ -5,6 +5,7 @@ is too loud is made to wait or refused here, before anything is decoded or looke
 """
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 
@@ -49,7 +50,7 @@ class Nodes:
         leases: Leases,
         authority: Authority,
         proxies: Proxies,
-        servers: tuple[str, ...],
+        servers: Callable[[], tuple[str, ...]],
         gate: Gate,
         callers: Callers,
         refusals: Refusals,
@@ -84,19 +85,22 @@ class Nodes:
 
     async def heard(self, line: NodeLine, state: NodeState) -> SessionState:
         answer = self._registrations.heard(line, state)
-        self._leases.remember(line, state)
-        return self._with_roots(answer)
+        self._leases.remember(line, state, self._registrations.since_of(line.node))
+        return self._completed(answer)
 
     def answer(self, node: str) -> SessionState:
-        return self._with_roots(self._registrations.answer(node))
+        return self._completed(self._registrations.answer(node))
 
     async def answers_changed(self) -> None:
         trust = self._authority.keyring.trust
         await first_of(self._registrations.answers_changed(), trust.changed(trust.version))
 
-    def _with_roots(self, answer: SessionState) -> SessionState:
+    def _completed(self, answer: SessionState) -> SessionState:
         return msgspec.structs.replace(
-            answer, bundles=self._authority.bundles, signing_root=self._authority.signing_root
+            answer,
+            bundles=self._authority.bundles,
+            signing_root=self._authority.signing_root,
+            servers=self._servers(),
         )
 
     def left(self, line: NodeLine) -> None:
@@ -105,6 +109,7 @@ class Nodes:
         if not sessions:
             self._sessions.pop(line.node, None)
         self._registrations.left(line)
+        self._leases.left(line)
 
     async def sign(self, node: str, request: SignRequest) -> SignReply:
         wait_s = self._callers.may_sign(node, self._registrations.count_of(node))
@@ -141,7 +146,7 @@ class Nodes:
             chain_pem=joined.issued.chain_pem,
             bundles=self._authority.bundles,
             node=joined.node,
-            servers=self._servers,
+            servers=self._servers(),
         )
 
     # -- streams --

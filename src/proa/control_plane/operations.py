@@ -5,7 +5,7 @@ Reads what the owners of state hold. What is asked about configuration is in `co
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import msgspec
 from immutables import Map
@@ -15,6 +15,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
+from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
@@ -78,7 +79,10 @@ class Operations(ConfigurationOperations):
         addresses: Map[str, str],
         unready: Callable[[], tuple[str, ...]],
         clock: Callable[[], float],
+        servers: Callable[[], tuple[str, ...]],
+        others: OtherControlPlanes | None = None,
     ) -> None:
+        """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
         super().__init__(world=world, configuration=configuration, store=store, backups=backups, clock=clock)
         self._registrations = registrations
         self._streams = streams
@@ -88,6 +92,8 @@ class Operations(ConfigurationOperations):
         self._addresses = addresses
         self._unready = unready
         self._started = clock()
+        self._servers = servers
+        self._others = others
 
     # -- proxies --
 
@@ -106,13 +112,19 @@ class Operations(ConfigurationOperations):
             await asyncio.sleep(PACE_S)
 
     def _progress(self, version: int, generation: int) -> WaitStatus:
-        proxies = tuple(
-            self._progress_of(stream, generation)
-            for stream in sorted(self._streams.streams(), key=lambda stream: stream.workload)
-        )
-        moving = self._registrations.is_moving
+        ours = (self._progress_of(stream, generation) for stream in self._streams.streams())
+        proxies = tuple(sorted((*ours, *self._progress_elsewhere(version)), key=lambda proxy: proxy.id))
+        moving = self._registrations.is_moving or (self._others is not None and self._others.lagging(version))
         done = not moving and all(proxy.state != "pending" for proxy in proxies)
         return WaitStatus(version=version, done=done, proxies=proxies)
+
+    def _progress_elsewhere(self, version: int) -> Iterator[ProxyProgress]:
+        """Proxies that are connected to other control planes, as these tell."""
+        for workload, has_taken, problems in self._others.progress(version) if self._others else ():
+            if not has_taken:
+                yield ProxyProgress(id=workload, state="pending", problems=problems)
+            else:
+                yield ProxyProgress(id=workload, state="rejected" if problems else "live", problems=problems)
 
     def _progress_of(self, stream: ProxyStream, generation: int) -> ProxyProgress:
         problems = tuple(
@@ -120,11 +132,11 @@ class Operations(ConfigurationOperations):
             for refusal in stream.refusals()
             if refusal.generation >= generation
         )
-        if not stream.has_taken(generation) or self._is_opening(stream):
+        if not stream.has_taken(generation) or self.is_opening(stream):
             return ProxyProgress(id=stream.workload, state="pending", problems=problems)
         return ProxyProgress(id=stream.workload, state="rejected" if problems else "live", problems=problems)
 
-    def _is_opening(self, stream: ProxyStream) -> bool:
+    def is_opening(self, stream: ProxyStream) -> bool:
         """A gateway's new port comes in two rounds: its agent binds one and tells, then there is a listener for it."""
         workload = self._world.snapshot.workloads.get(stream.workload)
         if workload is None or workload.kind != "gateway":
@@ -241,7 +253,7 @@ class Operations(ConfigurationOperations):
             ttl=request.ttl_s,
             placements=request.placements,
             join=self._addresses["join"],
-            servers=(self._addresses["xds"],),
+            servers=self._servers(),
         )
         if isinstance(minted, AuthorityRefused):
             raise Refused(minted.reason)

@@ -7,9 +7,17 @@ from pathlib import Path
 
 import msgspec
 
+from proa.adapters.stores.etcd import EtcdAccess
 from proa.control_plane.plugged_files import PluggedPaths
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN
 from proa.core.model.settings import OutboundPolicy
+
+
+class SharedStore(msgspec.Struct, frozen=True, kw_only=True):
+    """An etcd that several control planes share. `seal_key` is the file with which they seal the CA's keys there."""
+
+    access: EtcdAccess
+    seal_key: Path
 
 
 class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,7 +25,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
-    `plugged` names the files of a CA that the operator brings.
+    `plugged` names the files of a CA that the operator brings. Without a `shared` store all is kept in the home.
     """
 
     home: Path
@@ -32,3 +40,4 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     leaf_ttl: int = 24 * 3600
     keep_records: float = 90 * 24 * 3600.0
     plugged: PluggedPaths | None = None
+    shared: SharedStore | None = None

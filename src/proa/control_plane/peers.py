@@ -105,6 +105,10 @@ class OtherControlPlanes:
     def members(self) -> Members:
         return self._members
 
+    async def stay(self) -> None:
+        """Be there for the others, until cancelled."""
+        await self._membership.run()
+
     # -- what they say --
 
     async def follow(self) -> None:

@@ -15,8 +15,6 @@ from typing import Final
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
-from proa.adapters.config_sources.sqlite import open_stores
-from proa.adapters.key_stores.disk import DiskKeyStore
 from proa.control_plane.admission import Gate
 from proa.control_plane.authority import Authority
 from proa.control_plane.callers import Callers
@@ -25,9 +23,11 @@ from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry
 from proa.control_plane.nodes import Nodes
+from proa.control_plane.opened_stores import opened_stores
 from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
 from proa.control_plane.own_certificate import OwnCertificate
+from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.plugged_files import PluggedSource
 from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.pruning import keep_pruned
@@ -70,18 +70,21 @@ async def run(options: ServeOptions) -> None:
         admin_socket = stack.enter_context(bind_unix(home.admin_socket))
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
-        stores = await stack.enter_async_context(open_stores(home.store))
+        stores = await stack.enter_async_context(opened_stores(home, options.shared))
+        sharing = stores.sharing
+        leads = sharing.leads if sharing else lambda: True
         plugged = PluggedSource(options.plugged, options.trust_domain) if options.plugged else None
         brought = await plugged.read(time.time()) if plugged else None
         if isinstance(brought, Unusable):
             raise IssuanceError("\n".join(brought.faults))
         authority = await Authority.open(
             trust_domain=options.trust_domain,
-            keys=DiskKeyStore(home.ca_dir),
+            keys=stores.keys,
             store=stores.authority,
             clock=time.time,
             entropy=secrets.token_bytes,
             leaf_ttl=options.leaf_ttl,
+            is_leader=leads,
             plugged=brought,
         )
         world = World(
@@ -91,7 +94,8 @@ async def run(options: ServeOptions) -> None:
         )
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)
-        leases = Leases(stores.leases, time.time)
+        registrations.stamp = stores.stamp
+        leases = Leases(stores.leases, time.time, name=sharing.name if sharing else "", leads=leads)
         configuration = Configuration(world, registrations.set_policies)
         expected = {"store", *(["directory"] if options.config_dir else [])}
 
@@ -109,6 +113,7 @@ async def run(options: ServeOptions) -> None:
             own=lambda: own.uses,
             clock=time.time,
             pace=pace_of(options.leaf_ttl, backdate_of(options.leaf_ttl)),
+            is_leader=leads,
             plugged=plugged,
         )
         if brought is not None:
@@ -121,6 +126,19 @@ async def run(options: ServeOptions) -> None:
             metrics=to_authority(host, metrics_socket.getsockname()[1]),
             pid=os.getpid(),
         )
+        others: OtherControlPlanes | None = None
+        if sharing is not None:
+            others = registrations.peers = OtherControlPlanes(
+                membership=sharing.introduce(addresses.xds, addresses.join),
+                registrations=registrations,
+                leases=leases,
+                configuration=configuration,
+                proxies=proxies,
+            )
+
+        def servers() -> tuple[str, ...]:
+            return (others.members.servers if others else ()) or (addresses.xds,)
+
         limits, refusals = Limits(), Refusals(time.monotonic)
         gate = Gate(proxies.push_age, time.monotonic, refusals)
         attempts = Attempts(time.monotonic, refused=refusals.of("(joining)"))
@@ -129,7 +147,7 @@ async def run(options: ServeOptions) -> None:
             leases,
             authority,
             proxies,
-            (addresses.xds,),
+            servers,
             gate,
             Callers(limits, time.monotonic),
             refusals,
@@ -148,6 +166,8 @@ async def run(options: ServeOptions) -> None:
             addresses=Map({"xds": addresses.xds, "join": addresses.join, "metrics": addresses.metrics}),
             unready=unready,
             clock=time.time,
+            servers=servers,
+            others=others,
         )
         registry = build_registry(world, proxies, registrations, authority, gate, refusals, time.time)
         server = build_server(
@@ -169,6 +189,12 @@ async def run(options: ServeOptions) -> None:
             restored = await leases.restore(registrations)
             log.info("%d nodes are known from before", restored)
             await world.commit(Change())
+            if sharing is not None and others is not None:
+                tasks.keep("others' leases", leases.follow(sharing.leases, registrations))
+                tasks.keep("others", others.follow())
+                tasks.keep("word to others", others.speak(operations.is_opening))
+                tasks.keep("membership", others.stay())
+                tasks.keep("sweeping", sharing.keep_swept())
             tasks.keep("grants", _follow_grants(stores.authority, registrations))
             tasks.keep("leases", leases.run())
             tasks.keep("gate", gate.run())
@@ -203,6 +229,7 @@ async def _tick(registrations: Registrations, leases: Leases, proxies: Proxies) 
         await asyncio.sleep(TICK_S)
         for node in registrations.expire():
             leases.forget(node)
+        leases.remove_over()
         waited += TICK_S
         if waited >= OVERDUE_S:
             waited = 0.0

@@ -1,5 +1,5 @@
-"""What the nodes said last of the roots they trust and use: read from their leases, so also what other control planes of
-the store heard, and what this one heard before it was started again. Called by the rotation.
+"""What the nodes said last of the roots they trust and use: read from their leases, so also what other control
+planes of the store heard, and what this one heard before it was started again. Called by the rotation.
 """
 
 import msgspec

@@ -29,6 +29,7 @@ from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.xds.admission import Bounds
 from proa.core.pilot.xds.delta_client import DeltaClient
 from proa.core.sidecar.session import NodeState, Registration
+from proa.ports.lease_store import LeaseStore
 from proa.servers.authority.node import NodeLine
 from proa.servers.xds.delta import WORKLOAD_KEY, serve_stream
 from proa.testing.builders import registration
@@ -60,10 +61,10 @@ class ControlPlane:
         self.gate = Gate(self.proxies.push_age, time.monotonic, self.refusals, bounds)
         self.nodes = Nodes(
             self.registrations,
-            cast(Leases, None),  # nobody speaks in a session here, or gets as far as a signature
-            cast(Authority, None),
+            Leases(cast(LeaseStore, None), time.time),  # nobody speaks in a session here,
+            cast(Authority, None),  # or gets as far as a signature
             self.proxies,
-            (),
+            lambda: (),
             self.gate,
             Callers(limits, pace),
             self.refusals,

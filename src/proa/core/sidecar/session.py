@@ -131,7 +131,8 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     either accepted or refused. Sent again with the same version when the answer changes (grant, Gateway, roots).
 
     `bundles` maps a trust domain to the PEM of its roots, `signing_root` is the digest of the one under which the
-    control plane signs now; both are empty from control planes that do not say.
+    control plane signs now, `servers` are the xDS addresses (`host:port`) at which there are control planes of the
+    mesh; all are empty from control planes that do not say.
     """
 
     version: int
@@ -140,6 +141,7 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     gateway_ports: tuple[WantedPorts, ...] = ()
     bundles: Map[str, str] = Map()
     signing_root: str = ""
+    servers: tuple[str, ...] = ()
     protocol: int = PROTOCOL_VERSION
 
     def refusal_of(self, workload: WorkloadId) -> str | None:

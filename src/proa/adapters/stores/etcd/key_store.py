@@ -29,6 +29,10 @@ class EtcdKeyStore:
         self._seal = seal
         self._fence = fence
 
+    def fenced_by(self, fence: Callable[[], Compare | None]) -> None:
+        """From now on."""
+        self._fence = fence
+
     async def load(self, name: str) -> KeyEntry | None:
         key = KEYS + checked_name(name)
         found = (await self._etcd.find(Range(key=key))).values

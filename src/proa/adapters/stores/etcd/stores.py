@@ -50,11 +50,9 @@ class EtcdStores:
         """The newest revision of etcd that was heard of: grows with every change by anybody."""
         return self._etcd.revision
 
-    def keys(self, seal_key: Path, membership: EtcdMembership | None = None) -> EtcdKeyStore:
-        """Sealed with the file's key. With a `membership` only its leader replaces keys; making one that is not there
-        yet is anybody's. Raises StorePermanent."""
-        fence = None if membership is None else lambda: membership.fence
-        return EtcdKeyStore(self._etcd, read_seal_key(seal_key), fence)
+    def keys(self, seal_key: Path) -> EtcdKeyStore:
+        """Sealed with the file's key. Raises StorePermanent."""
+        return EtcdKeyStore(self._etcd, read_seal_key(seal_key))
 
     def membership(
         self, me: Member, clock: Callable[[], float], monotonic: Callable[[], float]
