@@ -21,6 +21,7 @@ from proa.node.certificates import Keeper
 from proa.node.credentials import Credential, load_credential, save_credential
 from proa.node.join import JoinRefused, JoinUnreachable, join
 from proa.node.local_server import LocalServer, SocketInUse
+from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
 from proa.node.port_book import PortBook
@@ -105,6 +106,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         tasks.keep("uplink", uplink.run())
         tasks.keep("session", session.run())
         tasks.keep("node certificate", keeper.keep())
+        tasks.keep("logs", keep_rotated(home.logs, Keeping()))
         tasks.keep("node certificate in use", _use(keeper, credential))
         if options.metrics:
             serving = serve_metrics(options.metrics, workloads, lambda: session.answer.value is not None)
