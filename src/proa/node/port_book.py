@@ -1,7 +1,9 @@
 """Which ports of this host belong to which workload. The agent picks them, so no user types one.
 
-Ports are chosen from the mesh's sidecar range, starting at a place that follows from what the port is for: a
-workload that comes back gets the ports it had, and two agents on one host rarely try the same.
+Ports are chosen from the mesh's sidecar range, starting at a place that follows from whose agent it is and what the
+port is for: a workload that comes back gets the ports it had, and two agents on one host rarely try the same. That
+matters for apps, whose ports nobody holds until they listen: another mesh's app of the same name would be in time to
+take this one's port, answer its health checks and get its requests.
 """
 
 import socket
@@ -14,10 +16,11 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortBook:
-    """One per agent. `span` is inclusive."""
+    """One per agent. `span` is inclusive; `whose` is a text that other agents of this machine do not have."""
 
-    def __init__(self, span: tuple[int, int]) -> None:
+    def __init__(self, span: tuple[int, int], whose: str) -> None:
         self._span = span
+        self._whose = whose
         self._app_ports: set[int] = set()
 
     def hold(self, address: str, purpose: str) -> HeldPort:
@@ -63,7 +66,7 @@ class PortBook:
     def _from(self, purpose: str) -> Iterator[int]:
         first, last = self._span
         size = last - first + 1
-        start = int(digest_bytes(purpose.encode())[:8], 16) % size
+        start = int(digest_bytes(f"{self._whose} {purpose}".encode())[:8], 16) % size
         for offset in range(size):
             yield first + (start + offset) % size
 

@@ -97,7 +97,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         node_credential=credential,
         uplink=uplink,
         session=session,
-        book=PortBook(options.sidecar_ports),
+        book=PortBook(options.sidecar_ports, str(home.path)),
     )
     async with AsyncExitStack() as stack:
         for earlier in await find_earlier(home, options.address):
