@@ -6,17 +6,21 @@ import asyncio
 from typing import Final
 
 import grpc
+import msgspec
 
 from proa.core.auth.template import CONTROL_PLANE_DNS
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import MessageError, SignReply, SignRequest, decode, encode
 from proa.node.byte_stream import call_once, is_cancelled
 from proa.node.credentials import Credential
+from proa.node.servers import in_order_of, target_of
 from proa.runtime.cell import Cell
 from proa.runtime.races import first_of
 
 SIGN: Final = "/proa.node.v1.Node/Sign"
 SIGN_TIMEOUT_S: Final = 10.0
+LOST_S: Final = 5.0
+"""After so long without a connection the addresses are looked at anew: gRPC goes on to try those it was given."""
 KEEPALIVE_MS: Final = 10_000
 """A dead peer is noticed within this and five seconds. The control plane has to allow pings as often as this."""
 
@@ -56,27 +60,41 @@ class Uplink:
         self.channel: Cell[grpc.aio.Channel | None] = Cell(None)
 
     async def run(self) -> None:
-        """Until cancelled. Streams on a replaced channel end as lost ones do; their owners open new ones."""
+        """Until cancelled. Streams on a replaced channel end as lost ones do; their owners open new ones.
+
+        A new certificate is a new channel at once. News of where control planes are is no reason to leave the one that
+        serves: they count when it is lost. So does a name that means another address by then.
+        """
         try:
-            async for credential in self._credential.follow():
+            while True:
+                seen, credential = self._credential.version, self._credential.value
                 old = self.channel.value
-                self.channel.set(self._make(credential))
+                target = await self._target(credential)
+                channel = self._make(credential, target)
+                self.channel.set(channel)
                 if old is not None:
                     await old.close(grace=1.0)
+                while _is_same(credential, self._credential.value):
+                    is_lost = await first_of(self._credential.changed(seen), _lost(channel)) == 1
+                    seen = self._credential.version
+                    if is_lost and await self._target(self._credential.value) != target:
+                        break
         finally:
             last = self.channel.value
             self.channel.set(None)
             if last is not None:
                 await last.close(grace=None)
 
-    def _make(self, credential: Credential) -> grpc.aio.Channel:
+    async def _target(self, credential: Credential) -> str:
+        return await target_of(self._servers or in_order_of(credential.node, credential.servers))
+
+    def _make(self, credential: Credential, target: str) -> grpc.aio.Channel:
         tls = grpc.ssl_channel_credentials(
             root_certificates=credential.roots_pem.encode(),
             private_key=credential.key_pem.encode(),
             certificate_chain=credential.chain_pem.encode(),
         )
-        servers = self._servers or credential.servers
-        return grpc.aio.secure_channel(target_of(servers), tls, options=_OPTIONS)
+        return grpc.aio.secure_channel(target, tls, options=_OPTIONS)
 
     async def ready(self) -> grpc.aio.Channel:
         """The channel, once it is connected."""
@@ -108,6 +126,25 @@ class Uplink:
             raise SignUnreachable("the connection was renewed meanwhile") from None
 
 
+async def _lost(channel: grpc.aio.Channel) -> None:
+    """Returns when the channel has not been connected for a while."""
+    while True:
+        state = channel.get_state(try_to_connect=True)
+        if state is grpc.ChannelConnectivity.READY:
+            await channel.wait_for_state_change(state)
+            continue
+        try:
+            async with asyncio.timeout(LOST_S):
+                await channel.channel_ready()
+        except TimeoutError:
+            return
+
+
+def _is_same(one: Credential, other: Credential) -> bool:
+    """Whether only the addresses differ."""
+    return msgspec.structs.replace(one, servers=()) == msgspec.structs.replace(other, servers=())
+
+
 _REFUSALS: Final = (
     grpc.StatusCode.PERMISSION_DENIED,
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -115,20 +152,3 @@ _REFUSALS: Final = (
     grpc.StatusCode.FAILED_PRECONDITION,
     grpc.StatusCode.NOT_FOUND,
 )
-
-
-def target_of(servers: tuple[str, ...]) -> str:
-    """All addresses when they are IPv4 literals (gRPC then tries one after the other), else the first.
-
-    Raises ValueError when there is none.
-    """
-    if not servers:
-        raise ValueError("no address of a control plane is known")
-    if all(_is_ipv4(server.rpartition(":")[0]) for server in servers):
-        return "ipv4:" + ",".join(servers)
-    return f"dns:///{servers[0]}"
-
-
-def _is_ipv4(host: str) -> bool:
-    parts = host.split(".")
-    return len(parts) == 4 and all(part.isdigit() and int(part) < 256 for part in parts)
