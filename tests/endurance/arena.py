@@ -219,12 +219,15 @@ class Arena:
             pass_time(fault.lasts)
         for name, old in before.items():
             until(functools.partial(self._is_back, name, old, fault), f"{name} is back: {fault}", WELL_S)
-        return Window(fault=fault, began=began, ended=time.monotonic())
+        changed = [name for name, old in before.items() if self._processes(name) != old]
+        adoption = tuple(changed) if fault.kind == "kill agent" else ()
+        return Window(fault=fault, began=began, ended=time.monotonic(), not_adopted=adoption)
 
     def _hurt(self, fault: Fault) -> tuple[str, ...]:
-        if not RULES[fault.kind].harms:
-            return ()
-        return (fault.target,) if fault.target in WORKLOADS else _workloads_on(fault.target)
+        """The workloads that have to come back, or to be adopted."""
+        if fault.kind == "kill agent":
+            return tuple(name for name, node in WORKLOADS.items() if node == fault.target)
+        return (fault.target,) if RULES[fault.kind].harms else ()
 
     def _processes(self, workload: str) -> tuple[int | None, int | None]:
         summary = self.node_of(workload).summary(workload)
@@ -235,7 +238,13 @@ class Arena:
             now = self.node_of(workload).summary(workload)
         except (AgentUnreachable, NoSuchWorkload):
             return False
-        changed = now.pid != old[0] if fault.kind == "kill app" else now.envoy_pid != old[1]
+        match fault.kind:
+            case "kill app":
+                changed = now.pid != old[0]
+            case "kill envoy":
+                changed = now.envoy_pid != old[1]
+            case _:
+                changed = True
         well = now.health == "HEALTHY" or workload == CALLER
         return changed and well and now.proxy == "ready" and None not in (now.pid, now.envoy_pid)
 
@@ -357,10 +366,6 @@ class _Guest:
 def guest_of(change: Change) -> tuple[str, str]:
     """Its node and its name: one of three, so that files of guests are few, and of two at a time none has another's."""
     return "a" if change.choice < 0.5 else "b", f"guest-{int(change.at / EVERY_S) % 3}"
-
-
-def _workloads_on(node: str) -> tuple[str, ...]:
-    return tuple(name for name, where in WORKLOADS.items() if where == node)
 
 
 def _kill(program: Program) -> None:

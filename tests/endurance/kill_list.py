@@ -71,8 +71,8 @@ RULES: Final[Mapping[FaultKind, Rule]] = MappingProxyType(
         "part control plane": Rule(targets=CONTROL, lasts=(1, 25), cuts_off=True, needs="networks"),
         "fill disk of control plane": Rule(targets=CONTROL, lasts=(2, 15), needs="disks"),
         "slow disk of control plane": Rule(targets=CONTROL, lasts=(2, 15), needs="disks"),
-        # Nobody adopts the Envoys of a killed agent yet: they end with it.
-        "kill agent": Rule(targets=NODES, lasts=(0, 5), cuts_off=True, harms=True, weight=4),
+        # The next agent adopts what it left, so it costs no request.
+        "kill agent": Rule(targets=NODES, lasts=(0, 5), cuts_off=True, weight=4),
         "pause agent": Rule(targets=NODES, lasts=(1, 20), cuts_off=True),
         "part agent": Rule(targets=NODES, lasts=(1, 25), cuts_off=True, needs="networks"),
         "fill disk of agent": Rule(targets=("b",), lasts=(2, 15), needs="disks"),
@@ -208,11 +208,13 @@ def longest_cut_off(faults: Iterable[Fault]) -> float:
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
-    """A fault as it happened, on the clock of the load's records; `ended` when what it broke was seen to be well."""
+    """A fault as it happened, on the clock of the load's records; `ended` when what it broke was seen to be well.
+    `not_adopted` are the workloads of a killed agent that have another app or Envoy since."""
 
     fault: Fault
     began: float
     ended: float
+    not_adopted: tuple[str, ...] = ()
 
     def excuses(self, failure: Record) -> bool:
         """Only what was on its way while something that harms requests was broken."""
@@ -240,4 +242,4 @@ def budget(fault: Fault) -> int:
     own sidecar is gone."""
     if not RULES[fault.kind].harms:
         return 0
-    return IN_FLIGHT if fault.target in (*REPLICAS, "b") else sys.maxsize
+    return IN_FLIGHT if fault.target in REPLICAS else sys.maxsize

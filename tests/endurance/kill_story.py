@@ -52,6 +52,11 @@ def play(choose: Callable[[Collection[str]], KillList], *, after_s: float = 10.0
             field.until_well()
             end = watch.look()
             problems = [*_request_problems(load, played.windows), *_answer_problems(played)]
+            problems += [
+                f"{name} was not adopted after: {each.fault}"
+                for each in played.windows
+                for name in each.not_adopted
+            ]
             problems += endpoint_problems(field)
             problems += process_problems(field)
             problems += file_problems(field, before)
@@ -163,7 +168,8 @@ def _told(played: Played, field: Arena) -> list[str]:
         windows = [each for each in played.windows if each.fault.kind == kind]
         if windows:
             away = sorted(each.ended - each.began - each.fault.lasts for each in windows)
-            back = f", well again after {' '.join(f'{each:.1f}' for each in away)} s" if rule.harms else ""
+            waited = rule.harms or kind == "kill agent"
+            back = f", well again after {' '.join(f'{each:.1f}' for each in away)} s" if waited else ""
             lines.append(f"  {len(windows):3} x {kind}{back}")
     changes = Counter((each.change.kind, "done" if each.code == 0 else "refused") for each in played.answers)
     lines += [f"  {count:3} x {kind}, {outcome}" for (kind, outcome), count in sorted(changes.items())]

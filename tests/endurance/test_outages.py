@@ -110,7 +110,6 @@ def test_the_power_of_the_node_is_cut(host: Host, scale: Scale, table: Table) ->
             host.node.workloads[name].until_printed("is back and has accepted")
 
 
-@pytest.mark.xfail(strict=True, reason="no agent adopts the Envoys of a killed one yet")
 def test_the_agent_is_killed(host: Host, scale: Scale, table: Table) -> None:
     """Traffic goes on; the next agent adopts every Envoy and every app, and nothing is sent again."""
     for _ in range(scale.repetitions):

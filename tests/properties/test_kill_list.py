@@ -96,7 +96,9 @@ def test_cut_offs_that_nearly_touch_count_as_one() -> None:
     ("earlier", "later", "may"),
     [
         (fault("kill envoy", 0, 0, "echo-a"), fault("kill app", 10, 0, "echo-b"), True),
-        (fault("kill agent", 0, 4, "a"), fault("kill app", 10, 0, "echo-b"), False),
+        (fault("kill agent", 0, 4, "a"), fault("kill app", 10, 0, "echo-b"), True),
+        (fault("kill app", 5, 0, "echo-a"), fault("kill app", 10, 0, "echo-b"), False),
+        (fault("kill agent", 0, 4, "a"), fault("kill app", 10, 0, "echo-a"), False),
         (fault("pause control plane", 0, 20), fault("kill envoy", 10, 0, "echo-b"), True),
         (fault("pause control plane", 0, 5), fault("kill control plane", 10, 0), False),
         (fault("pause agent", 0, 15, "a"), fault("kill envoy", 10, 0, "caller"), False),
