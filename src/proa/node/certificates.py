@@ -10,16 +10,20 @@ import time
 from pathlib import Path
 from typing import Final, Protocol
 
+import msgspec
+
 from proa.core.auth.rotation import State, renew_at, state_of
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.retry import retry_after
 from proa.core.sidecar.session import SignReply
 from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
+from proa.node.trust import NodeTrust
 from proa.node.uplink import SignRefused, SignUnreachable
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
 from proa.runtime.polling import sleep_until
+from proa.runtime.races import first_of
 
 log = logging.getLogger("proa.node.certificates")
 
@@ -28,6 +32,8 @@ AWAY_S: Final = 3.0
 """So long a start waits for a fresh certificate when the stored one still serves."""
 LOOK_S: Final = 30.0
 """Longest sleep between looks at the clock: a laptop that was closed for hours renews soon after."""
+FOLLOW_S: Final = 60.0
+"""Within so long all certificates of the mesh follow a new root."""
 
 
 class Signer(Protocol):
@@ -36,8 +42,8 @@ class Signer(Protocol):
 
 
 class Keeper:
-    """`workload` None means the node itself. `trusted_roots` are those a stored certificate must come with to
-    be used: another mesh, or a new root, makes it worthless. `credential` is owned by this object."""
+    """`workload` None means the node itself. A certificate is of use when it leads to one of `trust`'s roots: that of
+    another mesh, or under a root that was retired, is worthless. `credential` is owned by this object."""
 
     def __init__(
         self,
@@ -46,17 +52,21 @@ class Keeper:
         workload: WorkloadId | None,
         identity: SpiffeId,
         path: Path,
-        trusted_roots: str,
+        trust: NodeTrust,
         current: Credential | None = None,
     ) -> None:
         self._signer = signer
         self._workload = workload
         self._identity = identity
         self._path = path
-        self._trusted_roots = trusted_roots
+        self._trust = trust
+        self._saving = asyncio.Lock()
         self._jitter = random.random()
         self._is_late = False
-        self.credential: Cell[Credential | None] = Cell(current)
+        self._on_disk = ""
+        self.credential: Cell[Credential | None] = Cell(None)
+        if current is not None:
+            self._set(current, is_kept=True)
 
     async def obtain(self) -> Credential:
         """The stored certificate when it is still good for a while, else a new one; waits for the control plane
@@ -72,21 +82,66 @@ class Keeper:
             except TimeoutError:
                 log.warning("%s: used past its half life until it can be renewed", self._identity)
                 self._is_late = True
-        self.credential.set(stored)
+        self._set(msgspec.structs.replace(stored, bundles=self._trust.bundles.value), is_kept=True)
         return stored
 
     async def keep(self) -> None:
         """Until cancelled. A refusal is tried again too: grants change."""
-        while True:
+        try:
+            while True:
+                credential = self.credential.value
+                if credential is not None and not self._is_late:
+                    due = next_renewal(credential, time.time(), self._jitter)
+                    await first_of(sleep_until(time.time, due, LOOK_S), self._outlived(credential))
+                try:
+                    await self._renew()
+                    self._is_late = False
+                except SignRefused as refused:
+                    log.error("%s: certificate not renewed: %s", self._identity, refused)
+                    await asyncio.sleep(self._patience())
+        finally:
+            self._trust.forget(str(self._path))
+
+    async def keep_bundles(self, bundles: dict[str, str]) -> None:
+        """Other roots beside the same certificate, on disk first. Raises OSError; nothing has changed then."""
+        async with self._saving:
             credential = self.credential.value
-            if credential is not None and not self._is_late:
-                await sleep_until(time.time, next_renewal(credential, time.time(), self._jitter), LOOK_S)
+            if credential is not None:
+                credential = msgspec.structs.replace(credential, bundles=bundles)
+                await asyncio.to_thread(save_credential, self._path, credential)
+                self._set(credential, is_kept=True)
+
+    async def move_to(self, servers: tuple[str, ...]) -> None:
+        """The control planes are there now. On disk for the next start, if that can be."""
+        async with self._saving:
+            credential = self.credential.value
+            if credential is None or credential.servers == servers:
+                return
+            credential = msgspec.structs.replace(credential, servers=servers)
+            self.credential.set(credential)
             try:
-                await self._renew()
-                self._is_late = False
-            except SignRefused as refused:
-                log.error("%s: certificate not renewed: %s", self._identity, refused)
-                await asyncio.sleep(LOOK_S)
+                await asyncio.to_thread(save_credential, self._path, credential)
+            except OSError as error:
+                log.error("where the control planes are is not kept on disk: %s", error)
+
+    async def _outlived(self, credential: Credential) -> None:
+        """Returns when the control plane signs under another root, and it is our turn to follow: not all at once."""
+        root = self._trust.root_of(credential.chain_pem)
+        await self._trust.signing_root.until(lambda signing: signing not in ("", root))
+        life = credential.not_after - credential.not_before
+        await asyncio.sleep(random.random() * min(FOLLOW_S, life / 10))
+
+    def _patience(self) -> float:
+        """After a refusal: long for a long life."""
+        credential = self.credential.value
+        left = 0.0 if credential is None else credential.not_after - time.time()
+        return min(LOOK_S, max(SHORTEST_S, left / 4))
+
+    def _set(self, credential: Credential, *, is_kept: bool) -> None:
+        root = self._trust.root_of(credential.chain_pem)
+        self._on_disk = root if is_kept else self._on_disk
+        self._trust.used_by(str(self._path), frozenset({root, self._on_disk}))
+        self.credential.set(credential)
 
     async def _renew(self) -> Credential:
         backoff = Backoff(random.random, longest=5.0)
@@ -97,27 +152,34 @@ class Keeper:
                 old = self.credential.value
                 credential = key.credential(
                     reply.chain_pem,
-                    dict(reply.root_bundles),
+                    self._trust.bundles.value,
                     node=old.node if old else "",
                     servers=old.servers if old else (),
+                    token=old.token if old else "",
                 )
+                if not self._trust.root_of(reply.chain_pem):
+                    raise BadCredential("it was signed under a root that this node does not know (yet)")
                 break
             except (SignUnreachable, BadCredential) as error:
                 log.warning("%s: no certificate yet: %s", self._identity, error)
                 told = retry_after(str(error))
             await asyncio.sleep(backoff.next(told))
-        try:
-            await asyncio.to_thread(save_credential, self._path, credential)
-        except OSError as error:  # a full disk: it is good in memory, and a restart only asks for another
-            log.error("%s: certificate not kept on disk: %s", self._identity, error)
-        self.credential.set(credential)
+        async with self._saving:
+            credential = msgspec.structs.replace(credential, bundles=self._trust.bundles.value)
+            is_kept = True
+            try:
+                await asyncio.to_thread(save_credential, self._path, credential)
+            except OSError as error:  # a full disk: it is good in memory, and a restart only asks for another
+                log.error("%s: certificate not kept on disk: %s", self._identity, error)
+                is_kept = False
+            self._set(credential, is_kept=is_kept)
         log.info("%s: certificate until %d", self._identity, credential.not_after)
         return credential
 
     def _state_of(self, stored: Credential) -> State:
         """A certificate of another identity or mesh is as good as expired."""
         is_ours = stored.identity == str(self._identity)
-        if not is_ours or stored.roots_pem.strip() != self._trusted_roots.strip():
+        if not is_ours or not self._trust.root_of(stored.chain_pem):
             return "expired"
         return state_of(stored.not_before, stored.not_after, time.time())
 

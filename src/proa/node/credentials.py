@@ -31,7 +31,7 @@ class BadCredential(Exception):
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """`identity` is the leaf's SPIFFE id, `bundles` trust domain -> PEM of roots; times are unix seconds.
-    `servers` and `node` are filled for the node's own."""
+    `servers`, `node` and `token` (the id of the one it joined with) are filled for the node's own."""
 
     key_pem: str
     chain_pem: str
@@ -41,6 +41,7 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     not_after: int
     node: str = ""
     servers: tuple[str, ...] = ()
+    token: str = ""
     version: int = FILE_VERSION
 
     def __repr__(self) -> str:
@@ -65,7 +66,13 @@ class NewKey:
         self.csr_pem = build_csr(self._key, identity)
 
     def credential(
-        self, chain_pem: str, bundles: dict[str, str], *, node: str = "", servers: tuple[str, ...] = ()
+        self,
+        chain_pem: str,
+        bundles: dict[str, str],
+        *,
+        node: str = "",
+        servers: tuple[str, ...] = (),
+        token: str = "",
     ) -> Credential:
         """The key with the chain signed for it. Raises BadCredential when the chain is for another key or id:
         an Envoy would refuse it later with less to say."""
@@ -88,6 +95,7 @@ class NewKey:
             not_after=int(leaf.not_valid_after_utc.timestamp()),
             node=node,
             servers=servers,
+            token=token,
         )
 
 

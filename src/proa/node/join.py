@@ -1,8 +1,9 @@
 """A node's first contact: from a join token to the node's own certificate.
 
-Two steps, in this order. The roots are fetched over a connection that proves nothing, and the one with the
-token's digest is kept; only then, over a connection verified against that root, the token is shown. Whoever
-answers first without being the control plane learns nothing and can offer nothing.
+Two steps, in this order. The roots are fetched over a connection that proves nothing. They are believed when they come
+with the proof that only somebody who knows the token's secret can make; else the one with the token's digest is. Only
+then, over a connection verified against what is believed, the token is shown. Whoever answers first without being the
+control plane learns nothing and can offer nothing.
 """
 
 import asyncio
@@ -12,10 +13,10 @@ from typing import Final
 import aiohttp
 from cryptography import x509
 
-from proa.core.auth.roots import root_with_digest
+from proa.core.auth.roots import PROOF, is_proven, root_digests, root_with_digest
 from proa.core.auth.spiffe import node_id
 from proa.core.auth.template import CONTROL_PLANE_DNS
-from proa.core.auth.tokens import InvalidToken, JoinToken, decode_token
+from proa.core.auth.tokens import InvalidToken, JoinToken, decode_token, hash_secret
 from proa.core.sidecar.session import JoinReply, JoinRequest, MessageError, decode, encode
 from proa.node.credentials import BadCredential, Credential, NewKey, identity_of
 
@@ -45,9 +46,11 @@ async def join(token_text: str) -> Credential:
 
 async def _join(token: JoinToken, token_text: str) -> Credential:
     async with aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False) as session:
-        root = await _fetch_root(session, token)
+        roots = await _fetch_roots(session, token)
         try:
-            trust_domain = identity_of(x509.load_pem_x509_certificate(root.encode())).trust_domain
+            trust_domain = (
+                token.trust_domain or identity_of(x509.load_pem_x509_certificate(roots.encode())).trust_domain
+            )
         except BadCredential as error:
             raise JoinRefused(f"control plane at {token.join}: its root: {error}") from None
         key = await asyncio.to_thread(NewKey, node_id(trust_domain, token.node))
@@ -56,7 +59,7 @@ async def _join(token: JoinToken, token_text: str) -> Credential:
             f"https://{token.join}/v1/join",
             data=encode(request),
             headers={"content-type": "application/json"},
-            ssl=ssl.create_default_context(cadata=root),
+            ssl=ssl.create_default_context(cadata=roots),
             server_hostname=CONTROL_PLANE_DNS[0],
             allow_redirects=False,
         ) as answer:
@@ -70,19 +73,27 @@ async def _join(token: JoinToken, token_text: str) -> Credential:
     try:
         reply = decode(body, JoinReply)
         servers = reply.servers or token.servers
-        return key.credential(reply.chain_pem, dict(reply.bundles), node=reply.node, servers=servers)
+        return key.credential(
+            reply.chain_pem, dict(reply.bundles), node=reply.node, servers=servers, token=token.id
+        )
     except (MessageError, BadCredential) as error:
         raise JoinRefused(f"control plane at {token.join}: {error}") from None
 
 
-async def _fetch_root(session: aiohttp.ClientSession, token: JoinToken) -> str:
+async def _fetch_roots(session: aiohttp.ClientSession, token: JoinToken) -> str:
     async with session.get(
-        f"https://{token.join}/v1/root", ssl=_unverified(), allow_redirects=False
+        f"https://{token.join}/v1/root",
+        params={"token": token.id},
+        ssl=_unverified(),
+        allow_redirects=False,
     ) as answer:
-        body = await _body(answer)
+        roots = (await _body(answer)).decode(errors="replace")
+        proof = answer.headers.get(PROOF, "")
         if answer.status != 200:
             raise JoinUnreachable(f"control plane at {token.join} answered {answer.status} for its root")
-    root = root_with_digest(body.decode(errors="replace"), token.root_sha256)
+    if is_proven(proof, hash_secret(token.secret), roots) and root_digests(roots):
+        return roots
+    root = root_with_digest(roots, token.root_sha256)
     if root is None:
         raise JoinRefused(
             f"the server at {token.join} is not the control plane of the join token: its root is another one"

@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import logging
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +40,7 @@ from proa.node.relay import ADS, WORKLOAD_KEY
 from proa.node.session import Session
 from proa.node.sidecar import describe_process
 from proa.node.surroundings import Surroundings
+from proa.node.trust import hand_secrets
 from proa.node.uplink import Uplink
 from proa.runtime.backoff import Backoff
 from proa.runtime.outlet import Outlet
@@ -46,6 +48,8 @@ from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import STATE_OF_THE_WORLD, serve_xds
 
 OVERDUE_S: Final = 5.0
+READ_S: Final = 4.0
+"""Within so long gRPC has looked at its files, which it does every second (`grpc_bootstrap.REFRESH`)."""
 log = logging.getLogger("proa.node.proxyless")
 
 
@@ -56,6 +60,7 @@ class Proxyless:
         self._place = place
         self._home = around.home
         self._keeper = keeper
+        self._trust = around.trust
         process = describe_process(place, around)
         node = build_node(process)
         node.id = f"proxyless~{place.id}"
@@ -96,13 +101,8 @@ class Proxyless:
         """With every renewal; what only a running program needs is gone with it."""
         try:
             write_private(self._bootstrap, grpc_bootstrap(self._place.id, self._files))
-            async for credential in self._keeper.credential.follow():
-                if credential is not None:
-                    try:
-                        await asyncio.to_thread(self._write, credential)
-                    except OSError as error:  # the program goes on with what it has read
-                        log.error("%s: certificate not written for the program: %s", self._place.id, error)
-                    written.set()
+            files = _ProgramFiles(self._place.id, self._files, written)
+            await hand_secrets(str(self._place.id), self._keeper.credential, self._trust, files)
         finally:
             self._forget()
 
@@ -110,8 +110,36 @@ class Proxyless:
         for path in (self._files.key, self._files.chain, self._files.roots, str(self._bootstrap)):
             Path(path).unlink(missing_ok=True)
 
-    def _write(self, credential: Credential) -> None:
-        write_private(Path(self._files.roots), credential.roots_pem)
+
+class _ProgramFiles:
+    """A `trust.Taker`: the program, which looks at its files from time to time. `written` is set when they are
+    there."""
+
+    def __init__(self, workload: WorkloadId, files: ProxylessFiles, written: asyncio.Event) -> None:
+        self._workload = workload
+        self._files = files
+        self._written = written
+        self._is_given = False
+
+    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
+        if credential is None:
+            return
+        self._is_given = False
+        try:
+            await asyncio.to_thread(self._write, credential, bundles[credential.spiffe_id.trust_domain])
+            self._is_given = True
+        except OSError as error:  # the program goes on with what it has read
+            log.error("%s: certificate not written for the program: %s", self._workload, error)
+        self._written.set()
+
+    async def taken(self) -> None:
+        """Nobody says so: it has had the time to look several times. Of files that are not there, never."""
+        await asyncio.sleep(READ_S)
+        if not self._is_given:
+            await asyncio.Event().wait()
+
+    def _write(self, credential: Credential, roots_pem: str) -> None:
+        write_private(Path(self._files.roots), roots_pem)
         write_private(Path(self._files.key), credential.key_pem)
         write_private(Path(self._files.chain), credential.chain_pem)
 

@@ -50,6 +50,7 @@ class Relay:
         self._above: Outlet | None = None
         self._below: Outlet | None = None
         self._has_spoken = False
+        self._steps: Cell[int] = Cell(0)
         self.down: Cell[bool] = Cell(False)
 
     # -- the Envoy's side --
@@ -77,6 +78,12 @@ class Relay:
 
     def set_secret(self, secret: Resource) -> None:
         self._perform(self._table.set_local(secret))
+
+    async def took(self, *taken: Resource) -> None:
+        """Returns when the Envoy has these, or has said all that it wants, and they are not among it."""
+        await self._steps.until(
+            lambda _: all(self._table.has_taken(each.type, each.name, each.digest) for each in taken)
+        )
 
     # -- the control plane's side --
 
@@ -158,6 +165,7 @@ class Relay:
                     self._taken()
                 case Acked() | Subscribed():
                     pass
+        self._steps.set(self._steps.value + 1)
 
 
 async def _write(stream: ByteStream, outlet: Outlet) -> None:

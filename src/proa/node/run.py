@@ -27,6 +27,7 @@ from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
 from proa.node.port_book import PortBook
 from proa.node.session import Session
 from proa.node.surroundings import Surroundings
+from proa.node.trust import NodeTrust
 from proa.node.uplink import Uplink
 from proa.node.workloads import Workloads
 from proa.runtime.backoff import Backoff
@@ -80,13 +81,14 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
     credential = Cell(first)
     uplink = Uplink(credential, options.servers)
     workloads = Workloads()
-    session = Session(uplink, workloads.registrations)
+    trust = NodeTrust(first.spiffe_id.trust_domain, first.bundles)
+    session = Session(uplink, workloads.registrations, trust.report)
     keeper = Keeper(
         signer=uplink,
         workload=None,
         identity=first.spiffe_id,
         path=home.node_dir / CREDENTIAL,
-        trusted_roots=first.roots_pem,
+        trust=trust,
         current=first,
     )
     around = Surroundings(
@@ -95,6 +97,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         binary=binary,
         node=first.node,
         node_credential=credential,
+        trust=trust,
         uplink=uplink,
         session=session,
         book=PortBook(options.sidecar_ports, str(home.path)),
@@ -105,6 +108,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         tasks = await stack.enter_async_context(Supervisor())
         tasks.keep("uplink", uplink.run())
         tasks.keep("session", session.run())
+        tasks.keep("roots", trust.follow(session.answer, keeper.keep_bundles))
         tasks.keep("node certificate", keeper.keep())
         tasks.keep("logs", keep_rotated(home.logs, Keeping()))
         tasks.keep("node certificate in use", _use(keeper, credential))
@@ -149,8 +153,9 @@ async def own_credential(options: NodeOptions) -> Credential:
 
 
 def usable(stored: Credential, options: NodeOptions, token: str) -> bool:
-    """Not expired, of the node asked for, and, when there is a token, of the token's mesh: a token for another
-    mesh says that the operator means that one. Raises NodeUnusable for a damaged token."""
+    """Not expired, of the node asked for, and, when there is a token, of the token's mesh (or got with that very token,
+    before the mesh had other roots): a token for another mesh says that the operator means that one. Raises
+    NodeUnusable for a damaged token."""
     if state_of(stored.not_before, stored.not_after, time.time()) == "expired":
         return False
     if options.node and stored.node != options.node:
@@ -161,7 +166,8 @@ def usable(stored: Credential, options: NodeOptions, token: str) -> bool:
         brought = decode_token(token)
     except InvalidToken as error:
         raise NodeUnusable(str(error)) from None
-    return brought.node == stored.node and root_with_digest(stored.roots_pem, brought.root_sha256) is not None
+    is_known = root_with_digest(stored.roots_pem, brought.root_sha256) is not None
+    return brought.node == stored.node and (is_known or brought.id == stored.token)
 
 
 async def _at_servers_of(token: str, stored: Credential, path: Path) -> Credential:

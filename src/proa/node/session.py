@@ -18,21 +18,29 @@ from proa.core.sidecar.session import (
     encode,
 )
 from proa.node.byte_stream import ByteStream, StreamLost, losses
+from proa.node.trust import TrustReport
 from proa.node.uplink import Uplink
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
+from proa.runtime.races import first_of
 
 SESSION: Final = "/proa.node.v1.Node/Session"
 log = logging.getLogger("proa.node.session")
 
 
 class Session:
-    """`registrations` is owned by the workloads' registry, `answer` and `trouble` by `run`. `answer` is None
-    while the control plane is away; `trouble` says why then."""
+    """`registrations` is owned by the workloads' registry, `report` by the trust, `answer` and `trouble` by `run`.
+    `answer` is None while the control plane is away; `trouble` says why then."""
 
-    def __init__(self, uplink: Uplink, registrations: Cell[tuple[Registration, ...]]) -> None:
+    def __init__(
+        self,
+        uplink: Uplink,
+        registrations: Cell[tuple[Registration, ...]],
+        report: Cell[TrustReport],
+    ) -> None:
         self._uplink = uplink
         self._registrations = registrations
+        self._report = report
         self.answer: Cell[SessionState | None] = Cell(None)
         self.trouble: Cell[str] = Cell("not connected yet")
 
@@ -70,9 +78,14 @@ class Session:
         self.answer.set(state)
 
     async def _tell(self, stream: ByteStream) -> None:
-        async for registrations in self._registrations.follow():
-            state = NodeState(version=self._registrations.version, workloads=registrations)
+        while True:
+            version, reported = self._registrations.version, self._report.version
+            report = self._report.value
+            state = NodeState(
+                version=version, workloads=self._registrations.value, trusts=report.trusts, uses=report.uses
+            )
             await stream.write(encode(state))
+            await first_of(self._registrations.changed(version), self._report.changed(reported))
 
     async def refusal(self, workload: WorkloadId) -> str | None:
         """Waits until the control plane has answered what is registered now: None means accepted."""

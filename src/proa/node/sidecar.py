@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from proa.core.auth.roots import root_digests
-from proa.core.sidecar import secrets
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort
@@ -19,6 +18,7 @@ from proa.node.places import Place
 from proa.node.relay import Relay
 from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
+from proa.node.trust import EnvoySecrets, hand_secrets
 from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import serve_xds
 
@@ -70,11 +70,16 @@ class Sidecar:
         bound = asyncio.Event()
         tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound))
         await bound.wait()
-        tasks.keep(f"secrets {name}", _follow_secrets(self._keeper, self._relay))
+        tasks.keep(f"secrets {name}", self._hand_secrets())
         tasks.keep(f"certificate {name}", self._keeper.keep())
         tasks.keep(f"table {name}", self._store.keep(self._current))
         tasks.keep(f"relay {name}", self._relay.run_up())
         tasks.keep(f"relay clock {name}", self._relay.run_clock())
+
+    async def _hand_secrets(self) -> None:
+        name, taker = str(self._process.id), EnvoySecrets(self._relay)
+        # A table on disk names the roots it is good with.
+        await hand_secrets(name, self._keeper.credential, self._around.trust, taker, self._store.changed)
 
     def _current(self) -> Table | None:
         """What the disk should hold: nothing of a workload that the control plane does not want, or of
@@ -119,10 +124,3 @@ async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:
     async with serve_xds(socket, relay):
         bound.set()
         await asyncio.Event().wait()
-
-
-async def _follow_secrets(keeper: Keeper, relay: Relay) -> None:
-    async for credential in keeper.credential.follow():
-        if credential is not None:
-            relay.set_secret(secrets.build_identity(credential.key_pem, credential.chain_pem))
-            relay.set_secret(secrets.build_roots(credential.bundles))

@@ -7,18 +7,20 @@ from proa.node.credentials import Credential
 from proa.node.options import NodeOptions
 from proa.node.port_book import PortBook
 from proa.node.session import Session
+from proa.node.trust import NodeTrust
 from proa.node.uplink import Uplink
 from proa.runtime.cell import Cell
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """`node_credential` holds the trust domain and its roots; `binary` is the Envoy's path."""
+    """`node_credential` holds the trust domain, `trust` its roots; `binary` is the Envoy's path."""
 
     home: Home
     options: NodeOptions
     binary: str
     node: str
     node_credential: Cell[Credential]
+    trust: NodeTrust
     uplink: Uplink
     session: Session
     book: PortBook

@@ -342,7 +342,7 @@ class Workload:
                 credential.spiffe_id.trust_domain, place.id.namespace, self.spec.chosen_account
             ),
             path=self._around.home.workload_dir(str(place.id)) / "credential.json",
-            trusted_roots=credential.roots_pem,
+            trust=self._around.trust,
         )
 
     def _make_sidecar(self, place: Place, keeper: Keeper, store: TableStore, admission: Admission) -> Sidecar:

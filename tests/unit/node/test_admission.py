@@ -16,6 +16,7 @@ from proa.node import admission
 from proa.node.admission import Admission, NotAdmitted, admit
 from proa.node.session import Session
 from proa.node.table_store import FILE, TableStore
+from proa.node.trust import TrustReport
 from proa.node.uplink import Uplink
 from proa.runtime.cell import Cell
 from tests.mesh.tiny_control_plane import TinyCa
@@ -34,7 +35,7 @@ def ask(
     directory: Path, said: list[str], answer: SessionState | None, facts: Registration = WEB
 ) -> Admission:
     async def scene() -> Admission:
-        session = Session(Uplink(Cell(CREDENTIAL), ()), Cell(()))
+        session = Session(Uplink(Cell(CREDENTIAL), ()), Cell(()), Cell(TrustReport()))
         session.answer.set(answer)
         store = TableStore(directory)
         return await admit(facts, session, store, ROOTS, lambda stage, text: said.append(f"{stage}: {text}"))
@@ -60,7 +61,7 @@ def test_other_facts_wait_for_the_control_plane(tmp_path: Path) -> None:
     other = msgspec.structs.replace(WEB, account="root")
 
     async def scene() -> None:
-        session = Session(Uplink(Cell(CREDENTIAL), ()), Cell(()))
+        session = Session(Uplink(Cell(CREDENTIAL), ()), Cell(()), Cell(TrustReport()))
         async with asyncio.timeout(0.2):
             await admit(other, session, TableStore(tmp_path), ROOTS, lambda stage, text: None)
 

@@ -15,6 +15,7 @@ from proa.core.sidecar.session import SignReply
 from proa.node import certificates
 from proa.node.certificates import Keeper, next_renewal
 from proa.node.credentials import BadCredential, Credential, NewKey, load_credential, save_credential
+from proa.node.trust import NodeTrust
 from proa.node.uplink import SignUnreachable
 from tests.mesh.tiny_control_plane import TinyCa, new_serial
 
@@ -94,7 +95,7 @@ def test_a_certificate_that_cannot_be_kept_on_disk_is_used_all_the_same(tmp_path
         workload=None,
         identity=node_id("cluster.local", "here"),
         path=tmp_path / "full" / "credential.json",
-        trusted_roots=ca.root.pem,
+        trust=NodeTrust("cluster.local", {"cluster.local": ca.root.pem}),
     )
     obtained = asyncio.run(keeper.obtain())
     assert keeper.credential.value == obtained
@@ -128,7 +129,7 @@ def keeper_of(ca: TinyCa, signer: AwaySigner, path: Path, stored: Credential) ->
         workload=None,
         identity=node_id("cluster.local", "here"),
         path=path,
-        trusted_roots=stored.roots_pem,
+        trust=NodeTrust("cluster.local", stored.bundles),
     )
 
 

@@ -13,10 +13,10 @@ from immutables import Map
 
 from proa.core.auth.ca import private_pem
 from proa.core.auth.csr import build_csr
-from proa.core.auth.roots import root_sha256
+from proa.core.auth.roots import PROOF, bundle_proof, root_sha256
 from proa.core.auth.spiffe import control_plane_id, node_id
 from proa.core.auth.template import control_plane_leaf, node_leaf
-from proa.core.auth.tokens import JoinToken, encode_token
+from proa.core.auth.tokens import JoinToken, encode_token, hash_secret
 from proa.core.sidecar.session import JoinReply, JoinRequest, decode, encode
 from proa.home import Home
 from proa.node.credentials import load_credential
@@ -25,13 +25,17 @@ from proa.node.options import NodeOptions, NodeUnusable
 from proa.node.run import CREDENTIAL, own_credential
 from tests.mesh.tiny_control_plane import TRUST_DOMAIN, TinyCa, new_key, new_serial
 
+SECRET = "5ec3e7" * 10
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class JoinServer:
     """What it was told is in `heard`. `shown_root` may be another CA's."""
 
-    def __init__(self, ca: TinyCa, tmp_path: Path, *, shown_root: str = "", refuses: str = "") -> None:
+    def __init__(
+        self, ca: TinyCa, tmp_path: Path, *, shown_root: str = "", refuses: str = "", knows: str = ""
+    ) -> None:
+        self._knows = knows
         self.ca = ca
         self.heard: list[JoinRequest] = []
         self._shown_root = shown_root or ca.root.pem
@@ -51,7 +55,8 @@ class JoinServer:
             await runner.cleanup()
 
     async def _root(self, request: web.Request) -> web.Response:
-        return web.Response(text=self._shown_root)
+        proof = bundle_proof(hash_secret(self._knows), self._shown_root)
+        return web.Response(text=self._shown_root, headers={PROOF: proof} if self._knows else {})
 
     async def _join(self, request: web.Request) -> web.Response:
         message = decode(await request.read(), JoinRequest)
@@ -75,9 +80,8 @@ def _tls(ca: TinyCa, tmp_path: Path) -> ssl.SSLContext:
 
 
 def token(ca: TinyCa, address: str) -> str:
-    secret = "5ec3e7" * 10
     digest = root_sha256(ca.root.pem)
-    return encode_token(JoinToken(id="1", secret=secret, node="here", root_sha256=digest, join=address))
+    return encode_token(JoinToken(id="1", secret=SECRET, node="here", root_sha256=digest, join=address))
 
 
 @pytest.fixture
@@ -115,6 +119,26 @@ def test_a_server_with_another_root_learns_nothing(tmp_path: Path) -> None:
                 with pytest.raises((JoinRefused, JoinUnreachable)):
                     await join(token(right, address))
             assert server.heard == []
+
+    asyncio.run(scenario())
+
+
+def test_roots_that_the_tokens_secret_proves_are_taken_whatever_digest_it_has(
+    home: Home, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        before, now = TinyCa(), TinyCa()
+        stranger = JoinServer(now, tmp_path, knows="another secret")
+        async with stranger.serve() as address:
+            with pytest.raises(JoinRefused, match="is not the control plane of the join token"):
+                await join(token(before, address))
+        assert stranger.heard == []
+        async with JoinServer(now, tmp_path, knows=SECRET).serve() as address:
+            text = token(before, address)
+            credential = await own_credential(NodeOptions(home=home, token=text))
+        assert credential.roots_pem == now.root.pem
+        # The token is used up, its root is not known any more: it is still the one this node joined with.
+        assert await own_credential(NodeOptions(home=home, token=text)) == credential
 
     asyncio.run(scenario())
 

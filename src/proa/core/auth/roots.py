@@ -6,10 +6,14 @@ trust yet, keeps the one with that digest, and sends nothing secret before.
 
 import hashlib
 import hmac
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
+
+PROOF: Final = "proa-roots-proof"
+"""The HTTP header in which a control plane sends `bundle_proof` with its roots."""
 
 
 def root_sha256(pem: str) -> str:

@@ -208,6 +208,14 @@ class RelayTable:
         self._shelf.remove(kind, name)
         return self._below(((kind, name),))
 
+    def has_taken(self, kind: ResourceType, name: str, version: str) -> bool:
+        """Whether the Envoy below works with that version, or has said all that it wants, and this is not among it."""
+        if self._server is None:
+            return False
+        if self._server.wants(kind, name):
+            return self._server.acked(kind).get(name) == version
+        return self._is_introduced
+
     def stored(self) -> tuple[Resource, ...]:
         """What the Envoy last accepted (or the newest it never saw), without local resources."""
         return self._shelf.stored()

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from proa.core.auth.roots import PROOF
 from proa.core.sidecar.retry import with_retry
 from proa.core.sidecar.session import JoinReply, JoinRequest, MessageError, decode, encode
 from proa.ports.failures import StoreTemporary
@@ -24,8 +25,6 @@ MAX_BODY = 64 * 1024
 PATIENCE_S = 10.0
 """For a request's body to arrive: anybody may connect here, and nobody may stay without joining."""
 _CLOSE: Final = {"connection": "close"}
-PROOF: Final = "proa-roots-proof"
-"""The header of the proof; `node.join` reads it."""
 
 
 class Joining(Protocol):

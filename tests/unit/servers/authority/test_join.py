@@ -16,9 +16,12 @@ from proa.servers.grpc_edge import PeerRefused
 
 
 class Desk:
-    """Lets in who brings the token `good`."""
+    """Lets in who brings the token `good`, whose id is `g`."""
 
-    root_pem = "ROOT"
+    roots_pem = "ROOTS"
+
+    async def prove_roots(self, token_id: str) -> str:
+        return "proof" if token_id == "g" else ""
 
     async def join(self, request: JoinRequest) -> JoinReply:
         if request.token != "good":
@@ -87,3 +90,23 @@ def test_who_guesses_is_told_to_wait_and_who_joins_is_not_counted() -> None:
     assert second.startswith(b"HTTP/1.1 403")
     assert third.startswith(b"HTTP/1.1 429")
     assert retry_after(third.decode().strip()) == 5.0
+
+
+def fetch(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n".encode()
+
+
+def test_the_roots_are_anybodys_and_their_proof_is_for_who_has_a_token() -> None:
+    for path, has_proof in (("/v1/root", False), ("/v1/root?token=x", False), ("/v1/root?token=g", True)):
+        (answer,) = answers([fetch(path)])
+        assert answer.startswith(b"HTTP/1.1 200"), answer
+        assert answer.endswith(b"ROOTS")
+        assert (b"proa-roots-proof: proof" in answer) == has_proof
+
+
+def test_who_asks_too_often_gets_the_roots_without_a_proof() -> None:
+    attempts = Attempts(lambda: 0.0, rate=Rate(per_s=1, burst=1))
+    assert attempts.wait_s("127.0.0.1") == 0
+    (answer,) = answers([fetch("/v1/root?token=g")], attempts=attempts)
+    assert answer.endswith(b"ROOTS")
+    assert b"proof" not in answer

@@ -1,0 +1,183 @@
+"""The roots that this node trusts, and what it tells the control plane of them.
+
+The control plane says in each answer of the session which roots the mesh has. They are written to disk first, then the
+agent and every proxy take them. Only what all of the node has taken is reported as trusted, and a root counts as used
+until the last proxy presents a certificate under another: the rotation of roots rests on these two lists.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+import msgspec
+
+from proa.core.auth.roots import root_digests, signing_root
+from proa.core.pilot.resource import Resource
+from proa.core.sidecar import secrets
+from proa.core.sidecar.session import SessionState
+from proa.node.credentials import Credential
+from proa.runtime.cell import Cell
+from proa.runtime.races import first_of
+
+RETRY_S: Final = 2.0
+"""After roots that could not be written (a full disk): until they are, they are not trusted here."""
+NODE: Final = "(node)"
+"""The agent itself, among those who check and present certificates."""
+
+log = logging.getLogger("proa.node.trust")
+
+
+class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Digests of roots, sorted: those that all of the node trusts, and those that any of its certificates is under."""
+
+    trusts: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+
+
+class NodeTrust:
+    """`bundles` (trust domain -> PEM) are those in force, `signing_root` the digest of the root that the control plane
+    signs under ("" while it has not said). `report` follows everybody's word. All on one event loop."""
+
+    def __init__(self, trust_domain: str, bundles: Mapping[str, str]) -> None:
+        self._trust_domain = trust_domain
+        self._trusting: dict[str, frozenset[str]] = {}
+        self._using: dict[str, frozenset[str]] = {}
+        self.bundles: Cell[dict[str, str]] = Cell(dict(bundles))
+        self.signing_root: Cell[str] = Cell("")
+        self.report: Cell[TrustReport] = Cell(TrustReport())
+        self.trusted_by(NODE)
+
+    @property
+    def roots_pem(self) -> str:
+        return self.bundles.value[self._trust_domain]
+
+    @property
+    def digests(self) -> frozenset[str]:
+        return frozenset(root_digests(self.roots_pem))
+
+    def root_of(self, chain_pem: str) -> str:
+        """The digest of the trusted root that a chain leads to, "" when it leads to none."""
+        return signing_root(chain_pem, self.roots_pem)
+
+    def trusted_by(self, who: str, digests: frozenset[str] | None = None) -> None:
+        """Somebody checks its peers against these roots and no others (those in force, when nothing is said)."""
+        self._trusting[who] = self.digests if digests is None else digests
+        self._tell()
+
+    def used_by(self, who: str, roots: frozenset[str]) -> None:
+        """All that somebody presents, or has on disk, is under these roots."""
+        self._using[who] = roots - {""}
+        self._tell()
+
+    def forget(self, who: str) -> None:
+        """It is gone."""
+        self._trusting.pop(who, None)
+        self._using.pop(who, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        every = frozenset.intersection(*self._trusting.values())
+        used = frozenset[str]().union(*self._using.values())
+        self.report.set(TrustReport(trusts=tuple(sorted(every)), uses=tuple(sorted(used))))
+
+    async def follow(
+        self, answers: Cell[SessionState | None], keep: Callable[[dict[str, str]], Awaitable[None]]
+    ) -> None:
+        """Take over what the control plane says, once `keep` has written it to disk (it raises OSError). Until
+        cancelled."""
+        while True:
+            seen = answers.version
+            try:
+                await self._take(answers.value, keep)
+            except OSError as error:
+                log.error("the mesh's new roots cannot be kept, trying again: %s", error)
+                await asyncio.sleep(RETRY_S)
+                continue
+            await answers.changed(seen)
+
+    async def _take(
+        self, answer: SessionState | None, keep: Callable[[dict[str, str]], Awaitable[None]]
+    ) -> None:
+        if answer is None:
+            return
+        bundles = dict(answer.bundles)
+        if self._trust_domain in bundles and bundles != self.bundles.value:
+            await keep(bundles)
+            self.bundles.set(bundles)
+            self.trusted_by(NODE)
+            log.info("%d roots are trusted now", len(self.digests))
+        if answer.signing_root in self.digests:
+            self.signing_root.set(answer.signing_root)
+
+
+class Taker(Protocol):
+    """Somebody beside the agent who presents a certificate and checks those of others: an Envoy, a program."""
+
+    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
+        """Put these at its disposal, in place of what was there."""
+
+    async def taken(self) -> None:
+        """Returns when it works with what was given last. May be cancelled."""
+
+
+class EnvoySecrets:
+    """A Taker: the Envoy behind a relay."""
+
+    def __init__(self, relay: "SecretTable") -> None:
+        self._relay = relay
+        self._given: tuple[Resource, ...] = ()
+
+    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
+        # Roots first: a certificate under a new root is of use only to who trusts it.
+        given = [secrets.build_roots(bundles)]
+        if credential is not None:
+            given.append(secrets.build_identity(credential.key_pem, credential.chain_pem))
+        for secret in given:
+            self._relay.set_secret(secret)
+        self._given = tuple(given)
+
+    async def taken(self) -> None:
+        await self._relay.took(*self._given)
+
+
+class SecretTable(Protocol):
+    """A relay, as far as it hands secrets to its Envoy."""
+
+    def set_secret(self, secret: Resource) -> None: ...
+
+    async def took(self, *taken: Resource) -> None:
+        """Returns when the Envoy has these, or has said all that it wants, and they are not among it."""
+
+
+async def hand_secrets(
+    who: str,
+    credential: Cell[Credential | None],
+    trust: NodeTrust,
+    taker: Taker,
+    changed: Callable[[], None] = lambda: None,
+) -> None:
+    """Give somebody its certificate and its roots, each time they are others, and report what it took. `changed` is
+    called when the roots are. Until cancelled."""
+    trust.trusted_by(who, frozenset())
+    presented: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+    try:
+        while True:
+            seen, version = credential.version, trust.bundles.version
+            now, digests = credential.value, trust.digests
+            root = trust.root_of(now.chain_pem) if now is not None else ""
+            trust.used_by(who, presented | {root})
+            await taker.give(now, trust.bundles.value)
+            if digests != known:
+                known = digests
+                changed()
+            if await first_of(taker.taken(), credential.changed(seen), trust.bundles.changed(version)) == 0:
+                trust.trusted_by(who, digests)
+                presented = frozenset({root})
+                trust.used_by(who, presented)
+                await first_of(credential.changed(seen), trust.bundles.changed(version))
+            else:
+                presented |= {root}
+    finally:
+        trust.forget(who)
