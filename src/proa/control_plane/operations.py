@@ -167,7 +167,8 @@ class Operations(ConfigurationOperations):
             gateway_ports=ports,
         )
         if stream is None:
-            return status
+            taken = self._others.taken_of(workload) if self._others else None
+            return status if taken is None else msgspec.structs.replace(status, connected=True, version=taken)
         return msgspec.structs.replace(
             status,
             since=stream.since,

@@ -176,6 +176,13 @@ class OtherControlPlanes:
                     )
                     yield workload, taken >= version, problems
 
+    def taken_of(self, workload: WorkloadId) -> int | None:
+        """The version that a proxy connected to another has in full; None for one that is not."""
+        words = (peer.word for peer in self._peers.values() if peer.word is not None)
+        return max(
+            (dict(word.taken)[workload] for word in words if workload in dict(word.taken)), default=None
+        )
+
     # -- what we say --
 
     async def speak(self, opening: Opening) -> None:

@@ -43,6 +43,7 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
+from proa.ports.failures import StoreTemporary
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
@@ -215,7 +216,10 @@ async def run(options: ServeOptions) -> None:
                 home.endpoints.unlink(missing_ok=True)
             await server.stop(grace=1.0)
             tasks.stop()
-        await leases.flush()
+        try:
+            await leases.flush()
+        except StoreTemporary as error:  # the nodes say it again, here or to another control plane
+            log.warning("the last words of some nodes are not kept: %s", error)
 
 
 async def _follow_grants(store: AuthorityStore, registrations: Registrations) -> None:
