@@ -99,7 +99,7 @@ class Churn:
     (k - 1) modulo their number. The first round of changes is the state in which they are registered."""
 
     def __init__(self, services: int) -> None:
-        self.flipping = tuple(_cluster(service_name(number)) for number in range(services))
+        self.flipping = tuple(cluster_of(service_name(number)) for number in range(services))
         self.number = services
         self._nodes = {node: list(each) for node, each in serving_nodes(services).items()}
         self._places = {
@@ -129,7 +129,8 @@ def weight_at(number: int, index: int, services: int) -> int:
     return (number - index - 1) // services + 1
 
 
-def _cluster(service: str) -> str:
+def cluster_of(service: str) -> str:
+    """What proxies call the endpoint set of a service."""
     return cluster_name("outbound", PORT, "", service_hostname(service, "default"))
 
 

@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from benchmarks.figures import Condition, Figure, Goal, percentile, rounds
+from benchmarks.figures import Condition, Figure, Goal, Skipped, percentile, rounds
 from benchmarks.propagation.ideal import ideal_push_ms
 from benchmarks.propagation.mesh import Shape
 from benchmarks.propagation.share import share_conditions
+from benchmarks.propagation.sovereign import PEER_NAME as SOVEREIGN
+from benchmarks.propagation.sovereign import SovereignSystem, sovereign_system
 from benchmarks.propagation.swarm import Sample
 from benchmarks.propagation.systems import System, naive_system, our_system
 from benchmarks.workshop import Workshop
@@ -25,6 +27,7 @@ SERVICES = 50
 RATE = 20
 PAUSE_S = 0.05
 MIN_CHANGES = 2
+Driven = System | SovereignSystem
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +58,36 @@ async def measure_propagation(shop: Workshop, full: bool) -> Sequence[Figure]:
             busy[system.name].append(await _busy(system, seconds))
         ideal = ideal_push_ms(shop.certificates, proxies)
         for label, windows in (("idle", idle), (f"{RATE} changes/s", busy)):
-            found += _figures(proxies, label, windows[ours.name], windows[naive.name], ideal)
+            found += _figures(proxies, label, windows[ours.name], windows[naive.name], ideal, PEER_NAME)
         await shop.end_all()
+    try:
+        found += await _beside_sovereign(shop, pairs, seconds)
+    except Skipped as skipped:
+        shop.tell(f"beside sovereign: skipped: {skipped}")
     return found
 
 
-async def _idle(system: System, changes: int) -> Window:
+async def _beside_sovereign(shop: Workshop, pairs: int, seconds: float) -> list[Figure]:
+    """Its proxies poll once a second, so that few changes fit into a window."""
+    shape = Shape(proxies=100, services=SERVICES)
+    peer = await sovereign_system(shop, shape)
+    ours = await our_system(shop, shape, name="beside-sovereign")
+    idle: dict[str, list[Window]] = {ours.name: [], peer.name: []}
+    busy: dict[str, list[Window]] = {ours.name: [], peer.name: []}
+    both: tuple[Driven, Driven] = (ours, peer)
+    for number, system in rounds(both, pairs):
+        shop.tell(f"100 proxies beside sovereign: pair {number + 1} of {pairs}: {system.name}")
+        idle[system.name].append(await _idle(system, 3))
+        busy[system.name].append(await _busy(system, seconds))
+    ideal = ideal_push_ms(shop.certificates, shape.proxies)
+    return [
+        figure
+        for label, windows in (("idle", idle), (f"{RATE} changes/s", busy))
+        for figure in _figures(100, label, windows[ours.name], windows[peer.name], ideal, SOVEREIGN)
+    ]
+
+
+async def _idle(system: Driven, changes: int) -> Window:
     """One change, until all have it; then the next."""
     await _flip(system)  # warm-up: not counted
     await system.swarm.samples()
@@ -73,14 +100,14 @@ async def _idle(system: System, changes: int) -> Window:
     return await _window(system, sent, cpu, swarm_cpu)
 
 
-async def _flip(system: System) -> int:
+async def _flip(system: Driven) -> int:
     at = system.flip()
     await system.flipper.answered()
     await system.swarm.until(system.number)
     return at
 
 
-async def _busy(system: System, seconds: float) -> Window:
+async def _busy(system: Driven, seconds: float) -> Window:
     """Changes on a fixed schedule, whether or not the last one has arrived."""
     await system.swarm.samples()
     cpu, swarm_cpu = system.cpu(), await system.swarm.cpu()
@@ -96,7 +123,9 @@ async def _busy(system: System, seconds: float) -> Window:
     return msgspec.structs.replace(window, achieved=min(1.0, wanted / RATE / took))
 
 
-async def _window(system: System, sent: Mapping[int, int], cpu: float, swarm_cpu: float) -> Window:
+async def _window(
+    system: System | SovereignSystem, sent: Mapping[int, int], cpu: float, swarm_cpu: float
+) -> Window:
     used, swarm_used = system.cpu() - cpu, await system.swarm.cpu() - swarm_cpu
     first, ack = latencies(sent, await system.swarm.samples())
     return Window(
@@ -129,7 +158,7 @@ def latencies(
 
 
 def _figures(
-    proxies: int, label: str, ours: Sequence[Window], peer: Sequence[Window], ideal: float
+    proxies: int, label: str, ours: Sequence[Window], peer: Sequence[Window], ideal: float, peer_name: str
 ) -> list[Figure]:
     conditions: dict[str, Condition] = {
         "proxies": proxies,
@@ -150,7 +179,7 @@ def _figures(
             unit=unit,
             ours=tuple(getattr(window, field) for window in ours),
             peer=tuple(getattr(window, field) for window in peer),
-            peer_name=PEER_NAME,
+            peer_name=peer_name,
             goal=goal,
             achieved=achieved,
             conditions=conditions,
