@@ -140,18 +140,38 @@ def test_nothing_is_left_when_up_ends(own: Mesh, number: signal.Signals) -> None
     assert own.home.store.exists()
 
 
-def test_a_killed_up_takes_everything_with_it(own: Mesh) -> None:
+def test_a_killed_up_takes_everything_with_it_and_the_next_waits_for_that(own: Mesh) -> None:
     assert any("envoy" in words for words in own.left_processes().values())
+    before = set(own.left_processes())
     own.parts["up"].kill()
-    until(lambda: not own.left_processes(), "no process is left", 20)
+    own.start("up")
+    until(lambda: not before & set(own.left_processes()), "nothing of the killed one is left", 20)
+    for name in list(own.workloads):
+        own.workloads.pop(name).wait()
+    own.run("caller")
 
 
-def test_a_killed_node_agent_ends_up_with_its_reason(own: Mesh) -> None:
+def test_what_is_left_when_all_of_up_is_killed_goes_on_in_the_next(own: Mesh) -> None:
+    envoys = {each.id.name: each.envoy_pid for each in own.node().workloads}
+    parts = [pid for pid, words in own.left_processes().items() if " serve " in words or " node " in words]
+    assert len(parts) == 2
+    for pid in (*parts, own.parts["up"].pid):
+        os.kill(pid, signal.SIGKILL)
+    own.parts["up"].wait()
+    own.start("up")
+    own.until_healthy("caller", "echo")
+    assert {each.id.name: each.envoy_pid for each in own.node().workloads} == envoys
+    assert curl_status(own.curl("caller", "-i", "http://echo:8080/")) == 200
+
+
+def test_a_killed_node_agent_is_started_again_and_takes_its_workloads_over(own: Mesh) -> None:
+    envoys = {each.id.name: each.envoy_pid for each in own.node().workloads}
     (pid,) = [pid for pid, words in own.left_processes().items() if " node " in words and "proa.cli" in words]
     os.kill(pid, signal.SIGKILL)
-    assert own.parts["up"].wait() == 1
-    assert "node agent" in own.parts["up"].output
-    until(lambda: not own.left_processes(), "no process is left", 20)
+    own.parts["up"].until_printed("the node agent was killed")
+    own.workloads["echo"].until_printed("has taken default/echo over")
+    own.until_healthy("caller", "echo")
+    assert {each.id.name: each.envoy_pid for each in own.node().workloads} == envoys
 
 
 def test_a_mesh_starts_again_where_it_ended(own: Mesh) -> None:

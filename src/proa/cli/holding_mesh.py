@@ -1,6 +1,7 @@
 """A control plane and a node agent as child programs: started one after the other, ended the other way round.
 
-Called by `proa up`. It decides order and time limits; flags and words for people are its caller's.
+Called by `proa up`. It decides order and time limits; flags and words for people are its caller's. An agent that is
+killed is started again, and adopts what it left; when we are killed, both programs end in order.
 """
 
 import asyncio
@@ -10,11 +11,13 @@ from typing import Final
 
 import msgspec
 
+from proa.cli.earlier_mesh import end_earlier, forget_programs, note_programs
 from proa.cli.programs import program
 from proa.core.auth.grants import BROAD
 from proa.home import Home, write_private
 from proa.node.client import AgentUnreachable, list_workloads
-from proa.runtime.holding import Held, holding
+from proa.runtime.exclusive import Occupied, exclusive
+from proa.runtime.holding import Held, ProgramEnded, holding
 from proa.runtime.races import first_of
 from proa.runtime.shutdown import shutdown_event
 from proa.servers.admin.addresses import Addresses, read_addresses
@@ -29,6 +32,14 @@ NODE_GRACE_S: Final = 25.0
 
 SERVE_GRACE_S: Final = 10.0
 TOKEN_TTL_S: Final = 300
+
+
+class MeshRunning(Exception):
+    """Another one holds this home. `pid` is of its control plane, or of the `proa up` that starts it; 0 unknown."""
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"a mesh is running{f' (pid {pid})' if pid else ''}")
+        self.pid = pid
 
 
 class MeshPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,15 +61,29 @@ async def hold_mesh(
 ) -> None:
     """Runs both until SIGINT or SIGTERM; nothing is left running when it returns or raises.
 
-    Raises ProgramEnded when one of them ends by itself, ProgramLate, HomeUnusable, OSError.
+    Raises ProgramEnded when one of them ends by itself, ProgramLate, MeshRunning, HomeUnusable, OSError.
     """
     home.prepare()
+    try:
+        with exclusive(home.path / "up.lock"):
+            await end_earlier(home, say)
+            await asyncio.to_thread(_refuse_second, home)
+            await _hold_both(home, plan, say, ready)
+            forget_programs(home)
+    except Occupied as other:
+        raise MeshRunning(other.pid) from None
+
+
+async def _hold_both(
+    home: Home, plan: MeshPlan, say: Callable[[str], None], ready: Callable[[Mesh], None]
+) -> None:
     home.endpoints.unlink(missing_ok=True)
     async with shutdown_event() as stopping:
         serve = program(home.path, "serve", *plan.serve_flags)
         async with holding(
             "the control plane", serve, log=home.logs / "serve.log", grace_s=SERVE_GRACE_S
         ) as upper:
+            note_programs(home, upper.pid)
             say("starting the control plane")
             if not await _ready_or_stopped(upper, stopping, lambda: _is_serving(home)):
                 return
@@ -83,20 +108,30 @@ async def _hold_node(
     say: Callable[[str], None],
     ready: Callable[[Mesh], None],
 ) -> None:
-    flags = (
-        f"--token-file={token}",
-        f"--address={plan.address}",
-        f"--server={mesh.addresses.xds}",
-        "--metrics=127.0.0.1:0",
-    )
-    node = program(home.path, "node", *flags)
-    async with holding("the node agent", node, log=home.logs / "node.log", grace_s=NODE_GRACE_S) as lower:
-        say("starting the node agent")
-        if await _ready_or_stopped(lower, stopping, lambda: _is_joined(home)):
-            _forget(token)
-            ready(mesh)
-            await _stopped_or_ended(stopping, upper, lower)
-        say("ending the node agent and its sidecars")
+    flags = (f"--address={plan.address}", f"--server={mesh.addresses.xds}", "--metrics=127.0.0.1:0")
+    node = program(home.path, "node", f"--token-file={token}", *flags)
+    log = home.logs / "node.log"
+    is_first = True
+    while True:
+        async with holding("the node agent", node, log=log, grace_s=NODE_GRACE_S) as lower:
+            note_programs(home, upper.pid, lower.pid)
+            say("starting the node agent")
+            if not await _ready_or_stopped(lower, stopping, lambda: _is_joined(home)):
+                say("ending the node agent and its sidecars")
+                return
+            if is_first:
+                _forget(token)
+                ready(mesh)
+            is_first, node = False, program(home.path, "node", *flags)  # it has joined
+            try:
+                await _stopped_or_ended(stopping, upper, lower)
+            except ProgramEnded:
+                if not lower.was_killed:
+                    raise
+                say("the node agent was killed; sidecars and programs go on, a new one takes them over")
+                continue
+            say("ending the node agent and its sidecars")
+            return
 
 
 async def _ready_or_stopped(
@@ -131,6 +166,16 @@ def _write_token(home: Home, node: str, path: Path) -> None:
 def _forget(token: Path) -> None:
     """It has been used; what is left is a secret without a use."""
     token.unlink(missing_ok=True)
+
+
+def _refuse_second(home: Home) -> None:
+    """An operator's own control plane. Raises MeshRunning."""
+    try:
+        raise MeshRunning(AdminClient(home.admin_socket).status().pid)
+    except Unreachable:
+        return
+    except OperationFailed:
+        raise MeshRunning(0) from None
 
 
 async def _is_serving(home: Home) -> bool:

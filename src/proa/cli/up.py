@@ -42,18 +42,18 @@ def command(
     """Start a mesh on this machine and keep it until Ctrl-C: a control plane (`proa serve`) and a node agent
     (`proa node`) as two processes, on free ports of 127.0.0.1. No root, no Kubernetes.
 
-    What was applied is kept in the home and in force again at the next `proa up`.
+    What was applied is kept in the home and in force again at the next `proa up`. When it is killed, control plane,
+    node agent, sidecars and programs end in order; whatever a crash leaves, the next `proa up` adopts or ends.
 
     \b
     Example:
       proa up
       proa run --name hello --port 8080 -- python3 -m http.server 8080 --bind 127.0.0.1
     """
-    from proa.cli.holding_mesh import MeshPlan, hold_mesh
+    from proa.cli.holding_mesh import MeshPlan, MeshRunning, hold_mesh
     from proa.home import HomeUnusable
     from proa.runtime.holding import ProgramEnded, ProgramLate
 
-    _refuse_second(surroundings)
     flags = [
         f"--listen={listen}",
         f"--xds-port={xds_port}",
@@ -69,24 +69,13 @@ def command(
     plan = MeshPlan(serve_flags=tuple(flags), node=node, address=reached)
     try:
         asyncio.run(hold_mesh(surroundings.home, plan, click.echo, lambda mesh: _show(surroundings, mesh)))
+    except MeshRunning as other:
+        raise Failure(
+            f"a mesh is running at {surroundings.home.path} already{f' (pid {other.pid})' if other.pid else ''}",
+            "use it as it is, or start another one with `proa --home DIR up`",
+        ) from None
     except (ProgramEnded, ProgramLate, HomeUnusable, OSError) as error:
         raise Failure(str(error)) from None
-
-
-def _refuse_second(surroundings: Surroundings) -> None:
-    from proa.servers.admin.client import AdminClient, Unreachable
-    from proa.servers.admin.operations import OperationFailed
-
-    try:
-        pid = AdminClient(surroundings.home.admin_socket).status().pid
-    except Unreachable:
-        return
-    except OperationFailed:
-        pid = 0
-    raise Failure(
-        f"a mesh is running at {surroundings.home.path} already{f' (control plane: pid {pid})' if pid else ''}",
-        "use it as it is, or start another one with `proa --home DIR up`",
-    )
 
 
 def _show(surroundings: Surroundings, mesh: "Mesh") -> None:

@@ -7,6 +7,7 @@ brings its place.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,8 @@ class RecordStore:
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
         self._news = Cell(0)
+        self._writing = threading.Lock()
+        self._is_forgotten = False
 
     def changed(self) -> None:
         """There may be something to write."""
@@ -42,7 +45,7 @@ class RecordStore:
             if record == on_disk:
                 continue
             try:
-                await asyncio.to_thread(_write, self._path, record)
+                await asyncio.to_thread(self._write, record)
                 on_disk = record
             except OSError as error:  # a full disk: a new agent would start this sidecar again
                 log.error("%s: the record is not kept on disk: %s", self._path.parent.name, error)
@@ -50,8 +53,17 @@ class RecordStore:
                 await asyncio.sleep(RETRY_S)
 
     def forget(self) -> None:
-        """The workload is gone. Not to be called during `keep`."""
-        self._path.unlink(missing_ok=True)
+        """The workload is gone. A write may still be under way in its thread when `keep` has been cancelled: it comes
+        before this, or not at all."""
+        with self._writing:
+            self._is_forgotten = True
+            self._path.unlink(missing_ok=True)
+
+    def _write(self, record: Record) -> None:
+        with self._writing:
+            if not self._is_forgotten:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_private(self._path, encode_record(record))
 
 
 def record_path(home: Home, workload: WorkloadId) -> Path:
@@ -83,8 +95,3 @@ def read_record(path: Path) -> Record | None:
         log.warning("%s: the record is of no use and removed: %s", path.parent.name, bad)
         path.unlink(missing_ok=True)
         return None
-
-
-def _write(path: Path, record: Record) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, encode_record(record))

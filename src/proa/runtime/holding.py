@@ -41,6 +41,11 @@ class Held:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def was_killed(self) -> bool:
+        """It has ended, by a signal and not by itself."""
+        return self._child.code is not None and self._child.code < 0
+
     async def wait_ended(self) -> ProgramEnded:
         """Returns, does not raise: for whoever waits for several things."""
         return self._ended(await self._child.wait())
