@@ -54,5 +54,7 @@ def test_low_and_taken_gateway_ports_are_mapped() -> None:
 
 def test_two_agents_begin_to_look_at_different_places() -> None:
     """Apps of the same name in two meshes of one machine would take each other's port."""
-    ports = {PortBook((19600, 29999), f"/homes/{number}").take_app_port("default/echo") for number in range(8)}
+    ports = {
+        PortBook((19600, 29999), f"/homes/{number}").take_app_port("default/echo") for number in range(8)
+    }
     assert len(ports) == 8
