@@ -15,6 +15,7 @@ import msgspec
 from proa.core.auth.roots import root_with_digest
 from proa.core.auth.rotation import state_of
 from proa.core.auth.tokens import InvalidToken, decode_token
+from proa.core.sidecar.retry import retry_after
 from proa.home import Home, HomeUnusable, write_private
 from proa.node.adoption import find_earlier
 from proa.node.certificates import Keeper
@@ -147,7 +148,7 @@ async def own_credential(options: NodeOptions) -> Credential:
             if loop.time() >= give_up:
                 raise NodeUnusable(str(error)) from None
             log.warning("join: %s", error)
-            await asyncio.sleep(backoff.next())
+            await asyncio.sleep(backoff.next(retry_after(str(error))))
     await asyncio.to_thread(save_credential, path, credential)
     return credential
 
