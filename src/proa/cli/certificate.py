@@ -1,28 +1,33 @@
-"""`proa certificate`: the identities that workloads and nodes hold now."""
+"""`proa certificate`: the identities that workloads and nodes hold now, the CA above them, and its rotation."""
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from proa.cli.output import Format, moment, output_option, print_columns, print_value, span
-from proa.cli.parameters import WorkloadWord
-from proa.cli.surroundings import Surroundings
+from proa.cli.parameters import Duration, WorkloadWord
+from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
+    from proa.servers.admin.authority import Audit, AuthorityStatus
     from proa.servers.admin.operations import CertificateStatus
 
+DIGEST = 16
+"""Characters of a root's digest that people compare."""
+LOOK_S = 0.5
 
-@click.group("certificate", short_help="Look at the identities of workloads.")
+
+@click.group("certificate", short_help="Look at the identities of workloads; rotate the CA.")
 def command() -> None:
-    """Certificates of workloads and nodes. Keys never leave their node and are not shown."""
+    """Certificates of workloads and nodes, and the CA that signs them. Keys are never shown."""
 
 
 @command.command("list")
 @output_option
 @click.pass_obj
 def list_all(surroundings: Surroundings, output: Format) -> None:
-    """List the current certificate of every workload and node.
+    """List the trusted roots, what signs now, and the current certificate of every workload and node.
 
     \b
     Example:
@@ -34,10 +39,81 @@ def list_all(surroundings: Surroundings, output: Format) -> None:
         print_value(found, output)
         return
     now = time.time()
+    if found.authority is not None:
+        _print_authority(found.authority, now)
+        click.echo()
     rows = [
-        (_holder(each), each.identity, each.serial, span(each.not_after - now)) for each in found.certificates
+        (_holder(each), each.identity, each.serial, each.root[:DIGEST] or "-", span(each.not_after - now))
+        for each in found.certificates
     ]
-    print_columns(("HOLDER", "IDENTITY", "SERIAL", "REMAINING"), rows)
+    print_columns(("HOLDER", "IDENTITY", "SERIAL", "ROOT", "REMAINING"), rows)
+
+
+@command.command("rotate")
+@click.argument("what", type=click.Choice(["root", "intermediate"]))
+@click.option(
+    "--wait", is_flag=True, help="Return when the old root is trusted no more, and say what is waited for."
+)
+@click.option("--timeout", type=Duration(), default="10m", show_default=True, help="How long --wait waits.")
+@click.pass_obj
+def rotate(
+    surroundings: Surroundings, what: Literal["root", "intermediate"], wait: bool, timeout: float
+) -> None:
+    """Replace the CA's root, or the intermediate that signs under it.
+
+    A new intermediate signs at once. A new root is first made known to everybody, signs when all trust it, and the
+    old one goes when nobody uses it any more: this goes on by itself, also over restarts.
+
+    \b
+    Example:
+      proa certificate rotate root --wait
+    """
+    from proa.servers.admin.authority import RotateRequest
+
+    with surroundings.control_plane() as client:
+        status = client.rotate(RotateRequest(what=what, author=surroundings.author))
+        if what == "intermediate":
+            click.echo(f"{status.signer.subject} signs now")
+            return
+        new = status.roots[-1]
+        click.echo(f"root {new.digest[:DIGEST]} is prepared")
+        if not wait:
+            click.echo("the rest follows by itself; `proa certificate list` shows how far it is")
+            return
+        ends = time.monotonic() + timeout
+        told: tuple[str, tuple[str, ...]] = ("prepared", ())
+        while len(status.roots) > 1 and time.monotonic() < ends:
+            time.sleep(LOOK_S)
+            status = client.authority()
+            told = _tell_progress(status, new.digest, told)
+        if len(status.roots) > 1:
+            raise Failure(
+                f"the rotation is not over after {timeout:g} s: "
+                + ("; ".join(status.waiting) or "it goes on"),
+                "it goes on by itself; `proa certificate list` shows how far it is",
+            )
+        click.echo(f"root {new.digest[:DIGEST]} is the only one now")
+
+
+@command.command("audit")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Lines of each kind."
+)
+@output_option
+@click.pass_obj
+def audit(surroundings: Surroundings, limit: int, output: Format) -> None:
+    """Show what was signed, what was refused, and what became of the CA's keys; the newest first.
+
+    \b
+    Example:
+      proa certificate audit --limit 20
+    """
+    with surroundings.control_plane() as client:
+        found = client.audit(limit)
+    if output != "table":
+        print_value(found, output)
+        return
+    print_columns(("TIME", "WHAT", "SUBJECT", "ASKED BY", "DETAIL"), _audit_rows(found)[:limit])
 
 
 @command.command("show")
@@ -65,6 +141,45 @@ def show(surroundings: Surroundings, workload: str, output: Format) -> None:
             click.echo(f"{name:12} {value}")
 
 
+def _print_authority(status: "AuthorityStatus", now: float) -> None:
+    rows = [
+        (
+            each.digest[:DIGEST],
+            each.phase,
+            each.subject + (" (yours)" if each.is_plugged else ""),
+            span(each.not_after - now),
+        )
+        for each in status.roots
+    ]
+    print_columns(("ROOT", "PHASE", "SUBJECT", "REMAINING"), rows)
+    signer = status.signer
+    click.echo(f"signing: {signer.subject}, {span(signer.not_after - now)} left")
+    for reason in status.waiting:
+        click.echo(f"waiting: {reason}")
+
+
+def _tell_progress(
+    status: "AuthorityStatus", digest: str, told: tuple[str, tuple[str, ...]]
+) -> tuple[str, tuple[str, ...]]:
+    """What is new since it was `told`: the new root's phase, and who holds the next step back."""
+    phase = next((each.phase for each in status.roots if each.digest == digest), "prepared")
+    if phase != told[0]:
+        click.echo(f"root {digest[:DIGEST]} is {phase}")
+    holders = tuple(reason for reason in status.waiting if "least time" not in reason)
+    if holders and holders != told[1]:
+        click.echo(f"waiting: {'; '.join(holders)}", err=True)
+    return phase, holders
+
+
+def _audit_rows(found: "Audit") -> list[tuple[str, str, str, str, str]]:
+    rows = [
+        (each.time, "signed", each.identity, each.asked_by, f"serial {each.serial}")
+        for each in found.issuances
+    ]
+    rows += [(each.time, each.kind, each.subject, each.asked_by, each.detail) for each in found.events]
+    return [(moment(row[0]), *row[1:]) for row in sorted(rows, reverse=True)]
+
+
 def _holder(certificate: "CertificateStatus") -> str:
     return str(certificate.workload) if certificate.workload else f"node {certificate.node}"
 
@@ -77,6 +192,7 @@ def _lines(certificate: "CertificateStatus", now: float) -> tuple[tuple[str, str
         ("DNS names", ", ".join(certificate.dns_names)),
         ("serial", certificate.serial),
         ("issuer", certificate.issuer),
+        ("root", certificate.root),
         ("valid from", moment(certificate.not_before)),
         ("valid until", moment(certificate.not_after)),
         ("remaining", span(remaining) if remaining > 0 else f"expired {span(-remaining)} ago"),

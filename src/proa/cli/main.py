@@ -41,7 +41,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Look inside": {
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
-        "certificate": Entry("certificate", "Look at the identities of workloads."),
+        "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),
         "version": Entry("version", "Print versions of this program and of the control plane."),
     },
     "Run the parts yourself": {

@@ -112,6 +112,18 @@ def mesh_options(ports: Sequence[int]) -> Callable[[F], F]:
             callback=_leaf_ttl,
             help="How long a workload's certificate is valid; it is renewed at half of that.",
         ),
+        *(
+            click.option(
+                f"--ca-{name}",
+                type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                help=purpose,
+            )
+            for name, purpose in (
+                ("cert", "Your own CA's certificate, PEM: it signs the mesh's certificates."),
+                ("key", "Its private key, PEM."),
+                ("chain", "What leads from it to its root, PEM; not needed for a root."),
+            )
+        ),
     ]
 
     def add(command: F) -> F:

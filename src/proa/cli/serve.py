@@ -11,6 +11,7 @@ from proa.cli.shared_store import StoreFiles, shared_store, store_options
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
+    from proa.control_plane.plugged_files import PluggedPaths
     from proa.core.model.settings import OutboundPolicy
 
 
@@ -37,6 +38,9 @@ def command(
     outbound_policy: "OutboundPolicy",
     config_dir: Path | None,
     leaf_ttl: float,
+    ca_cert: Path | None,
+    ca_key: Path | None,
+    ca_chain: Path | None,
     keep_records: float,
     store: str | None,
     seal_key_file: Path | None,
@@ -62,6 +66,7 @@ def command(
       proa serve --store etcds://db-1,db-2,db-3/shop --store-ca-file etcd-ca.pem --seal-key-file seal.key ...
     """
     from proa.control_plane.options import ServeOptions
+    from proa.control_plane.plugged_files import PluggedUnusable
     from proa.control_plane.run import run
     from proa.core.auth.template import IssuanceError
     from proa.home import HomeUnusable
@@ -86,6 +91,7 @@ def command(
         outbound_policy=outbound_policy,
         config_dir=config_dir,
         leaf_ttl=int(leaf_ttl),
+        plugged=_plugged(ca_cert, ca_key, ca_chain),
         keep_records=keep_records,
         shared=shared_store(store, seal_key_file, files),
     )
@@ -95,8 +101,20 @@ def command(
         if error.filename == str(surroundings.home.admin_socket):
             raise Failure(f"a control plane is running at {surroundings.home.path} already") from None
         raise Failure(error.strerror or str(error), "choose other ports, or 0 for free ones") from None
+    except PluggedUnusable as error:
+        raise Failure(str(error), "docs/certificates.md tells what a CA of yours needs") from None
     except IssuanceError as error:
         todo = f"the authority's keys are in {surroundings.home.ca_dir}; another trust domain needs another --home"
         raise Failure(str(error), todo) from None
     except (HomeUnusable, StoreFailure, OSError) as error:
         raise Failure(str(error)) from None
+
+
+def _plugged(cert: Path | None, key: Path | None, chain: Path | None) -> "PluggedPaths | None":
+    from proa.control_plane.plugged_files import PluggedPaths
+
+    if cert is None and key is None and chain is None:
+        return None
+    if cert is None or key is None:
+        raise click.UsageError("a CA of yours is --ca-cert and --ca-key, and --ca-chain up to its root")
+    return PluggedPaths(cert=cert, key=key, chain=chain)

@@ -36,6 +36,9 @@ def command(
     outbound_policy: str,
     config_dir: Path | None,
     leaf_ttl: float,
+    ca_cert: Path | None,
+    ca_key: Path | None,
+    ca_chain: Path | None,
     node: str,
     address: str | None,
 ) -> None:
@@ -65,6 +68,8 @@ def command(
     ]
     flags += [f"--advertise={advertise}"] if advertise else []
     flags += [f"--config-dir={config_dir}"] if config_dir else []
+    for name, path in (("cert", ca_cert), ("key", ca_key), ("chain", ca_chain)):
+        flags += [f"--ca-{name}={path}"] if path else []
     reached = address or advertise or (listen if listen not in ("0.0.0.0", "::") else "127.0.0.1")
     plan = MeshPlan(serve_flags=tuple(flags), node=node, address=reached)
     try:

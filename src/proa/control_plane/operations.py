@@ -228,7 +228,9 @@ class Operations(ConfigurationOperations):
                 newest[key] = show_certificate(issuance, registration.id, registration.node)
             elif node:
                 newest[key] = show_certificate(issuance, None, node)
-        return Certificates(certificates=tuple(newest[key] for key in sorted(newest)))
+        return Certificates(
+            certificates=tuple(newest[key] for key in sorted(newest)), authority=await self.authority()
+        )
 
     async def authority(self) -> AuthorityStatus:
         return show_authority(self._authority.keyring, self._rotation.waiting.value)

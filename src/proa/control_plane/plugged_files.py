@@ -23,6 +23,10 @@ class PluggedPaths(msgspec.Struct, frozen=True, kw_only=True):
     chain: Path | None = None
 
 
+class PluggedUnusable(Exception):
+    """The files at start: all that is wrong with them, a line each."""
+
+
 class PluggedSource:
     """`read` gives what the files hold now; `news` only when they were replaced since the last look."""
 
@@ -34,6 +38,10 @@ class PluggedSource:
     async def read(self, now: float) -> Ca | Unusable:
         self._seen = await asyncio.to_thread(self._signature)
         return await asyncio.to_thread(self._read, now)
+
+    def look_again(self) -> None:
+        """What was read was not taken: it is news again."""
+        self._seen = ()
 
     async def news(self, now: float) -> Ca | Unusable | None:
         if await asyncio.to_thread(self._signature) == self._seen:

@@ -125,6 +125,10 @@ class Rotation:
 
     async def adopt(self, brought: Ca, asked_by: str = CLOCK) -> None:
         """Make the operator's CA the signing one: at once when its root is trusted already, else after an overlap."""
+        if not self._is_leader():
+            if self._plugged is not None:
+                self._plugged.look_again()  # when this control plane leads one day
+            return
         async with self._commands:
             active = self._keyring.active
             digest = root_sha256(to_pem(brought.root))

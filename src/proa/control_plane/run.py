@@ -28,7 +28,7 @@ from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
 from proa.control_plane.own_certificate import OwnCertificate
 from proa.control_plane.peers import OtherControlPlanes
-from proa.control_plane.plugged_files import PluggedSource
+from proa.control_plane.plugged_files import PluggedSource, PluggedUnusable
 from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.pruning import keep_pruned
 from proa.control_plane.refusals import Refusals
@@ -38,7 +38,7 @@ from proa.control_plane.trust_reports import TrustReports
 from proa.control_plane.world import World
 from proa.core.auth.plugged import Unusable
 from proa.core.auth.root_rotation import pace_of
-from proa.core.auth.template import IssuanceError, backdate_of
+from proa.core.auth.template import backdate_of
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
 from proa.home import Home
@@ -77,7 +77,7 @@ async def run(options: ServeOptions) -> None:
         plugged = PluggedSource(options.plugged, options.trust_domain) if options.plugged else None
         brought = await plugged.read(time.time()) if plugged else None
         if isinstance(brought, Unusable):
-            raise IssuanceError("\n".join(brought.faults))
+            raise PluggedUnusable("\n".join(brought.faults))
         authority = await Authority.open(
             trust_domain=options.trust_domain,
             keys=stores.keys,

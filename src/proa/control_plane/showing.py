@@ -79,6 +79,7 @@ def show_certificate(issuance: Issuance, workload: WorkloadId | None, node: str)
         node=node,
         identity=issuance.identity,
         issuer=issuance.issuer,
+        root=issuance.root_sha256,
         dns_names=issuance.dns_names,
         serial=issuance.serial,
         not_before=issuance.not_before,

@@ -142,7 +142,7 @@ class FixedOperations:
         return Services(services=self.service_statuses)
 
     async def certificates(self) -> Certificates:
-        return Certificates(certificates=self.certificate_statuses)
+        return Certificates(certificates=self.certificate_statuses, authority=ONE_ROOT)
 
     async def authority(self) -> AuthorityStatus:
         left = self.authority_statuses

@@ -1,8 +1,14 @@
 import json
 
+import msgspec
+import pytest
+
+from proa.cli import certificate
 from proa.core.model.names import WorkloadId
+from proa.ports.authority_store import AuthorityEvent, Issuance
+from proa.servers.admin.authority import Audit, RotateRequest
 from proa.servers.admin.operations import CertificateStatus
-from proa.testing.admin_operations import FixedOperations
+from proa.testing.admin_operations import ONE_ROOT, FixedOperations
 from tests.unit.cli.conftest import Proa, Serve
 
 REVIEWS = CertificateStatus(
@@ -44,7 +50,11 @@ def test_list_has_workloads_and_nodes(proa: Proa, serve: Serve) -> None:
         table = proa("certificate", "list").stdout
         tree = json.loads(proa("certificate", "list", "-o", "json").stdout)
 
-    assert [line.split("  ")[0] for line in table.splitlines()[1:]] == ["default/reviews-v1", "node local"]
+    lines = table.splitlines()
+    assert lines[1].split()[:3] == ["a" * 16, "active", "CN=a"]
+    assert lines[2].startswith("signing: CN=i, ")
+    assert [line.split("  ")[0] for line in lines[5:]] == ["default/reviews-v1", "node local"]
+    assert tree["authority"]["signer"]["serial"] == "1f"
     assert tree["certificates"][0]["workload"] == {"namespace": "default", "name": "reviews-v1"}
 
 
@@ -53,3 +63,60 @@ def test_a_workload_without_a_certificate(proa: Proa, serve: Serve) -> None:
         result = proa("certificate", "show", "reviews")
 
     assert (result.exit_code, "there is no workload reviews" in result.stderr) == (1, True)
+
+
+NEW = msgspec.structs.replace(ONE_ROOT.roots[0], digest="b" * 64, phase="prepared")
+PREPARED = msgspec.structs.replace(ONE_ROOT, roots=(*ONE_ROOT.roots, NEW))
+WAITING = msgspec.structs.replace(PREPARED, waiting=("node x has not said",))
+ACTIVE = msgspec.structs.replace(
+    PREPARED,
+    roots=(
+        msgspec.structs.replace(ONE_ROOT.roots[0], phase="retiring"),
+        msgspec.structs.replace(NEW, phase="active"),
+    ),
+)
+OVER = msgspec.structs.replace(ACTIVE, roots=ACTIVE.roots[1:])
+
+
+def test_a_rotation_is_waited_for_and_told(proa: Proa, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certificate, "LOOK_S", 0.001)
+    operations = FixedOperations(authority_statuses=[PREPARED, WAITING, ACTIVE, OVER])
+    with serve(operations):
+        result = proa("certificate", "rotate", "root", "--wait")
+    short = "b" * 16
+    assert result.stdout.splitlines() == [
+        f"root {short} is prepared",
+        f"root {short} is active",
+        f"root {short} is the only one now",
+    ]
+    assert "waiting: node x has not said" in result.stderr
+    (asked,) = operations.asked
+    assert isinstance(asked, RotateRequest)
+    assert asked.what == "root"
+    assert asked.author
+
+
+def test_a_rotation_that_takes_too_long_names_who_holds_it_back(proa: Proa, serve: Serve) -> None:
+    with serve(FixedOperations(authority_statuses=[PREPARED, WAITING])):
+        result = proa("certificate", "rotate", "root", "--wait", "--timeout", "1s")
+    assert result.exit_code == 1
+    assert "not over after 1 s: node x has not said" in result.stderr
+
+
+def test_without_waiting_it_says_where_to_look(proa: Proa, serve: Serve) -> None:
+    with serve(FixedOperations(authority_statuses=[PREPARED])):
+        assert "proa certificate list" in proa("certificate", "rotate", "root").stdout
+    with serve(FixedOperations()):
+        assert proa("certificate", "rotate", "intermediate").stdout == "CN=i signs now\n"
+
+
+def test_the_audit_has_everything_in_order_of_time(proa: Proa, serve: Serve) -> None:
+    signed = Issuance(
+        serial="1", identity="spiffe://x/y", asked_by="token:t", not_before=0, not_after=9, time=5
+    )
+    refused = AuthorityEvent(time=7, kind="refused", subject="s", asked_by="spiffe://x/n", detail="no grant")
+    with serve(FixedOperations(audited=Audit(issuances=(signed,), events=(refused,)))):
+        table = proa("certificate", "audit").stdout.splitlines()
+        tree = json.loads(proa("certificate", "audit", "-o", "json").stdout)
+    assert [line.split()[2] for line in table[1:]] == ["refused", "signed"]
+    assert tree["events"][0]["detail"] == "no grant"

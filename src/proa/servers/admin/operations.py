@@ -197,7 +197,7 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest certificate of one identity holder. `workload` is None for a node's own."""
+    """The newest certificate of one identity holder. `workload` is None for a node's own; `root` is a digest."""
 
     workload: WorkloadId | None = None
     node: str = ""
@@ -205,12 +205,16 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True):
     dns_names: tuple[str, ...] = ()
     serial: str
     issuer: str = ""
+    root: str = ""
     not_before: int
     not_after: int
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True):
+    """`authority` is what they are under."""
+
     certificates: tuple[CertificateStatus, ...]
+    authority: AuthorityStatus | None = None
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
