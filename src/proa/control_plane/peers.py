@@ -21,6 +21,7 @@ from proa.control_plane.showing import show_rejection
 from proa.core.auth.peer_policy import PortTls, advertised_for
 from proa.core.model.names import WorkloadId
 from proa.ports.membership import Member, Members, Membership
+from proa.runtime.races import first_of
 from proa.servers.admin.operations import Rejection
 
 Opening = Callable[[ProxyStream], bool]
@@ -188,9 +189,10 @@ class OtherControlPlanes:
     async def speak(self, opening: Opening) -> None:
         """Until cancelled."""
         while True:
-            seen = self._proxies.revision
+            seen, version = self._proxies.revision, self._configuration.version
             self._membership.say(_written(self._word(opening)))
-            await self._proxies.changed(seen)
+            # A version may concern no proxy at all; that it is in force here is news all the same.
+            await first_of(self._proxies.changed(seen), self._configuration.generation_of(version + 1))
             await asyncio.sleep(PACE_S)
 
     def _word(self, opening: Opening) -> Word:

@@ -1,0 +1,249 @@
+"""Two control planes on one etcd serve one mesh, and either may die at any moment.
+
+One mesh for the file: two nodes, whose agents know both control planes, and one etcd. Each test leaves everything
+running and settled.
+"""
+
+import asyncio
+import contextlib
+import functools
+import os
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from proa.core.auth.tokens import decode_token, encode_token
+from proa.node.join import JoinRefused, join
+from proa.testing.faults import killed, paused
+from proa.testing.load import LoadResult, acceptance_plan, offer_load
+from tests.etcd_process import EtcdProcess, why_no_etcd
+from tests.mesh.harness import FOREVER, Completed, Mesh, app, curl_status, until, why_no_envoy
+from tests.mesh.outages import free_ports, metric
+
+pytestmark = [pytest.mark.mesh, pytest.mark.timeout(300)]
+
+ECHO: Final = "http://echo:8080"
+KILLS: Final = 4
+TOKENS: Final = 12
+ROUTE: Final = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: echo}}
+spec:
+  hosts: [echo]
+  http:
+  - timeout: {seconds}s
+    route:
+    - destination: {{host: echo}}
+"""
+MODE: Final = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {{name: default, namespace: default}}
+spec: {{mtls: {{mode: {mode}}}}}
+"""
+PLACES: Final = frozenset({"default/caller", "default/echo", "default/echo-2"})
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """`nodes` has `caller` and one `echo` on the first, another `echo` on the second."""
+
+    etcd: EtcdProcess
+    controls: tuple[Mesh, Mesh]
+    flags: dict[int, tuple[str, ...]]
+    nodes: tuple[Mesh, Mesh]
+
+    def kill(self, number: int) -> None:
+        program = self.controls[number].parts["serve"]
+        with killed(program.pid):
+            program.wait()
+
+    def start(self, number: int) -> None:
+        self.controls[number].start("serve", *self.flags[number])
+
+    def is_settled(self) -> bool:
+        """Both control planes know all workloads as healthy, and every proxy as connected."""
+        return all(self.is_known_at(control) for control in self.controls)
+
+    def is_known_at(self, control: Mesh) -> bool:
+        connected = {str(each.id) for each in control.admin.proxies().proxies if each.connected}
+        healthy = [each for each in control.endpoints("echo") if each.health == "HEALTHY"]
+        return connected == PLACES and len(healthy) == 2
+
+    def settle(self) -> None:
+        until(self.is_settled, "both control planes know all of the mesh", 60)
+        for control in self.controls:
+            control.settle()
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    if reason := why_no_envoy() or why_no_etcd():
+        pytest.skip(reason)
+    seal = tmp_path_factory.mktemp("seal") / "seal.key"
+    seal.write_bytes(b64encode(os.urandom(32)))
+    seal.chmod(0o600)
+    with contextlib.ExitStack() as stack:
+        etcd = stack.enter_context(EtcdProcess())
+        flags = {number: _flags(etcd, seal) for number in (0, 1)}
+        first, second = (stack.enter_context(Mesh("serve", *flags[number])) for number in (0, 1))
+        nodes = tuple(
+            stack.enter_context(Mesh("node", f"--token={_token(first, name)}", control=control))
+            for name, control in (("here", first), ("there", second))
+        )
+        made = Pair(etcd=etcd, controls=(first, second), flags=flags, nodes=(nodes[0], nodes[1]))
+        nodes[0].run("caller", FOREVER, wait=False)
+        nodes[0].run("echo", app("echo"), port="8080:auto", wait=False)
+        nodes[1].run("echo-2", app("echo"), "--service=echo", port="8080:auto", wait=False)
+        made.settle()
+        yield made
+
+
+def _flags(etcd: EtcdProcess, seal: Path) -> tuple[str, ...]:
+    ports = zip(("xds", "join", "metrics"), free_ports(3), strict=True)
+    store = (f"--store={etcd.address('mesh')}", f"--seal-key-file={seal}")
+    return (*(f"--{name}-port={port}" for name, port in ports), *store)
+
+
+def _token(control: Mesh, node: str) -> str:
+    return control.proa("token", "create", "--node", node, "--allow=*/*/*", check=True).stdout.strip()
+
+
+def under_load(pair: Pair, fault: Callable[[], None]) -> LoadResult:
+    """The acceptance load for the whole of `fault`, two seconds before it and after it."""
+    url = f"{ECHO}/there"
+    plan = acceptance_plan(url, url, b'{"stars": 5}', seconds=200, proxy=pair.nodes[0].proxy("caller"))
+
+    async def scene() -> LoadResult:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            load = tasks.create_task(offer_load(plan, stop=stop))
+            await asyncio.sleep(2)
+            try:
+                await asyncio.to_thread(fault)
+                await asyncio.sleep(2)
+            finally:
+                stop.set()
+        return load.result()
+
+    return asyncio.run(scene())
+
+
+def test_what_is_applied_at_one_is_live_everywhere(pair: Pair) -> None:
+    for number, control in enumerate(pair.controls):
+        done = control.apply(ROUTE.format(seconds=7 + number))
+        assert "live on 3 proxies" in done.stdout, done
+    first, second = (control.admin for control in pair.controls)
+    assert first.services() == second.services()
+    assert pair.controls[0].objects() == pair.controls[1].objects()
+    assert first.status().config_version == second.status().config_version
+    assert curl_status(pair.nodes[0].curl("caller", "-i", f"{ECHO}/there")) == 200
+
+
+def test_a_mode_changes_in_step_at_both(pair: Pair) -> None:
+    """No client of one control plane calls a server of the other in a way that this one does not take any more."""
+
+    def fault() -> None:
+        for number, mode in enumerate(("DISABLE", "STRICT", "PERMISSIVE", "STRICT")):
+            pair.controls[number % 2].apply(MODE.format(mode=mode))
+            assert pair.controls[0].admin.services() == pair.controls[1].admin.services()
+
+    result = under_load(pair, fault)
+    assert not result.failures, result.summary()
+    pair.controls[0].delete(MODE.format(mode="STRICT"))
+    pair.settle()
+
+
+def test_one_is_killed_again_and_again(pair: Pair) -> None:
+    took: list[float] = []
+
+    def fault() -> None:
+        for number in range(KILLS):
+            victim, other = number % 2, pair.controls[1 - number % 2]
+            sent = metric(other, "proa_xds_resources_sent_total{")
+            pair.kill(victim)
+            until(functools.partial(pair.is_known_at, other), "every proxy is at the other", 30)
+            assert metric(other, "proa_xds_resources_sent_total{") == sent, "nothing changed, nothing is sent"
+            began = time.monotonic()
+            applied = other.apply(ROUTE.format(seconds=20 + number))
+            took.append(time.monotonic() - began)
+            assert "live on 3 proxies" in applied.stdout, applied
+            pair.start(victim)
+            pair.settle()
+
+    result = under_load(pair, fault)
+    print(f"{result.summary()}; apply --wait took {', '.join(f'{each:.2f}' for each in took)} s")
+    assert not result.failures, result.summary()
+
+
+def test_an_apply_right_after_a_kill_goes_through(pair: Pair) -> None:
+    victim, other = pair.controls
+    pair.kill(0)
+    try:
+        began = time.monotonic()
+        applied = other.apply(ROUTE.format(seconds=31))
+        print(f"apply --wait right after the kill took {time.monotonic() - began:.2f} s")
+        assert "live on 3 proxies" in applied.stdout, applied
+    finally:
+        pair.start(0)
+    pair.settle()
+    assert victim.objects() == other.objects()
+
+
+def test_no_token_is_taken_twice(pair: Pair) -> None:
+    """Each is brought to both at once, from two sides."""
+    addresses = [str(control.admin.status().addresses["join"]) for control in pair.controls]
+
+    async def bring(text: str, address: str) -> str:
+        moved = msgspec.structs.replace(decode_token(text), join=address)
+        try:
+            await join(encode_token(moved))
+            return "joined"
+        except JoinRefused as refused:
+            return str(refused)
+
+    async def all_at_once(texts: list[str]) -> None:
+        for text in texts:
+            async with asyncio.TaskGroup() as tasks:
+                tried = [tasks.create_task(bring(text, address)) for address in addresses * 2]
+            told = sorted(each.result() for each in tried)
+            assert told.count("joined") == 1, told
+            assert sum("has been used" in each for each in told) == 3, told
+
+    texts = [_token(pair.controls[number % 2], f"guest-{number}") for number in range(TOKENS)]
+    asyncio.run(all_at_once(texts))
+
+
+def test_without_etcd_traffic_goes_on_and_changes_are_refused(pair: Pair) -> None:
+    refused: list[Completed] = []
+
+    def apply() -> None:
+        refused.append(pair.controls[0].apply(ROUTE.format(seconds=40), wait=False, check=False))
+
+    def fault() -> None:
+        with paused(pair.etcd.pid):
+            apply()
+        pair.etcd.kill()
+        apply()
+        threading.Event().wait(8)  # longer than a control plane without etcd counts as present
+        pair.etcd.start()
+        until(
+            lambda: pair.controls[1].apply(ROUTE.format(seconds=41), check=False).returncode == 0,
+            "it works",
+            60,
+        )
+
+    result = under_load(pair, fault)
+    print(result.summary())
+    assert not result.failures, result.summary()
+    for done in refused:
+        assert done.returncode == 1
+        assert "etcd at 127.0.0.1" in done.stderr, done
+    pair.settle()
+    assert curl_status(pair.nodes[0].curl("caller", "-i", f"{ECHO}/there")) == 200
