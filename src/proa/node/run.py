@@ -26,6 +26,7 @@ from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
 from proa.node.port_book import PortBook
+from proa.node.servers import learn_servers
 from proa.node.session import Session
 from proa.node.surroundings import Surroundings
 from proa.node.trust import NodeTrust
@@ -113,6 +114,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         tasks.keep("node certificate", keeper.keep())
         tasks.keep("logs", keep_rotated(home.logs, Keeping()))
         tasks.keep("node certificate in use", _use(keeper, credential))
+        tasks.keep("control planes", learn_servers(session.answer, keeper))
         if options.metrics:
             serving = serve_metrics(options.metrics, workloads, lambda: session.answer.value is not None)
             facts = NodeFacts(node=first.node, metrics=await stack.enter_async_context(serving))
@@ -172,11 +174,12 @@ def usable(stored: Credential, options: NodeOptions, token: str) -> bool:
 
 
 async def _at_servers_of(token: str, stored: Credential, path: Path) -> Credential:
-    """A token is newer than what is stored: where it says that the control plane is, it is."""
+    """A token is newer than what is stored: where it says that the control planes are, they are. What was learned since
+    it was made is kept beside it: of several control planes those of the token may be the ones that are away."""
     servers = decode_token(token).servers if token else ()
-    if not servers or servers == stored.servers:
+    if set(servers) <= set(stored.servers):
         return stored
-    moved = msgspec.structs.replace(stored, servers=servers)
+    moved = msgspec.structs.replace(stored, servers=tuple(dict.fromkeys((*servers, *stored.servers))))
     await asyncio.to_thread(save_credential, path, moved)
     return moved
 
