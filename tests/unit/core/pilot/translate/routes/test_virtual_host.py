@@ -6,7 +6,13 @@ from hypothesis import strategies as st
 
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.simulate.resources import decode
-from proa.core.pilot.translate.routes.intents import Connect, RouteIntent, Target, VirtualHostIntent
+from proa.core.pilot.translate.routes.intents import (
+    Connect,
+    Retry,
+    RouteIntent,
+    Target,
+    VirtualHostIntent,
+)
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 
 REF = ObjectRef("VirtualService", "default", "a")
@@ -46,3 +52,18 @@ def test_connect_comes_first_and_is_tunnelled_guarded_or_refused() -> None:
     guarded = connect_route(Connect(guarded="out")).virtual_hosts[0].routes[0]
     assert "proa.egress_guard" in guarded.typed_per_filter_config
     assert connect_route(Connect(refusal=502)).virtual_hosts[0].routes[0].direct_response.status == 502
+
+
+def test_routes_of_one_retry_have_policies_of_their_own() -> None:
+    host = VirtualHostIntent(
+        name="a",
+        domains=("a",),
+        routes=tuple(
+            RouteIntent(targets=(Target(cluster=name),), retry=Retry(attempts=attempts))
+            for name, attempts in (("one", 3), ("two", 3), ("three", 1))
+        ),
+    )
+    built = decode(build_route_configuration("80", [build_virtual_host(host)]), RouteConfiguration)
+    policies = [route.route.retry_policy for route in built.virtual_hosts[0].routes]
+    assert [each.num_retries.value for each in policies] == [3, 3, 1]
+    assert policies[0] == policies[1]
