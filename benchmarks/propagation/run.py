@@ -68,7 +68,7 @@ async def measure_propagation(shop: Workshop, full: bool) -> Sequence[Figure]:
 
 
 async def _beside_sovereign(shop: Workshop, pairs: int, seconds: float) -> list[Figure]:
-    """Its proxies poll once a second, so that few changes fit into a window."""
+    """Its proxies poll every two seconds, so that few changes fit into a window."""
     shape = Shape(proxies=100, services=SERVICES)
     peer = await sovereign_system(shop, shape)
     ours = await our_system(shop, shape, name="beside-sovereign")

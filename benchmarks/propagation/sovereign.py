@@ -21,10 +21,11 @@ from proa.core.sidecar.session import Registration
 from proa.runtime.processes import Child
 
 PACKAGE: Final = "sovereign==0.32.12"
-PEER_NAME: Final = f"{PACKAGE}, REST, polled every second"
+PEER_NAME: Final = f"{PACKAGE}, REST, polled every 2 s"
 INSTALL_S: Final = 180.0
 START_S: Final = 30.0
-REFRESH_S: Final = 1.0
+REFRESH_S: Final = 2.0
+"""Once a second would be more than half of what its one worker can answer: that would measure its queue."""
 _LINE_MAX: Final = 2**20
 
 _TEMPLATE: Final = """
