@@ -52,12 +52,15 @@ from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
-from proa.servers.grpc_edge import build_server
+from proa.servers.grpc_edge import serving_grpc
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.xds.delta import delta_service
 
 TICK_S: Final = 1.0
 """How often leases and overdue answers are looked at."""
+
+GRACE_S: Final = 1.0
+"""For calls that are under way at the end; open streams are told to come again."""
 
 log = logging.getLogger("proa.control_plane")
 
@@ -103,6 +106,7 @@ async def run(options: ServeOptions) -> None:
         def unready() -> tuple[str, ...]:
             return tuple(f"configuration from the {name}" for name in sorted(expected - configuration.synced))
 
+        xds_socket = stack.enter_context(bind_tcp(options.listen, options.xds_port))
         join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
         metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
@@ -120,9 +124,8 @@ async def run(options: ServeOptions) -> None:
         if brought is not None:
             await rotation.adopt(brought)
 
-        xds_port = _free_port(options.listen, options.xds_port)
         addresses = Addresses(
-            xds=to_authority(host, xds_port),
+            xds=to_authority(host, xds_socket.getsockname()[1]),
             join=to_authority(host, join_socket.getsockname()[1]),
             metrics=to_authority(host, metrics_socket.getsockname()[1]),
             pid=os.getpid(),
@@ -171,15 +174,7 @@ async def run(options: ServeOptions) -> None:
             others=others,
         )
         registry = build_registry(world, proxies, registrations, authority, gate, refusals, time.time)
-        server = build_server(
-            delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain)
-        )
-        stack.push_async_callback(server.stop, None)  # also when something fails before the end below
-        listen = to_authority(options.listen, xds_port)
-        try:
-            server.add_secure_port(listen, own.credentials.build())
-        except RuntimeError as error:  # taken since `_free_port` looked
-            raise OSError(f"cannot listen on {listen}: {error}") from None
+        services = (delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain))
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())
             tasks.keep("store", configuration.follow_store(stores.config))
@@ -204,8 +199,8 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("modes", _advance_modes(registrations, proxies))
             tasks.keep("certificate", own.keep())
             tasks.keep("rotation", rotation.run())
-            await server.start()
             async with (
+                serving_grpc(services, [xds_socket], own.credentials, GRACE_S),
                 serving(build_join_app(nodes, attempts=attempts), [join_socket], own.tls),
                 serving(build_metrics_app(registry, unready), [metrics_socket]),
                 serving(build_admin_app(operations, refusals.of("(command line)")), [admin_socket]),
@@ -214,7 +209,6 @@ async def run(options: ServeOptions) -> None:
                 log.info("serving xDS at %s", addresses.xds)
                 await stopping.wait()
                 home.endpoints.unlink(missing_ok=True)
-            await server.stop(grace=1.0)
             tasks.stop()
         try:
             await leases.flush()
@@ -263,10 +257,3 @@ def _reachable(listen: str) -> str:
     if found.startswith("127."):
         log.warning("this host's name means %s, which others cannot reach: give --advertise", found)
     return found
-
-
-def _free_port(address: str, port: int) -> int:
-    """gRPC tells which port it took only after it is too late to write it into certificates and tokens, and of a
-    port that is taken only in its own words. Raises AddressTaken."""
-    with bind_tcp(address, port) as probe:
-        return int(probe.getsockname()[1])

@@ -21,7 +21,6 @@ from proa.servers.grpc_edge import (
     Service,
     node_name,
     service,
-    stream_method,
     unary_method,
 )
 
@@ -72,7 +71,7 @@ def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
             raise PeerRefused(str(error)) from error
         return encode(await sessions.sign(node, request))
 
-    return service(SERVICE, {"Session": stream_method(session), "Sign": unary_method(sign)})
+    return service(SERVICE, {"Session": session, "Sign": unary_method(sign)})
 
 
 class _Session:

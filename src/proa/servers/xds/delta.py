@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from proa.core.model.names import WorkloadId, parse_workload_id
-from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, node_name, service, stream_method
+from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, node_name, service
 
 SERVICE: Final = "envoy.service.discovery.v3.AggregatedDiscoveryService"
 WORKLOAD_KEY: Final = "proa-workload"
@@ -45,7 +45,7 @@ def delta_service(streams: DeltaStreams, trust_domain: str) -> Service:
     async def handle(wire: ByteStream) -> None:
         await serve_stream(wire, streams, trust_domain)
 
-    return service(SERVICE, {"DeltaAggregatedResources": stream_method(handle)})
+    return service(SERVICE, {"DeltaAggregatedResources": handle})
 
 
 async def serve_stream(wire: ByteStream, streams: DeltaStreams, trust_domain: str) -> None:

@@ -1,0 +1,36 @@
+"""gRPC without generated code: handlers of raw bytes, one small interface between our protocols and the wire.
+
+The xDS and node servers speak through `ByteStream`; that the HTTP/2 frames are our own (`proa.core.grpc_wire`) is known
+in this folder alone. Peers are identified by the certificate of their connection, or by the socket they came to, and
+by nothing they say.
+"""
+
+from proa.servers.grpc_edge.calls import (
+    ByteStream,
+    LocalStream,
+    NotNow,
+    PeerRefused,
+    Service,
+    StreamHandler,
+    UnaryHandler,
+    node_name,
+    service,
+    unary_method,
+)
+from proa.servers.grpc_edge.credentials import Credentials
+from proa.servers.grpc_edge.server import serving_grpc
+
+__all__ = [
+    "ByteStream",
+    "Credentials",
+    "LocalStream",
+    "NotNow",
+    "PeerRefused",
+    "Service",
+    "StreamHandler",
+    "UnaryHandler",
+    "node_name",
+    "service",
+    "serving_grpc",
+    "unary_method",
+]

@@ -1,0 +1,68 @@
+"""TLS of the server: its key and chain, the roots clients are checked against, and who a verified client is."""
+
+import asyncio
+import ssl
+import tempfile
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from cryptography import x509
+
+from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, parse_spiffe_id
+from proa.servers.grpc_edge.calls import PeerRefused
+
+ALPN: Final = "h2"
+
+
+class Credentials:
+    """The server's key and chain in force, with the roots clients are checked against; `set` changes them for
+    connections to come. Raises ssl.SSLError for what is no key, chain or root."""
+
+    def __init__(self, key_pem: str, chain_pem: str, root_pem: str) -> None:
+        self.set(key_pem, chain_pem, root_pem)
+
+    def set(self, key_pem: str, chain_pem: str, root_pem: str) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+        # A session taken up again would be judged by the roots of the day it began.
+        context.options |= ssl.OP_NO_TICKET
+        context.num_tickets = 0
+        context.set_alpn_protocols([ALPN])
+        context.load_verify_locations(cadata=root_pem)
+        # The ssl module reads files only: one that nobody else may read, for a moment.
+        with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+            file.write(key_pem + chain_pem)
+            file.flush()
+            context.load_cert_chain(file.name)
+        self.context = context
+
+
+def peer_of(transport: asyncio.BaseTransport) -> SpiffeId:
+    """The SPIFFE id of the verified certificate. Raises PeerRefused when there is not exactly one."""
+    connection = transport.get_extra_info("ssl_object")
+    certificate = connection.getpeercert(binary_form=True) if connection is not None else None
+    try:
+        names = (
+            x509.load_der_x509_certificate(certificate or b"")
+            .extensions.get_extension_for_class(x509.SubjectAlternativeName)
+            .value
+        )
+        (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
+        return parse_spiffe_id(uri)
+    except (ValueError, InvalidSpiffeId, x509.ExtensionNotFound) as error:
+        raise PeerRefused("a client certificate with one SPIFFE id is needed") from error
+
+
+def is_loopback(peername: object) -> bool:
+    """Whether a socket's word for its peer is an address of loopback; Unix sockets have none."""
+    if not isinstance(peername, tuple) or not peername:
+        return False
+    try:
+        address = ip_address(str(peername[0]).partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
