@@ -18,6 +18,9 @@ class ResourceType(Enum):
     ROUTE = "envoy.config.route.v3.RouteConfiguration"
     VIRTUAL_HOST = "envoy.config.route.v3.VirtualHost"
 
+    # Each member is one object: its identity is its hash. Enum's own is a call of Python, at every look into a table.
+    __hash__ = object.__hash__
+
     @property
     def url(self) -> str:
         return f"type.googleapis.com/{self.value}"

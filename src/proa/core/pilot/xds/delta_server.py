@@ -64,6 +64,7 @@ class DeltaServer:
         self._encode = encode
         self._max_bytes = max_bytes
         self._states = {kind: TypeState(kind) for kind in ORDER}
+        self._round = tuple(self._states[kind] for kind in ROUND)
         self._seq = 0
         self._nonce = 0
         # Clusters in un-ACKed responses whose endpoints are not subscribed yet -> sequence number of the cluster.
@@ -142,14 +143,20 @@ class DeltaServer:
     def rejected(self) -> Mapping[tuple[ResourceType, str], tuple[str, str]]:
         """(type, name) -> (version, error) of what the proxy refuses and that has not changed since."""
         return {
-            (kind, name): refusal
-            for kind, state in self._states.items()
+            (state.kind, name): refusal
+            for state in self._states.values()
+            if state.rejected
             for name, refusal in state.rejected.items()
         }
 
     def pending(self) -> frozenset[tuple[ResourceType, str]]:
         """What is not sent or not answered yet."""
-        return frozenset((kind, name) for kind, state in self._states.items() for name in state.pending())
+        return frozenset(
+            (kind, name)
+            for kind, state in self._states.items()
+            if not state.is_idle
+            for name in state.pending()
+        )
 
     def awaited(self) -> frozenset[ResourceType]:
         """Types with an un-ACKed response that is not overdue: the edge runs its clock by these."""
@@ -228,11 +235,14 @@ class DeltaServer:
         state.touch(names, self._seq, first=self._seq if first is None else first, absent=absent)
 
     def _pump(self) -> Actions:
-        return tuple(sent for kind in ROUND if (sent := self._flush(self._states[kind])) is not None)
+        sent: list[Action] = []
+        for state in self._round:
+            if state.has_work and not state.is_busy and (send := self._flush(state)) is not None:
+                sent.append(send)
+        return tuple(sent)
 
     def _flush(self, state: TypeState) -> Send | None:
-        if not state.has_work or state.is_busy:
-            return None
+        """For a state that has work and is not busy."""
         batch = self._next_suspects(state)
         if not batch.versions:
             self._collect_updates(state, batch)

@@ -86,11 +86,16 @@ class TypeState:
     @property
     def is_busy(self) -> bool:
         """A response is un-ACKed and not given up: the next one must wait."""
-        return any(not flight.stalled for flight in self.flights.values())
+        return bool(self.flights) and any(not flight.stalled for flight in self.flights.values())
 
     @property
     def has_work(self) -> bool:
         return bool(self.updates or self.removals or self.suspects or self.greeting)
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is pending: so it is for all types but one or two, whenever anything happens."""
+        return not (self.updates or self.flights or self.removals or self.suspects or self.unanswered)
 
     def wants(self, name: str) -> bool:
         return self.wildcard or name in self.names
