@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Say what the mesh shall do": {
         "validate": Entry("validate", "Check configuration files; no mesh needed."),
+        "convert": Entry("convert", "Write configuration of 2018 in today's language; no mesh needed."),
         "apply": Entry("apply", "Put configuration files into force, all or nothing."),
         "diff": Entry("diff", "Show what an apply would change."),
         "get": Entry("get", "Show configuration in force, or services."),

@@ -17,7 +17,9 @@ from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.scope.clients import Client, gateway_served, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
+from proa.core.pilot.scope.selectors import selectors_of
 from proa.core.pilot.scope.views import (
     HostView,
     Scope,
@@ -85,6 +87,9 @@ class ScopeBundle:
         self._hosts: dict[str, _Owned] = {}
         self._hosts_of_routes: dict[str, set[str]] = {}
         self._users_of_port: dict[int, set[str]] = {}
+        # Hosts with rules that ask for labels of their clients, and the routes put together in the last update.
+        self.choosy: dict[str, HostView] = {}
+        self.rebuilt: frozenset[str] = frozenset()
 
     def fill(self, snapshot: MeshSnapshot, index: RuleIndex) -> None:
         """The whole bundle, for a scope that got its first proxy."""
@@ -110,6 +115,7 @@ class ScopeBundle:
             self._update_everywhere(snapshot, index, changed, routes)
         for name in routes:
             self._update_routes(name, changed)
+        self.rebuilt = frozenset(routes)
         return {name for name, before in changed.items() if before != _digest(self.resources.get(name))}
 
     def notes(self) -> Iterator[Note]:
@@ -153,10 +159,13 @@ class ScopeBundle:
                 members = self._hosts_of_routes.setdefault(name, set())
                 members.add(host) if name in following.parts else members.discard(host)
         self._update_ports(snapshot, host, owned.ports, following.ports, changed, routes)
+        self.choosy.pop(host, None)
         if view is None:
             self._hosts.pop(host, None)
         else:
             self._hosts[host] = following
+            if view.rules is not None and selectors_of(view.rules.spec):
+                self.choosy[host] = view
 
     def _build_host(self, snapshot: MeshSnapshot, view: HostView | None, changed: Changed) -> _Owned:
         if view is None:
@@ -168,6 +177,18 @@ class ScopeBundle:
         ]
         built += [self._memo.get(build_endpoints, intent) for intent in endpoint_intents(view, endpoints)]
         names = frozenset(self._put(resource, changed) for resource in built)
+        parts, notes = self.parts_of(served_to(view, Client(self.scope.namespace)))
+        ports = view.service.ports if view.service and view.service.resolution != "NONE" else ()
+        return _Owned(
+            view=view,
+            resources=names,
+            parts=parts,
+            ports=frozenset(port.number for port in ports),
+            notes=notes,
+        )
+
+    def parts_of(self, view: HostView) -> tuple[dict[str, tuple[VirtualHostPart, ...]], tuple[Note, ...]]:
+        """A host's virtual hosts by the route configuration they belong to, for the clients whose view this is."""
         hosts = host_routes(view)
         parts: dict[str, tuple[VirtualHostPart, ...]] = {
             port_routes_name(port): (self._memo.get(build_virtual_host, intent),)
@@ -176,14 +197,12 @@ class ScopeBundle:
         parts[EXPLICIT_ROUTES] = tuple(
             self._memo.get(build_virtual_host, intent) for intent in hosts.explicit
         )
-        ports = view.service.ports if view.service and view.service.resolution != "NONE" else ()
-        return _Owned(
-            view=view,
-            resources=names,
-            parts=parts,
-            ports=frozenset(port.number for port in ports),
-            notes=hosts.notes,
-        )
+        return parts, hosts.notes
+
+    def pieces(self, host: str, name: str) -> tuple[VirtualHostPart, ...] | None:
+        """What a host has in a route configuration."""
+        owned = self._hosts.get(host)
+        return owned.parts.get(name) if owned else None
 
     def _update_endpoints(self, snapshot: MeshSnapshot, host: str, changed: Changed) -> None:
         owned = self._hosts.get(host)
@@ -238,10 +257,14 @@ class ScopeBundle:
         if name != EXPLICIT_ROUTES and int(name) not in self._users_of_port:
             self._drop([(ResourceType.ROUTE, name)], changed)
             return
+        self._put(build_route_configuration(name, self.joined(name, {})), changed)
+
+    def joined(self, name: str, instead: Mapping[str, tuple[VirtualHostPart, ...]]) -> list[VirtualHostPart]:
+        """The pieces of a route configuration, some hosts' own replaced."""
         parts = list(self._hosts[EVERYWHERE].parts[EVERYWHERE]) if EVERYWHERE in self._hosts else []
         for host in self._hosts_of_routes.get(name, ()):
-            parts += self._hosts[host].parts.get(name, ())
-        self._put(build_route_configuration(name, parts), changed)
+            parts += instead.get(host) or self._hosts[host].parts.get(name, ())
+        return parts
 
 
 class WorkloadBundle:
@@ -252,6 +275,9 @@ class WorkloadBundle:
         self.workload: Workload | None = None
         self.resources: dict[Name, Resource] = {}
         self.notes: tuple[Note, ...] = ()
+        # What its clients' rules make different from the scope: shared by all who wear the same labels.
+        self.client = Client(workload.namespace)
+        self.routes: Mapping[Name, Resource] = {}
         self._memo = memo
 
     def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:
@@ -333,7 +359,7 @@ class WorkloadBundle:
     def _gateway(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
     ) -> list[Resource]:
-        view = gateway_view(snapshot, index, workload)
+        view = gateway_served(gateway_view(snapshot, index, workload))
         built = [
             self._memo.get(build_gateway_listener, intent) for intent in gateway_listeners(view, access_log)
         ]
@@ -356,7 +382,8 @@ def is_behind_explicit(kind: ResourceType, name: str) -> bool:
 
 
 class ProxySource:
-    """One proxy's resources: its own, then its scope's. Read by its stream's protocol machine.
+    """One proxy's resources: its own, then those of clients like it, then its scope's. Read by its stream's protocol
+    machine.
 
     `proxyless` gives what the scope has for gRPC's own clients. That the workload is one is asked at each look: a
     registration may come after the stream."""
@@ -377,7 +404,7 @@ class ProxySource:
     def lookup(self, kind: ResourceType, name: str) -> Resource | None:
         found = self.own.resources.get((kind, name))
         if found is None and self._shares(kind, name):
-            found = self._of_scope.get((kind, name))
+            found = self.own.routes.get((kind, name)) or self._of_scope.get((kind, name))
         return found
 
     @property

@@ -11,8 +11,9 @@ from typing import Final
 
 import msgspec
 
+from proa.control_plane.conversion import Conversion
 from proa.control_plane.world import World
-from proa.core.config import Config, Document, Problem, load
+from proa.core.config import Config, Document, Problem, load, path_text
 from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
@@ -39,6 +40,8 @@ class Configuration:
         self._from_store: dict[ObjectRef, Config] = {}
         self._from_directory: dict[ObjectRef, Config] = {}
         self._in_force: dict[ObjectRef, Config] = {}
+        self._places: dict[ObjectRef, tuple[str, int]] = {}
+        self.conversion = Conversion()
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._generations: dict[int, int] = {}
         self._version = -1
@@ -60,7 +63,24 @@ class Configuration:
 
     def problems(self) -> tuple[Problem, ...]:
         """What of the sources is bad and not, or not in its newest form, in force."""
-        return tuple(problem for found in self._problems.values() for problem in found)
+        found = [problem for found in self._problems.values() for problem in found]
+        return (*found, *self.conversion_problems())
+
+    def conversion_problems(self, about: Iterable[ObjectRef] | None = None) -> tuple[Problem, ...]:
+        """What objects of 2018 are told of each other, each at the line where its object begins."""
+        wanted = None if about is None else set(about)
+        told: list[Problem] = []
+        for ref, finding in self.conversion.findings:
+            if wanted is None or ref in wanted:
+                file, line = self.place_of(ref)
+                at = path_text(finding.path)
+                told.append(Problem(file, line, at, finding.code, finding.message, finding.severity))
+        return tuple(told)
+
+    def place_of(self, ref: ObjectRef) -> tuple[str, int]:
+        """Where an object was written; an empty file for one that nobody wrote."""
+        stored = self._stored.get(ref)
+        return self._places.get(ref) or ((stored.file, stored.line) if stored else ("", 0))
 
     async def generation_of(self, version: int) -> int:
         """The generation in which a store version was folded; waits for it."""
@@ -79,6 +99,7 @@ class Configuration:
     async def follow_directory(self, source: ConfigSource) -> None:
         async for state in source.watch():
             self._from_directory = {each.config.ref: each.config for each in state.objects}
+            self._places = {each.config.ref: (each.file, each.line) for each in state.objects}
             self._problems["directory"] = state.problems
             await self._fold_in()
             self._has_synced("directory")
@@ -118,7 +139,7 @@ class Configuration:
             await self._moved.wait()
 
     async def _fold_in(self) -> int:
-        following = {**self._from_store, **self._from_directory}
+        following = self.conversion.in_force({**self._from_store, **self._from_directory})
         changed = [
             config
             for ref, config in following.items()

@@ -12,7 +12,7 @@ import msgspec
 
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.rollback import plan_rollback
-from proa.control_plane.showing import as_stored, manifest_text
+from proa.control_plane.showing import as_derived, as_stored, manifest_text
 from proa.control_plane.world import World
 from proa.core.config import Batch, read_batch
 from proa.ports.config_store import (
@@ -72,12 +72,18 @@ class ConfigurationOperations:
             results = tuple(self._foretell(put) for put in puts)
             return ApplyOutcome(version=self._configuration.version, results=results, warnings=batch.problems)
         outcome = await self._commit(puts, request.author)
-        return msgspec.structs.replace(outcome, warnings=batch.problems)
+        known = {problem.message for problem in batch.problems}
+        together = self._configuration.conversion_problems(put.ref for put in puts)
+        news = tuple(problem for problem in together if problem.message not in known)
+        return msgspec.structs.replace(outcome, warnings=(*batch.problems, *news))
 
     async def delete(self, request: DeleteRequest) -> ApplyOutcome:
         for ref in request.refs:
             if ref in self._configuration.directory and ref not in self._configuration.stored:
                 raise Refused(f"{ref} comes from the watched directory: remove it there")
+            sources = self._configuration.conversion.sources_of(ref)
+            if sources:
+                raise Refused(f"{ref} is converted from {', '.join(map(str, sources))}: delete that")
         return await self._commit(tuple(Delete(ref=ref) for ref in request.refs), request.author)
 
     async def _commit(self, changes: tuple[Put | Delete, ...], author: str) -> ApplyOutcome:
@@ -90,6 +96,7 @@ class ConfigurationOperations:
         """When the world has it."""
         await self._configuration.generation_of(applied.version)
         concerned = {result.ref for result in applied.results}
+        concerned |= self._configuration.conversion.made_of(concerned)
         notes = tuple(note for note in self._world.notes() if note.about in concerned)
         return ApplyOutcome(version=applied.version, results=applied.results, notes=notes)
 
@@ -119,6 +126,10 @@ class ConfigurationOperations:
         found = {**self._configuration.stored}
         for ref, config in self._configuration.directory.items():
             found[ref] = as_stored(config)
+        # Of all objects only those that somebody wrote are listed: what is listed can be applied again.
+        if query.kind is not None:
+            for ref, each in self._configuration.conversion.derived.items():
+                found[ref] = as_derived(each, self._configuration.place_of(each.sources[0]))
         matching = tuple(
             found[ref]
             for ref in sorted(found)

@@ -1,4 +1,5 @@
-"""Resources of gRPC's own xDS clients, one bundle per scope, kept up to date by what a change affects.
+"""Resources of gRPC's own xDS clients, one bundle per scope and set of labels that rules ask for, kept up to date by
+what a change affects.
 
 Beside `bundles.ScopeBundle`, which is for Envoys, and updated by the world alike; made only where a proxyless workload
 is. Every host's resources bear names of their own, so a host is replaced without a look at the others.
@@ -7,6 +8,7 @@ is. Every host's resources bear names of their own, so a host is replaced withou
 from proa.control_plane.memo import Memo
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import Scope, endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.endpoints import build_endpoints
@@ -17,10 +19,11 @@ Name = tuple[ResourceType, str]
 
 
 class ProxylessBundle:
-    """Owner: the world. `resources` is read by every proxyless stream of the scope."""
+    """Owner: the world. `resources` is read by every proxyless stream of clients like this one."""
 
-    def __init__(self, scope: Scope, memo: Memo) -> None:
-        self.scope = scope
+    def __init__(self, client: Client, memo: Memo) -> None:
+        self.client = client
+        self.scope = Scope(client.namespace)
         self.resources: dict[Name, Resource] = {}
         self._memo = memo
         self._hosts: dict[str, frozenset[Name]] = {}
@@ -56,6 +59,7 @@ class ProxylessBundle:
         if view is None:
             return []
         get = self._memo.get
+        view = served_to(view, self.client)
         made = grpc_host(view, endpoints_of(snapshot, host), snapshot.settings)
         return [
             *(get(build_grpc_cluster, each) for each in made.clusters),

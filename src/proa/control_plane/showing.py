@@ -13,6 +13,7 @@ from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
 from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
+from proa.core.config.legacy.today import Today
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.pilot.resource import ORDER, Resource
 from proa.ports.authority_store import Issuance
@@ -38,6 +39,15 @@ def as_stored(config: Config) -> StoredObject:
         time=0.0,
         created=0.0,
     )
+
+
+def as_derived(today: Today, place: tuple[str, int]) -> StoredObject:
+    """An object made of old ones, with the place of the most important of them."""
+    others = len(today.sources) - 1
+    more = f" and {others} more" if others else ""
+    shown = as_stored(today.config)
+    author = f"converted from {today.sources[0]}{more}"
+    return msgspec.structs.replace(shown, author=author, file=place[0], line=place[1])
 
 
 def show_rejection(objects: tuple[ObjectRef, ...], name: str, kind: str, error: str) -> Rejection:

@@ -9,14 +9,19 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from immutables import Map
+
 from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle, is_behind_explicit
+from proa.control_plane.client_routes import ClientRoutes
 from proa.control_plane.memo import Memo
 from proa.control_plane.proxyless import ProxylessBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, MeshSnapshot, fold
+from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
+from proa.core.pilot.scope.selectors import worn
 from proa.core.pilot.scope.views import Scope, wanted_gateway_ports
 from proa.runtime.debounce import Debounce
 
@@ -40,7 +45,9 @@ class World:
         self.memo = Memo()
         self.generation = 0
         self._scopes: dict[Scope, ScopeBundle] = {}
-        self._proxyless: dict[Scope, ProxylessBundle] = {}
+        self._proxyless: dict[Client, ProxylessBundle] = {}
+        self._routes: dict[Client, ClientRoutes] = {}
+        self._wearing: dict[Client, set[WorkloadId]] = {}
         self._workloads: dict[WorkloadId, WorkloadBundle] = {}
         # Those that hear of more than themselves, so that a round need not ask all the others.
         self._edges: set[WorkloadId] = set()
@@ -100,6 +107,7 @@ class World:
             for bundle in self._bundles_to_ask(affected)
             if bundle.concerns(affected)
         }
+        self._update_routes(affected, workloads)
         self._update_proxyless(affected, workloads)
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
@@ -126,23 +134,60 @@ class World:
             kept.add(bundle.id) if belongs else kept.discard(bundle.id)
         return changed
 
+    def _update_routes(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
+        """Routes of clients that wear what rules ask for. Without such rules nobody is looked at."""
+        asked = self._workloads.keys() if affected.clients else affected.workloads & self._workloads.keys()
+        told = {workload: self._dress(self._workloads[workload]) for workload in asked}
+        for client, routes in self._routes.items():
+            changed = routes.update()
+            for workload in self._wearing[client] if changed else ():
+                told[workload] = told.get(workload, set()) | changed
+        for workload, names in told.items():
+            if names:
+                workloads[workload] = workloads.get(workload, set()) | names
+
+    def _dress(self, bundle: WorkloadBundle) -> set[Name]:
+        """Give a workload the routes of the clients like it; the names that may differ by that."""
+        before = set(bundle.routes)
+        labels = bundle.workload.labels if bundle.workload else Map[str, str]()
+        client = Client(bundle.id.namespace, worn(self.index.selectors, labels))
+        if client != bundle.client:
+            self._undress(bundle)
+            bundle.client = client
+        bundle.routes = {}
+        if client.wears:
+            self._wearing.setdefault(client, set()).add(bundle.id)
+            if bundle.has_explicit:
+                if client not in self._routes:
+                    self._routes[client] = ClientRoutes(self._scopes[Scope(client.namespace)], client)
+                bundle.routes = self._routes[client].resources
+        return before | set(bundle.routes)
+
+    def _undress(self, bundle: WorkloadBundle) -> None:
+        """What nobody wears any more is forgotten."""
+        wearing = self._wearing.get(bundle.client, set())
+        wearing.discard(bundle.id)
+        if not wearing and bundle.client.wears:
+            for kept in (self._wearing, self._routes, self._proxyless):
+                kept.pop(bundle.client, None)
+
     def _update_proxyless(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
         """What differs for a scope's proxyless workloads is told as their own. One that has just become known is told
         everything: it may have asked before."""
         changed = {
-            scope: bundle.update(self.snapshot, self.index, affected)
-            for scope, bundle in self._proxyless.items()
+            client: bundle.update(self.snapshot, self.index, affected)
+            for client, bundle in self._proxyless.items()
         }
         for workload in self._without_sidecar:
-            scope = Scope(workload.namespace)
-            is_new = workload in affected.workloads
-            names = set(self._proxyless_of(scope).resources) if is_new else changed.get(scope, set())
-            workloads[workload] = workloads.get(workload, set()) | names
+            client = self._workloads[workload].client
+            is_new = affected.clients or workload in affected.workloads
+            known = set(self._proxyless_of(client).resources) if is_new else set[Name]()
+            workloads[workload] = workloads.get(workload, set()) | known | changed.get(client, set())
 
-    def _proxyless_of(self, scope: Scope) -> ProxylessBundle:
-        bundle = self._proxyless.get(scope)
+    def _proxyless_of(self, client: Client) -> ProxylessBundle:
+        bundle = self._proxyless.get(client)
         if bundle is None:
-            bundle = self._proxyless[scope] = ProxylessBundle(scope, self.memo)
+            bundle = self._proxyless[client] = ProxylessBundle(client, self.memo)
             bundle.fill(self.snapshot, self.index)
         return bundle
 
@@ -157,17 +202,22 @@ class World:
         if own is None:
             own = self._workloads[workload] = WorkloadBundle(workload, self.memo)
             self._fill_workload(own)
-        return ProxySource(own, shared, lambda: self._proxyless_of(scope), complete=complete)
+            self._dress(own)
+        return ProxySource(own, shared, lambda: self._proxyless_of(own.client), complete=complete)
 
     def release(self, workload: WorkloadId, in_use: Iterable[WorkloadId]) -> None:
         """No stream of this workload is left; what nobody shares any more is forgotten."""
-        self._workloads.pop(workload, None)
+        bundle = self._workloads.pop(workload, None)
+        if bundle is not None:
+            self._undress(bundle)
         self._edges.discard(workload)
         self._without_sidecar.discard(workload)
         scope = Scope(workload.namespace)
         if all(Scope(other.namespace) != scope for other in in_use):
             self._scopes.pop(scope, None)
-            self._proxyless.pop(scope, None)
+            self._proxyless.pop(Client(scope.namespace), None)
+            for client in [each for each in self._routes if each.namespace == scope.namespace]:
+                del self._routes[client]
 
     def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
         known = self.snapshot.workloads.get(workload)
@@ -178,6 +228,7 @@ class World:
     def notes(self) -> tuple[Note, ...]:
         """What the configuration in force should be told, over all scopes in use."""
         found = {note for bundle in self._scopes.values() for note in bundle.notes()}
+        found |= {note for routes in self._routes.values() for note in routes.notes()}
         found |= {note for bundle in self._workloads.values() for note in bundle.notes}
         return tuple(sorted(found))
 
@@ -190,4 +241,5 @@ def _join(one: Affected, other: Affected) -> Affected:
         edge=one.edge or other.edge,
         settings=one.settings or other.settings,
         nodes=one.nodes or other.nodes,
+        clients=one.clients or other.clients,
     )

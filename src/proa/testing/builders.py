@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from immutables import Map
 
 from proa.control_plane.bundles import ProxySource
+from proa.control_plane.conversion import Conversion
 from proa.control_plane.world import World
 from proa.core.auth.peer_policy import PortTls, settled
 from proa.core.config import Config, Document, Json, load, load_all
@@ -223,6 +224,9 @@ class Mesh:
 
     def __init__(self, *placed: Registration, settings: MeshSettings | None = None) -> None:
         self.world = World(settings or MeshSettings(), clock=lambda: 0.0)
+        self.conversion = Conversion()
+        self._written: dict[ObjectRef, Config] = {}
+        self._in_force: dict[ObjectRef, Config] = {}
         self.place(registration("client"), registration("shop/client"), *placed)
 
     def place(self, *placed: Registration, port_tls: Mapping[int, PortTls] | None = None) -> Affected:
@@ -235,10 +239,19 @@ class Mesh:
         return self.world.fold_in([Change(removed_sources=gone)])
 
     def apply(self, text: str, namespace: str = DEFAULT_NAMESPACE) -> Affected:
-        return self.world.fold_in([change(text, namespace)])
+        """Objects of 2018 too, which are converted together with those that were applied before."""
+        self._written |= {config.ref: config for config in configs(text, namespace)}
+        return self._fold_written()
 
     def delete(self, kind: str, name: str, namespace: str = DEFAULT_NAMESPACE) -> Affected:
-        return self.world.fold_in([removal(ObjectRef(kind, namespace, name))])
+        self._written.pop(ObjectRef(kind, namespace, name), None)
+        return self._fold_written()
+
+    def _fold_written(self) -> Affected:
+        before, self._in_force = self._in_force, self.conversion.in_force(self._written)
+        new = [config for ref, config in self._in_force.items() if before.get(ref) != config]
+        gone = before.keys() - self._in_force.keys()
+        return self.world.fold_in([change_of(new), removal(*sorted(gone))])
 
     def source(self, workload: str | WorkloadId) -> ProxySource:
         known = parse_workload_id(workload) if isinstance(workload, str) else workload

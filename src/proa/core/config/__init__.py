@@ -8,6 +8,7 @@ from proa.core.config.config import Config, Examined, Loaded, examine, load, loa
 from proa.core.config.diff import diff
 from proa.core.config.document import Document, Parsed, parse
 from proa.core.config.kinds import KINDS, AnyKind, Spec, find_kind
+from proa.core.config.legacy.convert import convert
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path, path_text
 from proa.core.config.problem import Problem
@@ -29,6 +30,7 @@ __all__ = [
     "Problem",
     "Spec",
     "Written",
+    "convert",
     "diff",
     "examine",
     "find_kind",

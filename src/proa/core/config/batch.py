@@ -5,12 +5,14 @@ one after the other: the later file counts, and a warning says so. `proa validat
 through here, so that what is fine in an editor is fine in the mesh.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
 from proa.core.config.config import Config, examine
 from proa.core.config.document import Document, parse
+from proa.core.config.legacy.convert import convert
+from proa.core.config.legacy.today import is_old, read_back
 from proa.core.config.problem import Problem
 from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
 
@@ -50,7 +52,15 @@ def read_batch(files: Iterable[tuple[str, str]], default_namespace: str = DEFAUL
             if earlier is not None:
                 problems.append(_written_twice(ref, document, earlier.document))
             found[ref] = Written(config=examined.config, document=document)
-    return Batch(objects=tuple(found.values()), problems=tuple(sorted(problems)))
+    problems += _of_conversion(found)
+    return Batch(objects=tuple(found.values()), problems=tuple(sorted(set(problems))))
+
+
+def _of_conversion(found: Mapping[ObjectRef, Written]) -> Iterator[Problem]:
+    """What old objects do not go together, each of which may be fine by itself."""
+    old = [written.config for written in found.values() if is_old(written.config)]
+    for ref, finding in read_back(convert(old)).findings:
+        yield found[ref].document.placed(finding)
 
 
 def _written_twice(ref: ObjectRef, document: Document, earlier: Document) -> Problem:

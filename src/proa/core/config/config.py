@@ -10,7 +10,6 @@ from proa.core.config.fields import unknown_field
 from proa.core.config.kinds import KINDS, AnyKind, Spec, is_not_yet
 from proa.core.config.meta import Meta, read_meta
 from proa.core.config.near_names import suggestion
-from proa.core.config.path import path_text
 from proa.core.config.problem import Finding, Problem
 from proa.core.config.tree import Json, shorten, type_name
 from proa.core.model.digest import digest_of
@@ -84,7 +83,7 @@ def examine(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> E
     )
     meta = read_meta(value.get("metadata"), default_namespace, found)
     spec = kind.read(value.get("spec"), meta, found) if kind else None
-    problems = tuple(sorted({*document.problems, *(_placed(finding, document) for finding in found)}))
+    problems = tuple(sorted({*document.problems, *(document.placed(finding) for finding in found)}))
     if kind is None or spec is None or any(problem.severity == "error" for problem in problems):
         return Examined(config=None, problems=problems)
     config = Config(
@@ -95,13 +94,6 @@ def examine(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> E
         digest=digest_of((kind.kind, meta.namespace, meta.name, meta.labels, spec)),
     )
     return Examined(config=config, problems=problems)
-
-
-def _placed(finding: Finding, document: Document) -> Problem:
-    line = document.line_of(finding.path)
-    return Problem(
-        document.file, line, path_text(finding.path), finding.code, finding.message, finding.severity
-    )
 
 
 def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:

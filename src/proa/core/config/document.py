@@ -2,17 +2,19 @@
 
 A file is cut at its `---` and `...` lines before libyaml sees it, so that a document with broken syntax does not
 hide the ones after it: the markers cannot stand at a line's start inside any YAML value. JSON is read as YAML.
-This module does not know what a document means, with one exception: a Kubernetes `List` is the objects in it.
+This module does not know what a document means, with two exceptions: a Kubernetes `List` is the objects in it, and old
+spellings of an object are respelled (`legacy.spelling`) so that everybody after it sees one form.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 import msgspec
 
+from proa.core.config.legacy.spelling import respell, written_path
 from proa.core.config.path import Path, path_text
-from proa.core.config.problem import Problem
+from proa.core.config.problem import Finding, Problem
 from proa.core.config.tree import Json, type_name
 from proa.core.config.yaml_reader import NO_MARKS, Fault, Marks, Tree, read_stream
 
@@ -23,19 +25,20 @@ _DOCUMENT_END = re.compile(r"^\.\.\.(?=\s|\Z)[^\n]*\n?", re.MULTILINE)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """One object as written. `problems` are those of its text (a duplicate key); with one of them it may be checked
-    further and must not be used."""
+    """One object. `problems` are those of its text (a duplicate key); with an error among them it may be checked
+    further and must not be used. `moved`: where an old spelling had what `value` has at a path of today."""
 
     file: str
     line: int
     value: dict[str, Json]
     marks: Marks
     problems: tuple[Problem, ...] = ()
+    moved: Mapping[Path, Path] = {}
 
     def line_of(self, path: Path) -> int:
         """The 1-based line of the key or item at `path`, or of its nearest ancestor that the text has."""
         line, marks = self.line, self.marks
-        for step in path:
+        for step in written_path(self.moved, path):
             mark = marks.get(step)
             if mark is None:
                 break
@@ -44,7 +47,12 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
     def problem(self, path: Path, code: str, message: str) -> Problem:
         """An error at a place of this document."""
-        return Problem(self.file, self.line_of(path), path_text(path), code, message)
+        return self.placed(Finding(path, code, message))
+
+    def placed(self, finding: Finding) -> Problem:
+        """What was found at a place of `value`, told of the place as written."""
+        line, path = self.line_of(finding.path), path_text(written_path(self.moved, finding.path))
+        return Problem(self.file, line, path, finding.code, finding.message, finding.severity)
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +109,7 @@ def _not_a_document(tree: Tree, file: str, last_line: int) -> list[Problem]:
 def _expand(document: Document, documents: list[Document], problems: list[Problem]) -> None:
     """The document itself, or the objects inside a Kubernetes List, lists in lists included."""
     if document.value.get("kind") != "List" or document.value.get("apiVersion") != "v1":
-        documents.append(document)
+        documents.append(_respelled(document))
         return
     problems += document.problems
     items = document.value.get("items")
@@ -120,3 +128,12 @@ def _expand(document: Document, documents: list[Document], problems: list[Proble
         inside = marks[index].inside
         line = document.line_of(("items", index))
         _expand(Document(file=document.file, line=line, value=item, marks=inside), documents, problems)
+
+
+def _respelled(document: Document) -> Document:
+    found = respell(document.value)
+    if found is None:
+        return document
+    respelled = msgspec.structs.replace(document, value=found.value, moved=found.moved)
+    told = tuple(respelled.placed(finding) for finding in found.findings)
+    return msgspec.structs.replace(respelled, problems=(*document.problems, *told))

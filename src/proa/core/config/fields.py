@@ -123,7 +123,10 @@ class Fields(msgspec.Struct, frozen=True):
         return self.type(**given)
 
     def _unknown(self, name: str, content: Json, at: Path, found: list[Finding]) -> None:
-        if name not in self.type.NOT_YET:
+        if name in self.type.GONE:
+            if content is not None:
+                found.append(Finding((*at, name), "no-equivalent", f"{name} {self.type.GONE[name]}"))
+        elif name not in self.type.NOT_YET:
             found.append(unknown_field((*at, name), name, self.fields))
         elif content is not None:
             message = f'Istio\'s field "{name}" is not supported yet; remove it'

@@ -8,6 +8,7 @@ Problems, which is all that callers outside this package see. Codes are stable: 
 | syntax, duplicate-key, unsupported-yaml, too-large, not-an-object | the text is no usable YAML |
 | unknown-kind, unknown-version, kind-not-supported-yet | the object is of no kind that Proa reads |
 | unknown-field, not-supported-yet | a field or word that nobody, or only Istio, knows |
+| no-equivalent | a field of an old kind that nothing today can do |
 | required, wrong-type, bad-value, out-of-range | one value is wrong by itself |
 | duplicate, conflict | two values do not go together |
 | bad-regex, regex-too-large | the data plane would refuse the expression |

@@ -2,8 +2,11 @@
 
 Every schema module uses them; `fields` reads them. What a struct lists is what users may write; a field that Istio
 knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error.
+GONE has the fields of old kinds that nothing can serve, each with why and what to do.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -13,6 +16,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     """Base of every struct that users write. A field without a default is required; names are Istio's camelCase."""
 
     NOT_YET: ClassVar[tuple[str, ...]] = ()
+    GONE: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
 
 class Within(msgspec.Struct, frozen=True):

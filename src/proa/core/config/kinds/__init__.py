@@ -4,6 +4,7 @@ A kind or field is in the table only with the tests that show its effect. Caller
 (to know `vs` from `dr`).
 """
 
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -20,9 +21,15 @@ from proa.core.config.kinds.service_entry.validate import validate as validate_s
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.kinds.virtual_service.validate import validate as validate_virtual_service
 from proa.core.config.kinds.workload_entry.validate import validate as validate_workload_entry
+from proa.core.config.legacy.check import check_old
+from proa.core.config.legacy.convert import OldSpec
+from proa.core.config.legacy.ingress_schema import Ingress
+from proa.core.config.legacy.schema import DestinationPolicy, EgressRule, IngressRule, RouteRule
+from proa.core.config.meta import Meta
+from proa.core.config.problem import Finding
 
 Spec: TypeAlias = (
-    VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | PeerAuthentication
+    VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | PeerAuthentication | OldSpec
 )
 AnyKind: TypeAlias = (
     Kind[VirtualService]
@@ -31,11 +38,26 @@ AnyKind: TypeAlias = (
     | Kind[ServiceEntry]
     | Kind[WorkloadEntry]
     | Kind[PeerAuthentication]
+    | Kind[RouteRule]
+    | Kind[DestinationPolicy]
+    | Kind[EgressRule]
+    | Kind[IngressRule]
+    | Kind[Ingress]
 )
 
 NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
+OLD = "config.istio.io"
+KUBERNETES = "networking.k8s.io"
 _NETWORKING_VERSIONS = ("v1", "v1beta1", "v1alpha3")
+# 2018 served v1alpha2 and never minded what else was written.
+_OLD_VERSIONS = ("v1alpha2", "v1alpha1", "v1beta1")
+
+
+def _checked_as(kind: str) -> Callable[[OldSpec, Meta], Iterator[Finding]]:
+    """The validator of an old kind: by itself, and by what it becomes."""
+    return lambda spec, meta: check_old(kind, spec, meta, KINDS)
+
 
 _ROWS: tuple[AnyKind, ...] = (
     Kind(
@@ -92,9 +114,54 @@ _ROWS: tuple[AnyKind, ...] = (
         spec=PeerAuthentication,
         validate=validate_peer_authentication,
     ),
+    Kind(
+        group=OLD,
+        kind="RouteRule",
+        versions=_OLD_VERSIONS,
+        plural="routerules",
+        short_names=("rr", "route-rule"),
+        spec=RouteRule,
+        validate=_checked_as("RouteRule"),
+    ),
+    Kind(
+        group=OLD,
+        kind="DestinationPolicy",
+        versions=_OLD_VERSIONS,
+        plural="destinationpolicies",
+        short_names=("dp", "destination-policy"),
+        spec=DestinationPolicy,
+        validate=_checked_as("DestinationPolicy"),
+    ),
+    Kind(
+        group=OLD,
+        kind="EgressRule",
+        versions=_OLD_VERSIONS,
+        plural="egressrules",
+        short_names=("er", "egress-rule"),
+        spec=EgressRule,
+        validate=_checked_as("EgressRule"),
+    ),
+    Kind(
+        group=OLD,
+        kind="IngressRule",
+        versions=_OLD_VERSIONS,
+        plural="ingressrules",
+        short_names=("ir", "ingress-rule"),
+        spec=IngressRule,
+        validate=_checked_as("IngressRule"),
+    ),
+    Kind(
+        group=KUBERNETES,
+        kind="Ingress",
+        versions=("v1",),
+        plural="ingresses",
+        short_names=("ing",),
+        spec=Ingress,
+        validate=_checked_as("Ingress"),
+    ),
 )
 
-KINDS = MappingProxyType({(row.group, row.kind): row for row in _ROWS})
+KINDS: Mapping[tuple[str, str], AnyKind] = MappingProxyType({(row.group, row.kind): row for row in _ROWS})
 
 # Groups whose every kind comes later: Mixer's 2018 kinds are named by adapters and templates, outsiders' included.
 GROUPS_NOT_YET = frozenset(
@@ -113,8 +180,6 @@ KINDS_NOT_YET = frozenset(
         *((SECURITY, kind) for kind in ("RequestAuthentication", "AuthorizationPolicy")),
     ]
 )
-# The kinds of 2017 were also written without a group of their own.
-OLD_KINDS_NOT_YET = frozenset(["route-rule", "destination-policy", "egress-rule"])
 
 
 def find_kind(word: str) -> AnyKind | None:
@@ -126,6 +191,4 @@ def find_kind(word: str) -> AnyKind | None:
 
 def is_not_yet(group: str, kind: str) -> bool:
     """True for a kind that Istio has and Proa will read one day."""
-    return (
-        group in GROUPS_NOT_YET or (group, kind) in KINDS_NOT_YET or (not group and kind in OLD_KINDS_NOT_YET)
-    )
+    return (group in GROUPS_NOT_YET or (group, kind) in KINDS_NOT_YET) and (group, kind) not in KINDS

@@ -15,7 +15,9 @@ from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
+from proa.core.pilot.scope.selectors import Labels, selectors_of
 
+K = TypeVar("K")
 M = TypeVar("M")
 
 MESH_GATEWAY: Final = "mesh"
@@ -24,7 +26,7 @@ MESH_GATEWAY: Final = "mesh"
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
     """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
-    bound to gateways; `nodes`: the set of addresses that run sidecars."""
+    bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -32,11 +34,13 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     edge: bool = False
     settings: bool = False
     nodes: bool = False
+    clients: bool = False
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
-    that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address."""
+    that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address.
+    `selectors`: the labels that rules ask of clients, with the rules."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -44,6 +48,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     edge_rules: frozenset[ObjectRef] = frozenset()
     gateways: frozenset[ObjectRef] = frozenset()
     nodes: Map[str, int] = msgspec.field(default_factory=Map)
+    selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
 
 
 def bound_to_mesh(spec: VirtualService) -> bool:
@@ -118,6 +123,7 @@ def reindex(
         edge=edge,
         settings=touched.settings,
         nodes=nodes_changed,
+        clients=set(index.selectors) != set(following.selectors),
     )
 
 
@@ -151,6 +157,7 @@ class _Rules:
         self.edge_rules = index.edge_rules
         self.gateways = index.gateways
         self.nodes = index.nodes
+        self.selectors = index.selectors.mutate()
 
     def virtual_service(
         self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
@@ -160,6 +167,8 @@ class _Rules:
             self.edge_rules = self.edge_rules | {ref} if joins else self.edge_rules - {ref}
         if not bound_to_mesh(spec):
             return set()
+        for selector in selectors_of(spec):
+            _index(self.selectors, selector, ref, joins)
         hosts: set[str] = set()
         for host in spec.hosts:
             named = expand_host(host, namespace)
@@ -205,10 +214,11 @@ class _Rules:
             edge_rules=self.edge_rules,
             gateways=self.gateways,
             nodes=self.nodes,
+            selectors=self.selectors.finish(),
         )
 
 
-def _index(mutation: MapMutation[str, frozenset[M]], key: str, member: M, joins: bool) -> None:
+def _index(mutation: MapMutation[K, frozenset[M]], key: K, member: M, joins: bool) -> None:
     members = mutation.get(key, frozenset())
     changed = members | {member} if joins else members - {member}
     if changed:

@@ -52,10 +52,12 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The VirtualService in force for a host."""
+    """The VirtualService in force for a host. `skipped` are the numbers of rules that are not for the client at
+    hand."""
 
     ref: ObjectRef
     spec: VirtualService
+    skipped: frozenset[int] = frozenset()
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):

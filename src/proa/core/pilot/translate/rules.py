@@ -51,7 +51,7 @@ def translate_rules(
     notes: list[Note] = []
     for number, rule in enumerate(rules.spec.http):
         matches = tuple(_matches(rules, rule, port, gateways))
-        if not matches:
+        if not matches or number in rules.skipped:
             continue
         translated, found = _route(rules, rule, f"http[{number}]", matches, destinations, port)
         routes.append(translated)

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from proa.core.config.headers import header_name_fault
 from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch
+from proa.core.config.labels import check_selector, is_namespace_name
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault
+from proa.core.config.tree import shorten
 
 _CLAIMS = "@request.auth.claims"
 _HAVE_OWN_FIELD = ("uri", "scheme", "method", "authority")
@@ -19,6 +21,11 @@ def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
             yield from _check_string(string, (*at, name), may_be_empty=False)
     yield from _check_headers(match.headers, (*at, "headers"))
     yield from _check_headers(match.without_headers, (*at, "withoutHeaders"))
+    yield from check_selector(match.source_labels, (*at, "sourceLabels"))
+    if match.source_namespace and not is_namespace_name(match.source_namespace):
+        name = shorten(match.source_namespace)
+        message = f'"{name}" is no namespace; write lower-case letters, digits and inner dashes, at most 63'
+        yield Finding((*at, "sourceNamespace"), "bad-value", message)
     for name, string in match.query_params.items():
         place = (*at, "queryParams", name)
         if not name:

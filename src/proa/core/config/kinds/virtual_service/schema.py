@@ -26,9 +26,10 @@ class Destination(Record, frozen=True, kw_only=True):
 
 
 class HttpMatch(Record, frozen=True, kw_only=True):
-    """All conditions must hold. `port` is the service's port that the client called."""
+    """All conditions must hold. `port` is the service's port that the client called; `source_labels` and
+    `source_namespace` are those of its workload, and are asked when its proxy is configured."""
 
-    NOT_YET = ("sourceLabels", "sourceNamespace", "statPrefix")
+    NOT_YET = ("statPrefix",)
 
     name: str = ""
     uri: StringMatch | None = None
@@ -41,6 +42,8 @@ class HttpMatch(Record, frozen=True, kw_only=True):
     port: Port | None = None
     gateways: tuple[str, ...] = ()
     ignore_uri_case: bool = False
+    source_labels: Map[str, str] = Map()
+    source_namespace: str = ""
 
 
 class HttpRouteDestination(Record, frozen=True, kw_only=True):

@@ -1,0 +1,104 @@
+"""Old objects in a live mesh: what they are together in today's language, kept up to date by what changed.
+
+Owned by `configuration`. What users wrote is what is stored and shown; what is derived here is in force and never
+stored. A group of old objects (the rules of one host, say) is converted again only when one of its members is new.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from proa.core.config import Config
+from proa.core.config.kinds.virtual_service.schema import VirtualService
+from proa.core.config.legacy.convert import Group, convert_group, groups_of
+from proa.core.config.legacy.draft import SPEC
+from proa.core.config.legacy.today import ReadBack, Today, is_old, read_back
+from proa.core.config.problem import Finding, warning
+from proa.core.model.digest import digest_of
+from proa.core.model.names import ObjectRef, expand_host
+
+SUFFIX: Final = "-2018"
+"""Behind the name of a derived object when an object of today bears that name."""
+
+
+class Conversion:
+    """`derived` has the objects in force that nobody wrote, `findings` what old objects are told."""
+
+    def __init__(self) -> None:
+        self.derived: Mapping[ObjectRef, Today] = {}
+        self.findings: tuple[tuple[ObjectRef, Finding], ...] = ()
+        self._groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
+
+    def in_force(self, configs: Mapping[ObjectRef, Config]) -> dict[ObjectRef, Config]:
+        """Objects of today with what the old ones among `configs` are together."""
+        old = [config for config in configs.values() if is_old(config)]
+        today = (
+            {ref: config for ref, config in configs.items() if not is_old(config)} if old else dict(configs)
+        )
+        self._convert(old)
+        self._name(today)
+        return {**today, **{ref: each.config for ref, each in self.derived.items()}}
+
+    def sources_of(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
+        """The old objects that a derived one is made of; empty for what somebody wrote."""
+        derived = self.derived.get(ref)
+        return derived.sources if derived else ()
+
+    def made_of(self, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
+        """The derived objects to which any of these belongs."""
+        wanted = set(refs)
+        return {ref for ref, each in self.derived.items() if wanted & set(each.sources)}
+
+    def _convert(self, old: Iterable[Config]) -> None:
+        groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
+        for group, members in groups_of(old).items():
+            # The digest has no annotations, and an Ingress's class is one.
+            key = tuple(digest_of((str(each.ref), each.meta.annotations, each.spec)) for each in members)
+            known = self._groups.get(group)
+            made = known if known and known[0] == key else (key, read_back(convert_group(group, members)))
+            groups[group] = made
+        self._groups = groups
+
+    def _name(self, today: Mapping[ObjectRef, Config]) -> None:
+        """What is written in today's language counts: it keeps its name, and its hosts on sidecars."""
+        derived: dict[ObjectRef, Today] = {}
+        findings = [finding for _, made in sorted(self._groups.items()) for finding in made[1].findings]
+        claims = _claims(today) if self._groups else {}
+        for _, made in sorted(self._groups.items()):
+            for each in made[1].objects:
+                owner = _owner(each.config, claims)
+                if owner is not None:
+                    message = f"{owner} has the rules of this host in today's language; remove one of both"
+                    findings += [(source, warning(SPEC, "no-effect", message)) for source in each.sources]
+                    continue
+                config = each.config
+                while config.ref in today or config.ref in derived:
+                    config = _renamed(config)
+                derived[config.ref] = msgspec.structs.replace(each, config=config)
+        self.derived = derived
+        self.findings = tuple(dict.fromkeys(findings))
+
+
+def _renamed(config: Config) -> Config:
+    meta = msgspec.structs.replace(config.meta, name=f"{config.meta.name}{SUFFIX}")
+    digest = digest_of((config.kind, meta.namespace, meta.name, meta.labels, config.spec))
+    return msgspec.structs.replace(config, meta=meta, digest=digest)
+
+
+def _claims(today: Mapping[ObjectRef, Config]) -> dict[tuple[str, str], ObjectRef]:
+    """By namespace and host: the VirtualService of today that has it on sidecars."""
+    found: dict[tuple[str, str], ObjectRef] = {}
+    for ref, config in today.items():
+        if isinstance(config.spec, VirtualService) and "mesh" in (config.spec.gateways or ("mesh",)):
+            for host in config.spec.hosts:
+                found[ref.namespace, expand_host(host, ref.namespace)] = ref
+    return found
+
+
+def _owner(config: Config, claims: Mapping[tuple[str, str], ObjectRef]) -> ObjectRef | None:
+    if not isinstance(config.spec, VirtualService) or config.spec.gateways:
+        return None
+    namespace = config.meta.namespace
+    owners = (claims.get((namespace, expand_host(host, namespace))) for host in config.spec.hosts)
+    return next((owner for owner in owners if owner is not None), None)
