@@ -23,7 +23,7 @@ class PortRange(click.ParamType[tuple[int, int]]):
         return int(low), int(high)
 
 
-@click.command("node", short_help="Run the agent of a host.")
+@click.group("node", short_help="Run the agent of a host.", invoke_without_command=True)
 @click.option("--token", metavar="TOKEN", envvar="PROA_JOIN_TOKEN", help="Join token, for the first start.")
 @click.option(
     "--token-file", type=click.Path(exists=True, dir_okay=False), help="The same, read from a file."
@@ -72,9 +72,9 @@ class PortRange(click.ParamType[tuple[int, int]]):
     help="How long open requests may take at the end.",
 )
 @verbose_option
-@click.pass_obj
+@click.pass_context
 def command(
-    surroundings: Surroundings,
+    context: click.Context,
     token: str | None,
     token_file: str | None,
     name: str,
@@ -98,10 +98,13 @@ def command(
     Example, on another host than the control plane's:
       proa node --token-file token --address 10.0.0.6
     """
+    if context.invoked_subcommand is not None:
+        return
     from proa.home import HomeUnusable
     from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded, read_token
     from proa.node.run import run
 
+    surroundings = context.ensure_object(Surroundings)
     given = token_file or token
     try:
         options = NodeOptions(
@@ -126,3 +129,58 @@ def command(
         raise Failure(str(error)) from None
     except (HomeUnusable, OSError) as error:
         raise Failure(str(error)) from None
+
+
+@command.command("drain")
+@click.argument("workload", default="")
+@click.option(
+    "--deadline",
+    type=Duration(),
+    help="How long open requests may take.  [default: as at the end of a workload]",
+)
+@click.pass_obj
+def drain(surroundings: Surroundings, workload: str, deadline: float | None) -> None:
+    """Send no new requests to the workloads of this host, wait for the open ones, and take no new workloads; with
+    WORKLOAD, to that one only. Programs go on, and may still call others. Returns when it is done.
+
+    \b
+    Example, before a host is worked on:
+      proa node drain --deadline 30s
+    """
+    import asyncio
+
+    from proa.core.sidecar.local import WorkloadDrained
+    from proa.node import client
+
+    def tell(done: WorkloadDrained) -> None:
+        left = f"; {done.open_requests} requests are still open" if done.open_requests else ""
+        click.echo(f"{done.id} is drained{left}")
+
+    with surroundings.node_agent():
+        done = asyncio.run(client.drain(surroundings.home, workload, deadline, tell))
+    if not workload:
+        click.echo(f"node {done.node} is drained and takes no workloads")
+
+
+@command.command("undrain")
+@click.argument("workload", default="")
+@click.pass_obj
+def undrain(surroundings: Surroundings, workload: str) -> None:
+    """Take a drain back: the host takes workloads again, and those that were drained get requests again.
+
+    \b
+    Example:
+      proa node undrain
+    """
+    import asyncio
+
+    from proa.node import client
+
+    with surroundings.node_agent():
+        done = asyncio.run(client.undrain(surroundings.home, workload))
+    for each in done.workloads:
+        click.echo(f"{each} takes requests again")
+    for each in done.stay:
+        click.echo(f"{each} stays drained: start its program again")
+    if not workload:
+        click.echo("this node takes workloads")

@@ -61,6 +61,11 @@ from proa.core.sidecar.local import (
     is_flag=True,
     help="No sidecar: gRPC in the program balances and encrypts by itself (targets xds:///SERVICE:PORT).",
 )
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Start the program at once, not when its sidecar has certificate and configuration.",
+)
 @click.option("--log", is_flag=True, help="Program's output to `proa proxy logs --app`, not here.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings.")
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND...")
@@ -80,6 +85,7 @@ def command(
     health_grpc: bool,
     health_exec: str | None,
     proxyless: bool,
+    no_wait: bool,
     log: bool,
     quiet: bool,
     argv: tuple[str, ...],
@@ -106,6 +112,7 @@ def command(
             labels=pairs(labels, app=chosen),
             ports=served,
             upstreams=tuple(parse_upstream(text) for text in upstreams),
+            waits_for_sidecar=not no_wait,
             health=_health(health_http, health_tcp, health_grpc, health_exec) if served else (),
         )
     except InvalidSpec as error:

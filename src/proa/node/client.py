@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, Literal, TypeVar
@@ -17,14 +17,19 @@ from proa.core.sidecar.local import (
     AdminAnswer,
     AgentMessage,
     AskAdmin,
+    AskDrain,
     AskEnvironment,
     AskGone,
     AskList,
+    AskUndrain,
     Environment,
     Failed,
     Gone,
     LocalMessage,
+    NodeDrained,
     Placed,
+    Undrained,
+    WorkloadDrained,
     Workloads,
     WorkloadSpec,
 )
@@ -41,16 +46,20 @@ __all__ = [
     "NotPlaced",
     "Notify",
     "ask_admin",
+    "drain",
     "exec_in_workload",
     "list_workloads",
     "run_workload",
     "serve_gateway",
+    "undrain",
     "wait_gone",
     "workload_environment",
 ]
 
 ANSWER_S: Final = 15.0
 """The agent itself waits up to 10 s for an Envoy that is asked something."""
+DRAIN_S: Final = 300.0
+"""The longest that an agent's own bound of a drain is believed to be."""
 A = TypeVar("A", bound=LocalMessage)
 
 
@@ -127,6 +136,27 @@ async def ask_admin(home: Home, name: str, path: str, method: Literal["GET", "PO
             pieces.append(answer.body)
             if not answer.more:
                 return AdminAnswer(status=answer.status, body="".join(pieces))
+
+
+async def drain(
+    home: Home, name: str, deadline_s: float | None, tell: Callable[[WorkloadDrained], None]
+) -> NodeDrained:
+    """No new requests for the workload, or (no name) for all of the node and no new workloads; `tell` hears of each as
+    it is done. Raises NoSuchWorkload, AgentUnreachable."""
+    deadline_ms = None if deadline_s is None else round(deadline_s * 1000)
+    async with agent(home) as connection:
+        await connection.send(AskDrain(workload=name, deadline_ms=deadline_ms))
+        while True:
+            async with _in_time(home, ANSWER_S + (DRAIN_S if deadline_s is None else deadline_s)):
+                answer = await connection.receive()
+            if not isinstance(answer, WorkloadDrained):
+                return _expected(answer, NodeDrained)
+            tell(answer)
+
+
+async def undrain(home: Home, name: str) -> Undrained:
+    """Takes it back. Raises NoSuchWorkload, AgentUnreachable."""
+    return await _ask(home, AskUndrain(workload=name), Undrained)
 
 
 async def wait_gone(home: Home, name: str, timeout_s: float) -> bool:

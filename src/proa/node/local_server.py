@@ -19,19 +19,24 @@ from proa.core.sidecar.local import (
     LINE_MAX,
     AdminAnswer,
     AskAdmin,
+    AskDrain,
     AskEnvironment,
     AskGone,
     AskList,
+    AskUndrain,
     Environment,
     Exited,
     Failed,
     Gone,
     LocalMessage,
     LocalMessageError,
+    NodeDrained,
     Place,
+    Question,
     Refused,
     Started,
     Stop,
+    Undrained,
     decode_from_client,
     encode_line,
     spec_problems,
@@ -41,6 +46,7 @@ from proa.core.sidecar.local import (
 )
 from proa.core.sidecar.record import ProcessMark
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.node.intake import Intake, drain
 from proa.node.surroundings import Surroundings
 from proa.node.workload import Vanish, Workload
 from proa.node.workloads import Workloads
@@ -67,6 +73,7 @@ class LocalServer:
     def __init__(self, around: Surroundings, workloads: Workloads) -> None:
         self._around = around
         self._workloads = workloads
+        self._intake = Intake(around.home.node_dir)
         self._tasks = Supervisor()
         self._connections: Cell[int] = Cell(0)
 
@@ -130,7 +137,7 @@ class LocalServer:
                 case Place():
                     await self._own(message, reader, outlet, peer)
                     return
-                case AskEnvironment() | AskList() | AskAdmin() | AskGone():
+                case AskEnvironment() | AskList() | AskAdmin() | AskGone() | AskDrain() | AskUndrain():
                     async for answer in self._answers(message):
                         _put(outlet, answer)
                 case _:
@@ -162,6 +169,10 @@ class LocalServer:
         return found
 
     def _placed(self, message: Place, outlet: Outlet, peer: ProcessMark) -> Workload | None:
+        refusal = self._intake.refusal
+        if refusal is not None and message.again is None:  # what runs already is not taken away
+            _put(outlet, Refused(reason=refusal))
+            return None
         workload = Workload(
             message.spec,
             self._around,
@@ -189,9 +200,7 @@ class LocalServer:
             workload.ended.set()
             log.info("%s: gone", workload.spec.id)
 
-    async def _answers(
-        self, message: AskEnvironment | AskList | AskAdmin | AskGone
-    ) -> AsyncIterator[LocalMessage]:
+    async def _answers(self, message: Question) -> AsyncIterator[LocalMessage]:
         match message:
             case AskList():
                 yield WorkloadsAnswer(
@@ -213,6 +222,43 @@ class LocalServer:
             case AskAdmin():
                 async for answer in self._admin(message):
                     yield answer
+            case AskDrain():
+                async for answer in self._drain(message):
+                    yield answer
+            case AskUndrain():
+                yield await self._undrain(message)
+
+    async def _drain(self, message: AskDrain) -> AsyncIterator[LocalMessage]:
+        chosen = self._chosen(message.workload)
+        if isinstance(chosen, Failed):
+            yield chosen
+            return
+        if not message.workload:
+            try:
+                await self._intake.close()
+            except OSError as error:
+                log.error("that this node is drained is not remembered: %s", error)
+        deadline_s = None if message.deadline_ms is None else max(0, message.deadline_ms) / 1000
+        async for drained in drain(chosen, deadline_s):
+            yield drained
+        yield NodeDrained(node=self._around.node, is_closed=self._intake.refusal is not None)
+
+    async def _undrain(self, message: AskUndrain) -> LocalMessage:
+        chosen = self._chosen(message.workload)
+        if isinstance(chosen, Failed):
+            return chosen
+        if not message.workload:
+            await self._intake.open()
+        drained = [each for each in chosen if each.is_draining]
+        back = tuple(each.spec.id for each in drained if each.resume())
+        stay = tuple(each.spec.id for each in drained if each.spec.id not in back)
+        return Undrained(workloads=back, stay=stay)
+
+    def _chosen(self, name: str) -> tuple[Workload, ...] | Failed:
+        if not name:
+            return self._workloads.all()
+        found = self._workloads.find(name)
+        return found if isinstance(found, Failed) else (found,)
 
     async def _admin(self, message: AskAdmin) -> AsyncIterator[LocalMessage]:
         found = self._workloads.find(message.workload)

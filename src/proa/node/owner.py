@@ -22,6 +22,7 @@ from proa.core.sidecar.local import (
     Failed,
     Gone,
     LocalMessage,
+    NodeDrained,
     OwnerEvent,
     Place,
     Placed,
@@ -30,7 +31,9 @@ from proa.core.sidecar.local import (
     Removed,
     Started,
     Stop,
+    Undrained,
     Warned,
+    WorkloadDrained,
     Workloads,
     WorkloadSpec,
 )
@@ -220,7 +223,16 @@ class Owner:
             case Refused(reason=reason):
                 self._refusal.set(reason)
                 self._removed.set(True)
-            case Environment() | Workloads() | AdminAnswer() | Gone() | Failed():
+            case (
+                Environment()
+                | Workloads()
+                | AdminAnswer()
+                | Gone()
+                | WorkloadDrained()
+                | NodeDrained()
+                | Undrained()
+                | Failed()
+            ):
                 return
             case _:
                 pass

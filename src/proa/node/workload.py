@@ -122,6 +122,7 @@ class Workload:
         self._was_ready = False
         self._is_provisional = False
         self._draining = False
+        self._is_ending = False
         self._leaving = False
 
     def obey(self, order: Order) -> None:
@@ -195,9 +196,7 @@ class Workload:
         self._was_ready = True
         self._draining = record.is_draining or earlier.fate == "drain"
         self._make_gateway(record.gateway_ports, beside=earlier.envoy is not None)
-        self.placed = place.placed(
-            self._around.home, str(self._around.home.workload_socket(str(place.id), "admin"))
-        )
+        self._tell_placed(place)
         self._publish()
 
     async def run(self) -> None:
@@ -302,6 +301,8 @@ class Workload:
         hint = tasks.run(f"hint {place.id}", self._hint())
         credential = around.node_credential.value
         store = TableStore(around.home.workload_dir(str(place.id)))
+        if not self.spec.waits_for_sidecar:
+            self._tell_placed(place)
         try:
             admission = await admit(place.facts, around.session, store, credential.roots_pem, self._say)
         except NotAdmitted as refused:
@@ -330,8 +331,14 @@ class Workload:
         sidecar.envoy.ask(Event.START)
         await sidecar.envoy.until(State.READY)
         hint.cancel()
-        self.placed = place.placed(around.home, str(sidecar.envoy.admin_socket))
+        if self.spec.waits_for_sidecar:
+            self._tell_placed(place)
+
+    def _tell_placed(self, place: Place) -> None:
+        admin_socket = self._around.home.workload_socket(str(place.id), "admin")
+        self.placed = place.placed(self._around.home, str(admin_socket))
         self._tell(self.placed)
+        self._records.changed()
 
     def _make_keeper(self, place: Place) -> Keeper:
         credential = self._around.node_credential.value
@@ -401,8 +408,10 @@ class Workload:
                         self._records.changed()
                         tasks.run(f"app {self.spec.id}", self._watch_app(pid))
                 case Stop():
+                    self._is_ending = True
                     tasks.run(f"drain {self.spec.id}", self._drain())
                 case Leave() if self.placed is not None:
+                    self._is_ending = True
                     await self._drain()
                     return order
                 case Exited() | Leave() | Vanish():
@@ -443,14 +452,40 @@ class Workload:
                 self._say("registered", f"the control plane is back and has accepted {self.spec.id}")
 
     async def _drain(self) -> None:
+        self._tell(Drained(open_requests=await self._drained(None)))
+
+    async def drain(self, deadline_s: float | None) -> int:
+        """By order of the node's operator; the app goes on and can still call others. What was open at the end. A
+        workload that has not come yet goes."""
+        if self.placed is None:
+            self.obey(Leave(reason="this node is being drained"))
+            await self.ended.wait()
+            return 0
+        return await self._drained(deadline_s)
+
+    def resume(self) -> bool:
+        """Takes a drain back: a new Envoy, for the old one goes on telling its peers to leave. False when it cannot."""
+        envoy = self._envoy
+        if self._is_ending or (envoy is not None and envoy.state.value.state is not State.DRAINED):
+            return False
+        self._draining = False
+        if envoy is not None:
+            envoy.ask(Event.RESUME)
+        self._publish()
+        return True
+
+    @property
+    def is_draining(self) -> bool:
+        return self._draining
+
+    async def _drained(self, deadline_s: float | None) -> int:
         self._draining = True
         self._publish()
         if self._envoy is None:
-            self._tell(Drained())
-            return
-        self._envoy.ask(Event.DRAIN)
+            return 0
+        self._envoy.drain(deadline_s)
         await self._envoy.until(State.DRAINED, State.TERMINATING, State.KILLED, State.GONE)
-        self._tell(Drained(open_requests=self._envoy.left_open))
+        return self._envoy.left_open
 
     def _port_is(self, port: AppPort, health: Health, why: str) -> None:
         self._app_health[port] = health

@@ -8,7 +8,7 @@ One connection places at most one workload, and the connection is the lease: whe
     client:  Place            Started(pid)          Stop             Exited(code)
     agent:   Progress* Placed | HealthChanged* Warned* GatewayPortServed* | Progress* Drained | Removed
 
-One-shot calls on a connection of their own: AskEnvironment, AskList, AskAdmin, AskGone.
+One-shot calls on a connection of their own: AskEnvironment, AskList, AskAdmin, AskGone, AskDrain, AskUndrain.
 
 What is placed (`core.sidecar.spec`) is part of the protocol, so its names can be had from here too.
 """
@@ -132,6 +132,20 @@ class AskGone(LocalMessage, frozen=True, kw_only=True, tag="wait_gone"):
     workload: str
 
 
+class AskDrain(LocalMessage, frozen=True, kw_only=True, tag="drain"):
+    """No new requests for this workload; empty: for all, and no new workloads for this node. Answered by a
+    WorkloadDrained for each, then NodeDrained. `deadline_ms` bounds the wait for open requests; None is the usual."""
+
+    workload: str = ""
+    deadline_ms: int | None = None
+
+
+class AskUndrain(LocalMessage, frozen=True, kw_only=True, tag="undrain"):
+    """Takes AskDrain back. Answered by Undrained."""
+
+    workload: str = ""
+
+
 class Progress(LocalMessage, frozen=True, kw_only=True, tag="progress"):
     """Where placing or stopping stands. `stage` is greppable, `text` is for people."""
 
@@ -226,6 +240,28 @@ class Gone(LocalMessage, frozen=True, kw_only=True, tag="gone"):
     """Answer to AskGone."""
 
 
+class WorkloadDrained(LocalMessage, frozen=True, kw_only=True, tag="workload_drained"):
+    """The workload gets no new requests. `open_requests` is what was still open when the time was over."""
+
+    id: WorkloadId
+    open_requests: int = 0
+
+
+class NodeDrained(LocalMessage, frozen=True, kw_only=True, tag="node_drained"):
+    """The end of the answer to AskDrain. `is_closed`: this node takes no workloads now."""
+
+    node: str
+    is_closed: bool
+
+
+class Undrained(LocalMessage, frozen=True, kw_only=True, tag="undrained"):
+    """Answer to AskUndrain: `workloads` take requests again as soon as their sidecars are ready, `stay` do not: their
+    programs are ending, or have to be started again."""
+
+    workloads: tuple[WorkloadId, ...] = ()
+    stay: tuple[WorkloadId, ...] = ()
+
+
 class Failed(LocalMessage, frozen=True, kw_only=True, tag="failed"):
     """A one-shot call has no answer: `code` is not_found, ambiguous, unavailable or malformed."""
 
@@ -233,7 +269,9 @@ class Failed(LocalMessage, frozen=True, kw_only=True, tag="failed"):
     message: str
 
 
-ClientMessage: TypeAlias = Place | Started | Stop | Exited | AskEnvironment | AskList | AskAdmin | AskGone
+Question: TypeAlias = AskEnvironment | AskList | AskAdmin | AskGone | AskDrain | AskUndrain
+"""What is asked on a connection that owns nothing."""
+ClientMessage: TypeAlias = Place | Started | Stop | Exited | Question
 OwnerEvent: TypeAlias = (
     Progress
     | Refused
@@ -246,7 +284,9 @@ OwnerEvent: TypeAlias = (
     | Removed
 )
 """What the owner of a workload hears, in order."""
-OneShotAnswer: TypeAlias = Environment | Workloads | AdminAnswer | Gone | Failed
+OneShotAnswer: TypeAlias = (
+    Environment | Workloads | AdminAnswer | Gone | WorkloadDrained | NodeDrained | Undrained | Failed
+)
 AgentMessage: TypeAlias = OwnerEvent | OneShotAnswer
 
 

@@ -66,8 +66,9 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a user wants placed. Valid when `spec_problems` is empty.
 
     `account` empty stands for the first port's service, or the workload's name when it serves nothing.
-    `locality` empty is the node's. `serve_low_ports` lets a gateway take ports below 1024 where it may;
-    otherwise they are mapped to free ones.
+    `locality` empty is the node's. `waits_for_sidecar`: the app starts when its sidecar has its certificate and all of
+    its configuration, else as soon as its ports are known. `serve_low_ports` lets a gateway take ports below 1024 where
+    it may; otherwise they are mapped to free ones.
     """
 
     name: str
@@ -82,6 +83,7 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     drain_ms: int = 5_000
     proxy_variables: bool = True
+    waits_for_sidecar: bool = True
     serve_low_ports: bool = False
 
     @property
@@ -157,6 +159,8 @@ def spec_problems(spec: WorkloadSpec) -> tuple[str, ...]:
         found.append(f"weight {spec.weight} is below 1")
     if spec.kind == "gateway" and spec.ports:
         found.append("a gateway has no ports of its own: Gateway objects say what it serves")
+    if spec.kind == "proxyless" and not spec.waits_for_sidecar:
+        found.append("a workload without a sidecar needs its certificate before it starts")
     if spec.kind == "proxyless" and (spec.ports or spec.upstreams):
         found.append(
             "a workload without a sidecar is a client of gRPC services: it has no ports and no upstreams"

@@ -6,12 +6,14 @@ from immutables import Map
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.local import (
     AppPort,
+    AskDrain,
     HealthCheck,
     LocalMessageError,
     LocalUpstream,
     Place,
     Placed,
     Stop,
+    WorkloadDrained,
     WorkloadSpec,
     app_environment,
     decode_from_agent,
@@ -47,6 +49,17 @@ def test_messages_come_back_as_they_went() -> None:
     )
     assert decode_from_agent(encode_line(placed)) == placed
     assert encode_line(Stop()) == b'{"type":"stop"}\n'
+    again = Place(spec=spec, again=placed)
+    assert decode_from_client(encode_line(again)) == again
+    ask = AskDrain(workload="a", deadline_ms=5)
+    assert decode_from_client(encode_line(ask)) == ask
+    told = WorkloadDrained(id=A, open_requests=1)
+    assert decode_from_agent(encode_line(told)) == told
+
+
+def test_an_owner_of_an_earlier_version_names_no_place_and_waits_for_its_sidecar() -> None:
+    place = decode_from_client(b'{"type":"place","spec":{"name":"a"}}')
+    assert place == Place(spec=WorkloadSpec(name="a", waits_for_sidecar=True), again=None)
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,7 @@ def test_a_workload_without_a_sidecar_is_a_client_only() -> None:
     served = (parse_port("50051/grpc", "caller"),)
     for spec in (
         WorkloadSpec(name="caller", kind="proxyless", ports=served),
+        WorkloadSpec(name="caller", kind="proxyless", waits_for_sidecar=False),
         WorkloadSpec(name="caller", kind="proxyless", upstreams=(parse_upstream("redis:6379"),)),
     ):
         (problem,) = spec_problems(spec)
