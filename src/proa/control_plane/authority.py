@@ -215,11 +215,13 @@ class Authority:
         placements: tuple[Placement, ...],
         join: str,
         servers: tuple[str, ...] = (),
+        more_joins: tuple[str, ...] = (),
         uses: int = 1,
     ) -> Minted | Refused:
         """A join token for `node`, good for `ttl` seconds and `uses` joins.
 
-        `join` is the `host:port` where the node joins, `servers` those of xDS and signing.
+        `join` is the `host:port` where the node joins, `more_joins` where it may when nobody answers there, `servers`
+        those of xDS and signing.
         """
         if not is_dns_label(node):
             return Refused(reason=f"{node!r} cannot be a node's name: lower-case letters, digits and dashes")
@@ -232,6 +234,7 @@ class Authority:
             node=node,
             root_sha256=self.signing_root,
             join=join,
+            more_joins=more_joins,
             servers=servers,
             trust_domain=self.trust_domain,
         )

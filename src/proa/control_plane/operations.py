@@ -256,6 +256,7 @@ class Operations(ConfigurationOperations):
             ttl=request.ttl_s,
             placements=request.placements,
             join=self._addresses["join"],
+            more_joins=self._others.joins() if self._others else (),
             servers=self._servers(),
         )
         if isinstance(minted, AuthorityRefused):

@@ -106,6 +106,10 @@ class OtherControlPlanes:
     def members(self) -> Members:
         return self._members
 
+    def joins(self) -> tuple[str, ...]:
+        """Where nodes may join besides here."""
+        return tuple(each.join for each in self._members.present if each.name != self._membership.name)
+
     async def stay(self) -> None:
         """Be there for the others, until cancelled."""
         await self._membership.run()

@@ -11,6 +11,7 @@ import ssl
 from typing import Final
 
 import aiohttp
+import msgspec
 from cryptography import x509
 
 from proa.core.auth.roots import PROOF, is_proven, root_digests, root_with_digest
@@ -38,8 +39,19 @@ async def join(token_text: str) -> Credential:
         token = decode_token(token_text)
     except InvalidToken as error:
         raise JoinRefused(str(error)) from None
+    away: JoinUnreachable | None = None
+    for address in (token.join, *token.more_joins):
+        try:
+            return await _join_at(msgspec.structs.replace(token, join=address), token_text.strip())
+        except JoinUnreachable as error:
+            away = away or error
+    assert away is not None, "there is one address at least"
+    raise away
+
+
+async def _join_at(token: JoinToken, token_text: str) -> Credential:
     try:
-        return await _join(token, token_text.strip())
+        return await _join(token, token_text)
     except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
         raise JoinUnreachable(f"control plane at {token.join}: {error or type(error).__name__}") from None
 

@@ -16,7 +16,7 @@ from proa.core.auth.csr import build_csr
 from proa.core.auth.roots import PROOF, bundle_proof, root_sha256
 from proa.core.auth.spiffe import control_plane_id, node_id
 from proa.core.auth.template import control_plane_leaf, node_leaf
-from proa.core.auth.tokens import JoinToken, encode_token, hash_secret
+from proa.core.auth.tokens import JoinToken, decode_token, encode_token, hash_secret
 from proa.core.sidecar.session import JoinReply, JoinRequest, decode, encode
 from proa.home import Home
 from proa.node.credentials import load_credential
@@ -165,11 +165,30 @@ def test_a_token_says_where_the_control_plane_is_now(home: Home, tmp_path: Path)
             id="2", secret="x", node="here", root_sha256=digest, join="127.0.0.1:9", servers=("a:1",)
         )
         credential = await own_credential(NodeOptions(home=home, token=encode_token(moved)))
-        assert credential.servers == ("a:1",)
+        assert credential.servers == ("a:1", "127.0.0.1:1"), "what was learned since may be what is left"
         other = msgspec.structs.replace(moved, root_sha256="00" * 32)
         options = NodeOptions(home=home, token=encode_token(other), join_patience_s=0.0)
         with pytest.raises(NodeUnusable):
             await own_credential(options)
+
+    asyncio.run(scenario())
+
+
+def test_when_nobody_answers_another_control_plane_is_asked_and_a_refusal_counts(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        ca = TinyCa()
+        willing, refusing = JoinServer(ca, tmp_path), JoinServer(ca, tmp_path, refuses="has been used")
+        async with willing.serve() as first, refusing.serve() as second:
+            nobody = decode_token(token(ca, "127.0.0.1:1"))
+            away = msgspec.structs.replace(nobody, more_joins=("127.0.0.1:2", first, second))
+            assert (await join(encode_token(away))).node == "here"
+            assert not refusing.heard
+            refused = msgspec.structs.replace(nobody, more_joins=(second, first))
+            with pytest.raises(JoinRefused, match="has been used"):
+                await join(encode_token(refused))
+            assert len(willing.heard) == 1
+        with pytest.raises(JoinUnreachable, match=r"127\.0\.0\.1:1"):
+            await join(encode_token(away))
 
     asyncio.run(scenario())
 

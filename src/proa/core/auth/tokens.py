@@ -28,7 +28,7 @@ class InvalidToken(ValueError):
 class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     """`secret` is hex; `root_sha256` the hex digest of the root certificate's DER; `join` is `host:port` of the
     join server; `servers` are `host:port` of xDS and signing. `trust_domain` is empty in tokens of older programs,
-    whose roots name it."""
+    whose roots name it. `more_joins` are the join servers of other control planes."""
 
     id: str
     secret: str
@@ -37,6 +37,7 @@ class JoinToken(msgspec.Struct, frozen=True, kw_only=True):
     join: str
     servers: tuple[str, ...] = ()
     trust_domain: str = ""
+    more_joins: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"JoinToken(id={self.id!r}, node={self.node!r})"
