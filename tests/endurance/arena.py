@@ -32,6 +32,8 @@ WORKLOADS: Final = {CALLER: "a", "echo-a": "a", "echo-b": "b"}
 WELL_S: Final = 40.0
 """Until a workload serves again after what killed it; the tables show what it really took."""
 RESTART_S: Final = 1.0
+ASKED_TO_END: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+"""Exit codes of `proa run` for a program that SIGTERM ended, and for one that it had not started yet."""
 DISK: Final = 200 << 20
 """Bytes: the access logs of twenty minutes of load are 60 MB."""
 OBJECTS: Final = tuple(
@@ -314,12 +316,12 @@ class Arena:
         return self._configure("rollback", str(int(change.choice * version)))
 
     def _join(self, change: Change) -> tuple[int, str]:
-        """A workload that comes and goes by SIGTERM, which its program may not know to expect yet."""
+        """A workload that comes and goes by SIGTERM, however far it has come."""
         node, name = guest_of(change)
         with contextlib.closing(_Guest(self.nodes[node], name)) as guest:
             pass_time(change.lasts)
             code, said = guest.end()
-            return (0 if code == 128 + signal.SIGTERM else code), said
+            return (0 if code in ASKED_TO_END else code), said
 
     def where(self, host: str, work: Callable[[], T]) -> T:
         """Does the work with the sockets of that host."""

@@ -25,6 +25,7 @@ from tests.endurance.kill_list import CALLER, RULES, Change, KillList, Window, u
 from tests.mesh.outages import ECHO, pass_time
 
 BEFORE_S = 3.0
+WARM_GUEST_S = 6.0
 LATE_S = 120.0
 """A list may end that much later than drawn, when what it broke was slow to come back."""
 
@@ -81,7 +82,7 @@ def _warm_up(field: Arena, drawn: KillList) -> None:
     """Everything that the list will do to files has been done once: its guests were there, and a change."""
     guests = {guest_of(change): change for change in drawn.changes if change.kind == "join"}
     for change in guests.values():
-        answer = field.change(msgspec.structs.replace(change, lasts=2.0))
+        answer = field.change(msgspec.structs.replace(change, lasts=WARM_GUEST_S))
         assert answer.code == 0, answer
     for kind in ("apply", "delete"):
         for number in range(len(OBJECTS)):
