@@ -5,6 +5,7 @@ import itertools
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -121,6 +122,31 @@ def visit(mesh: Mesh) -> tuple[set[str], set[str]]:
 
 
 V2_WITHOUT_RATINGS: Final = "v2 error"
+RULES_OF_2018: Final = Path(__file__).with_name("rules_of_2018")
+Seen = tuple[set[str], set[str]]
+# What jason and others see under the files, in today's language and in that of 2018 (and 2017).
+STATES: Final[dict[str, tuple[tuple[Path, ...], tuple[str, ...], Seen]]] = {
+    "all v1": (
+        tuple(map(config_path, FIRST_FILES)),
+        ("bookinfo-ingress", "route-rule-all-v1", "destination-policy-reviews"),
+        ({V1}, {V1}),
+    ),
+    "jason gets v2 without ratings": (
+        tuple(map(config_path, FILES)),
+        (
+            "bookinfo-ingress",
+            "route-rule-all-v1",
+            "route-rule-reviews-test-v2",
+            "route-rule-ratings-test-abort",
+        ),
+        ({V2_WITHOUT_RATINGS}, {V1}),
+    ),
+    "everybody gets v3": (
+        tuple(map(config_path, (*FIRST_FILES, "reviews-v3.yaml"))),
+        ("bookinfo-ingress", "route-rule-all-v1", "route-rule-reviews-v3"),
+        ({V3}, {V3}),
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +186,36 @@ def test_the_files_apply_unchanged_by_the_command_line(mesh: Mesh) -> None:
         for file in files:
             mesh.delete(config_path(file))
         assert mesh.objects() == set()
+
+
+@pytest.mark.parametrize("year", [2018, 2024])
+@pytest.mark.parametrize("name", STATES)
+def test_the_rules_of_2018_do_what_those_of_today_do(mesh: Mesh, name: str, year: int) -> None:
+    today, old, seen = STATES[name]
+    files = today if year == 2024 else tuple(RULES_OF_2018 / f"{each}.yaml" for each in old)
+    mesh.apply(*files)
+    assert visit(mesh) == seen
+    written = {ref.kind for ref in mesh.objects()}
+    assert written & {"RouteRule", "Ingress"} == ({"RouteRule", "Ingress"} if year == 2018 else set())
+    mesh.delete(*files)
+    assert mesh.objects() == set()
+
+
+def test_old_rules_come_and_go_one_by_one(mesh: Mesh) -> None:
+    """One VirtualService is made of several RouteRules: each that comes or goes makes it anew."""
+    mesh.apply(RULES_OF_2018 / "route-rule-reviews-test-v2.yaml", config_path("gateway.yaml"))
+    assert visit(mesh)[0] != {V1}
+    mesh.apply(RULES_OF_2018 / "route-rule-all-v1.yaml")
+    jason, others = visit(mesh)
+    assert {each.split()[0] for each in jason} == {"v2"}
+    assert others == {V1}
+    shown = mesh.proa("get", "vs", "reviews", check=True).stdout
+    assert "converted from RouteRule/default/reviews-test-v2 and 1 more" in shown
+    refused = mesh.proa("delete", "vs", "reviews")
+    assert refused.returncode == 1
+    assert "RouteRule/default/reviews-default" in refused.stderr
+    mesh.proa("delete", "routerule", "reviews-test-v2", "--wait", check=True)
+    assert visit(mesh) == ({V1}, {V1})
 
 
 def test_a_rule_before_its_subsets_heals(mesh: Mesh) -> None:

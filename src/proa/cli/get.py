@@ -107,7 +107,7 @@ def _print_table(objects: "Sequence[StoredObject]", all_namespaces: bool, *, wit
             _about(each),
             str(each.version),
             each.author,
-            span(now - each.created),
+            span(now - each.created) if each.created else "",
             f"{each.file}:{each.line}" if each.file else "",
         )
         for each in objects

@@ -11,7 +11,7 @@ import msgspec
 
 from proa.core.config import Config
 from proa.core.config.kinds.virtual_service.schema import VirtualService
-from proa.core.config.legacy.convert import Group, convert_group, groups_of
+from proa.core.config.legacy.convert import Group, convert_group, groups_of, silenced
 from proa.core.config.legacy.draft import SPEC
 from proa.core.config.legacy.today import ReadBack, Today, is_old, read_back
 from proa.core.config.problem import Finding, warning
@@ -29,6 +29,7 @@ class Conversion:
         self.derived: Mapping[ObjectRef, Today] = {}
         self.findings: tuple[tuple[ObjectRef, Finding], ...] = ()
         self._groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
+        self._silenced: tuple[tuple[ObjectRef, Finding], ...] = ()
 
     def in_force(self, configs: Mapping[ObjectRef, Config]) -> dict[ObjectRef, Config]:
         """Objects of today with what the old ones among `configs` are together."""
@@ -45,6 +46,10 @@ class Conversion:
         derived = self.derived.get(ref)
         return derived.sources if derived else ()
 
+    def blamed(self, objects: tuple[ObjectRef, ...]) -> tuple[ObjectRef, ...]:
+        """Objects with what they are made of: who is told of a derived object must know what to mend."""
+        return tuple(dict.fromkeys(each for ref in objects for each in (ref, *self.sources_of(ref))))
+
     def made_of(self, refs: Iterable[ObjectRef]) -> set[ObjectRef]:
         """The derived objects to which any of these belongs."""
         wanted = set(refs)
@@ -52,7 +57,9 @@ class Conversion:
 
     def _convert(self, old: Iterable[Config]) -> None:
         groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
-        for group, members in groups_of(old).items():
+        grouped = groups_of(old)
+        self._silenced = tuple(silenced(grouped))
+        for group, members in grouped.items():
             # The digest has no annotations, and an Ingress's class is one.
             key = tuple(digest_of((str(each.ref), each.meta.annotations, each.spec)) for each in members)
             known = self._groups.get(group)
@@ -64,6 +71,7 @@ class Conversion:
         """What is written in today's language counts: it keeps its name, and its hosts on sidecars."""
         derived: dict[ObjectRef, Today] = {}
         findings = [finding for _, made in sorted(self._groups.items()) for finding in made[1].findings]
+        findings += self._silenced
         claims = _claims(today) if self._groups else {}
         for _, made in sorted(self._groups.items()):
             for each in made[1].objects:

@@ -128,7 +128,12 @@ class Operations(ConfigurationOperations):
 
     def _progress_of(self, stream: ProxyStream, generation: int) -> ProxyProgress:
         problems = tuple(
-            show_rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+            show_rejection(
+                self._configuration.conversion.blamed(refusal.objects),
+                refusal.name,
+                refusal.type.name,
+                refusal.error,
+            )
             for refusal in stream.refusals()
             if refusal.generation >= generation
         )
@@ -175,7 +180,12 @@ class Operations(ConfigurationOperations):
             version=self._configuration.version_at(stream.taken_through),
             types=show_types(stream),
             rejections=tuple(
-                show_rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error)
+                show_rejection(
+                    self._configuration.conversion.blamed(refusal.objects),
+                    refusal.name,
+                    refusal.type.name,
+                    refusal.error,
+                )
                 for refusal in stream.refusals()
             ),
         )

@@ -224,7 +224,12 @@ class OtherControlPlanes:
         for refusal in stream.refusals():
             yield Refused(
                 version=self._configuration.version_at(refusal.generation),
-                rejection=show_rejection(refusal.objects, refusal.name, refusal.type.name, refusal.error),
+                rejection=show_rejection(
+                    self._configuration.conversion.blamed(refusal.objects),
+                    refusal.name,
+                    refusal.type.name,
+                    refusal.error,
+                ),
             )
 
 

@@ -208,3 +208,38 @@ def test_a_backup_is_told_and_its_refusal_raised(tmp_path: Path) -> None:
             await mesh.operations.backup(BackupRequest(file="copy"))
 
     run(tmp_path, body)
+
+
+OLD = """
+apiVersion: config.istio.io/v1alpha2
+kind: RouteRule
+metadata: {name: %s}
+spec: {destination: {name: c}, precedence: %s, route: [{labels: {version: v1}}]}
+"""
+
+
+def test_old_objects_are_stored_and_what_they_become_is_shown(tmp_path: Path) -> None:
+    async def body(mesh: Opened) -> None:
+        apply, objects = mesh.operations.apply, mesh.operations.objects
+        outcome = await apply(ApplyRequest(files=(SourceFile(name="a", text=OLD % ("a", 2)),), author="ada"))
+        assert isinstance(outcome, ApplyOutcome)
+        assert [str(each.ref) for each in (await objects(ObjectQuery())).objects] == ["RouteRule/default/a"]
+        (shown,) = (await objects(ObjectQuery(kind="VirtualService"))).objects
+        assert (shown.ref.name, shown.author) == ("c", "converted from RouteRule/default/a")
+        assert (shown.file, shown.line) == ("a", 2)
+        with pytest.raises(Refused, match="delete that"):
+            await mesh.operations.delete(DeleteRequest(refs=(shown.ref,), author="ada"))
+        second = await apply(ApplyRequest(files=(SourceFile(name="b", text=OLD % ("b", 1)),), author="ada"))
+        assert isinstance(second, ApplyOutcome)
+        (warned,) = second.warnings
+        assert (warned.file, warned.line, warned.code) == ("b", 2, "no-effect")
+        await mesh.operations.delete(
+            DeleteRequest(refs=(ObjectRef("RouteRule", "default", "a"),), author="ada")
+        )
+        (shown,) = (await objects(ObjectQuery(kind="VirtualService"))).objects
+        assert shown.author == "converted from RouteRule/default/b"
+        await mesh.rollback(1)
+        (shown,) = (await objects(ObjectQuery(kind="VirtualService"))).objects
+        assert shown.author == "converted from RouteRule/default/a"
+
+    run(tmp_path, body)

@@ -6,7 +6,7 @@ object of today, `convert_group` makes it: who converts again and again (a live 
 members gave before. Nothing here looks at the order in which objects come.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -71,11 +71,25 @@ class Converted(msgspec.Struct, frozen=True, kw_only=True):
 
 def convert(objects: Iterable[OldObject]) -> Converted:
     """Everything at once, for files."""
-    parts = [convert_group(group, members) for group, members in sorted(groups_of(objects).items())]
+    groups = groups_of(objects)
+    parts = [convert_group(group, members) for group, members in sorted(groups.items())]
+    findings = [finding for part in parts for finding in part.findings]
     return Converted(
         derived=tuple(derived for part in parts for derived in part.derived),
-        findings=tuple(finding for part in parts for finding in part.findings),
+        findings=(*findings, *silenced(groups)),
     )
+
+
+def silenced(groups: Mapping[Group, tuple[OldObject, ...]]) -> Iterator[tuple[ObjectRef, Finding]]:
+    """Rules for a host that those of another namespace have: a mesh obeys one VirtualService a host."""
+    first: dict[str, str] = {}
+    for group in sorted(group for group in groups if group.makes == "routes"):
+        owner = first.setdefault(group.about, group.namespace)
+        if owner != group.namespace:
+            message = f"namespace {owner} has rules for {group.about}, and they alone count; write all in one namespace"
+            for each in groups[group]:
+                if isinstance(each.spec, RouteRule):
+                    yield each.ref, warning((*SPEC, "destination"), "no-effect", message)
 
 
 def groups_of(objects: Iterable[OldObject]) -> Mapping[Group, tuple[OldObject, ...]]:

@@ -86,6 +86,12 @@ def test_what_clients_have_of_their_own_stands_in_a_rule_of_their_own() -> None:
     assert set(made) == {"DestinationRule/default/c"}
 
 
+def test_rules_of_two_namespaces_for_one_host_are_told() -> None:
+    spec = "{destination: {service: c.default.svc.cluster.local}}"
+    found = convert(old(rule("a", spec) + rule("b", spec, "shop"))).findings
+    assert [(str(ref), finding.code) for ref, finding in found] == [("RouteRule/shop/b", "no-effect")]
+
+
 def test_an_ingress_of_another_class_is_not_ours() -> None:
     text = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: a}\n"
     spec = "spec: {ingressClassName: nginx, defaultBackend: {service: {name: c}}}\n"
