@@ -87,7 +87,7 @@ def describe(
             digest=root_sha256(to_pem(ca.root)),
             prepared_at=prepared_at,
             activated_at=activated_at,
-            not_after=min(int(each.not_valid_after_utc.timestamp()) for each in (ca.certificate, ca.root)),
+            not_after=ca.not_after,
         ),
         ca=ca,
         is_plugged=plugged,

@@ -80,9 +80,9 @@ class Keyring:
             first = ca_keys.describe(ca, 1, prepared_at=now, activated_at=now, plugged=plugged is not None)
             # Of several first starts one root wins.
             kept = (await ca_keys.create_root(keys, first, trust_domain), *kept)
+        if now >= _active(kept).root.not_after:
+            kept = await _replace_expired(keys, kept, plugged, now)
         active = _active(kept)
-        if now >= active.root.not_after:
-            raise IssuanceError("the mesh's root certificate has expired; every node must join a new one")
         signer = await ca_keys.open_intermediate(
             keys, trust_domain, active, new_key, serial_from(entropy(20)), now, may_replace=is_leader()
         )
@@ -209,6 +209,25 @@ class Keyring:
     def _take(self, kept: tuple[KeptRoot, ...]) -> None:
         self._kept = kept
         self.trust.set(_trust(kept))
+
+
+async def _replace_expired(
+    keys: KeyStore, kept: tuple[KeptRoot, ...], plugged: Ca | None, now: float
+) -> tuple[KeptRoot, ...]:
+    """An expired CA of the operator's, by the one that is brought now: at once, there is nothing left to overlap with.
+    Raises IssuanceError when none is brought, or when it is ours that expired."""
+    active = _active(kept)
+    if not active.is_plugged:
+        raise IssuanceError("the mesh's root certificate has expired; every node must join a new one")
+    if plugged is None:
+        raise IssuanceError(
+            "the CA of yours has expired; give a new one with --ca-cert, --ca-key and --ca-chain"
+        )
+    is_same_root = plugged.root == active.ca.root
+    generation = active.root.generation if is_same_root else kept[-1].root.generation + 1
+    brought = ca_keys.describe(plugged, generation, prepared_at=now, activated_at=now, plugged=True)
+    await ca_keys.replace_root(keys, brought)
+    return (*(each for each in kept if each.root.generation != generation), brought)
 
 
 def _active(kept: tuple[KeptRoot, ...]) -> KeptRoot:

@@ -20,6 +20,7 @@ from proa.core.auth.roots import signing_root
 from proa.core.auth.rotation import renew_at
 from proa.core.auth.spiffe import control_plane_id
 from proa.ports.failures import StoreTemporary
+from proa.runtime.cell import Cell
 from proa.runtime.polling import sleep_until
 from proa.runtime.races import first_of
 from proa.servers.grpc_edge import Credentials
@@ -44,11 +45,12 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnCertificate:
-    """Made by `open`; `keep` owns it."""
+    """Made by `open`; `keep` owns it. `following` is the digest of the root under which what is presented now is."""
 
     def __init__(self, authority: Authority, identity: _Identity) -> None:
         self._authority = authority
         self._identity = identity
+        self.following: Cell[str] = Cell(identity.root)
         self.credentials = Credentials(identity.key_pem, identity.chain_pem, authority.roots_pem)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -61,8 +63,8 @@ class OwnCertificate:
 
     @property
     def uses(self) -> frozenset[str]:
-        """The roots under which what is presented now is."""
-        return frozenset({self._identity.root})
+        """The same, as the rotation asks for it."""
+        return frozenset({self.following.value})
 
     async def keep(self) -> None:
         """Until cancelled."""
@@ -85,6 +87,7 @@ class OwnCertificate:
             _load(self.tls, renewed)
             self._identity = identity = renewed
         self.credentials.set(identity.key_pem, identity.chain_pem, self._authority.roots_pem)
+        self.following.set(identity.root)
 
 
 async def _issue(authority: Authority) -> _Identity:

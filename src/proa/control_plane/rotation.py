@@ -33,7 +33,7 @@ from proa.core.auth.rotation import state_of
 from proa.core.auth.spiffe import control_plane_id, node_id
 from proa.core.auth.template import IssuanceError
 from proa.ports.authority_store import AuthorityEvent, AuthorityStore, EventKind
-from proa.ports.failures import StoreTemporary
+from proa.ports.failures import StoreFailure
 from proa.runtime.cell import Cell
 
 CLOCK = "proa"
@@ -151,7 +151,7 @@ class Rotation:
         while True:
             try:
                 await self.look()
-            except (StoreTemporary, IssuanceError, OSError) as error:
+            except (StoreFailure, IssuanceError, OSError) as error:
                 log.error("the CA's keys are not looked after for now: %s", error)
             await asyncio.sleep(self.tick_s)
 

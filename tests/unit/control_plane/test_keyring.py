@@ -12,7 +12,7 @@ from proa.ports.failures import StoreTemporary
 from proa.ports.key_store import KeyEntry
 from tests.unit.control_plane.authority_parts import Parts
 from tests.unit.core.auth.authorities import NOW
-from tests.unit.core.auth.plugged_cas import P384_ROOT, ROOT, RSA_SIGNER
+from tests.unit.core.auth.plugged_cas import P384_ROOT, ROOT, RSA_SIGNER, make_ca
 
 
 def run(body: Callable[[Parts, Keyring], Awaitable[None]], plugged: Ca | None = None) -> None:
@@ -171,3 +171,21 @@ def test_one_brought_ca_follows_another() -> None:
         assert phases(again) == [(1, True), (2, True)]
 
     run(body, RSA_SIGNER)
+
+
+def test_an_expired_ca_that_was_brought_is_replaced_by_the_next_at_once() -> None:
+    async def body(parts: Parts, ring: Keyring) -> None:
+        parts.now = NOW + 31 * DAY
+        with pytest.raises(IssuanceError, match="has expired; give a new one"):
+            await parts.keyring()
+        fresh = make_ca("fresh root", number=801, now=parts.now)
+        again = await parts.keyring(plugged=fresh)
+        assert (await again.signer()).certificate == fresh.certificate
+        assert phases(again) == phases(await parts.keyring()) == [(1, True), (2, True)]
+
+    run(body, RSA_SIGNER)
+
+
+def test_what_an_expiring_root_of_the_chain_ends_is_the_whole_chain() -> None:
+    short = make_ca("short root", number=802, days=1)
+    assert make_ca("signer", short, number=803, days=20).not_after == short.not_after

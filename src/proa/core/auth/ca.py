@@ -67,11 +67,12 @@ class Ca(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def not_before(self) -> int:
-        return _seconds(self.certificate.not_valid_before_utc)
+        """Of the whole chain: nothing under it is valid before."""
+        return max(_seconds(each.not_valid_before_utc) for each in (self.certificate, *self.issuers))
 
     @property
     def not_after(self) -> int:
-        return _seconds(self.certificate.not_valid_after_utc)
+        return min(_seconds(each.not_valid_after_utc) for each in (self.certificate, *self.issuers))
 
     def validity(self, now: float, ttl: int) -> Validity:
         """The time of a certificate this CA signs at `now`: never longer than its own."""
