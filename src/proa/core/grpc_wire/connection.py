@@ -63,8 +63,9 @@ class ServerConnection:
         return self._running
 
     @property
-    def has_output(self) -> bool:
-        return self._sending.has_output
+    def output(self) -> int:
+        """Bytes that `take` would give."""
+        return self._sending.output
 
     def take(self) -> bytes:
         """Everything to be written now; `proceed` afterwards."""

@@ -33,8 +33,9 @@ class Sending:
         self._waiting: dict[int, Stream] = {}
 
     @property
-    def has_output(self) -> bool:
-        return bool(self._out)
+    def output(self) -> int:
+        """Bytes that `take` would give."""
+        return self._size
 
     @property
     def is_flooded(self) -> bool:

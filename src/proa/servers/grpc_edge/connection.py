@@ -1,7 +1,7 @@
 """One connection's socket and its calls: carries bytes to and from `ServerConnection`, and runs a handler per call.
 
-What is written in one turn of the event loop goes out in one piece: many streams of one connection get their share of
-a change in one TLS record and one system call.
+What is written in one turn of the event loop goes out together: many streams of one connection get their share of a
+change in one TLS record and one system call.
 """
 
 import asyncio
@@ -25,6 +25,8 @@ from proa.servers.grpc_edge.credentials import ALPN, is_loopback, peer_of
 HEAR_OUT_S: Final = 1.0
 HIGH_WATER: Final = 256 * 1024
 """Bytes that the transport keeps for a peer that does not read, beyond which handlers wait."""
+RECORD: Final = 16 * 1024
+"""Bytes of a full TLS record: so much is written at once, so that the first of many need not wait for the last."""
 _LEAVING: Final = Status(Code.UNAVAILABLE, "the server is going away")
 
 log = logging.getLogger("proa.servers.grpc")
@@ -171,8 +173,12 @@ class Connection(asyncio.Protocol):
     # What calls ask.
 
     def send(self, number: int, body: bytes) -> bool:
-        self._flush_soon()
-        return self._wire.send(number, body)
+        is_on_its_way = self._wire.send(number, body)
+        if is_on_its_way and self._wire.output >= RECORD:  # else `Drained` would come before it is waited for
+            self._flush()
+        else:
+            self._flush_soon()
+        return is_on_its_way
 
     def consumed(self, number: int, body: bytes) -> None:
         self._wire.consumed(number, body)
@@ -247,9 +253,10 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if transport is None or transport.is_closing():
             return
-        transport.write(self._wire.take())
+        if self._wire.output:
+            transport.write(self._wire.take())
         self._perform(self._wire.proceed())
-        if self._wire.has_output:
+        if self._wire.output:
             self._flush_soon()
         elif self._is_leaving and not self._calls:
             transport.close()

@@ -72,7 +72,7 @@ class RawClient:
         return events
 
     def fetch(self) -> None:
-        while self.server.has_output:
+        while self.server.output:
             self.answers += cut(self.server.take())
             self.events += self.server.proceed()
 
@@ -122,7 +122,7 @@ class StrictClient:
             self.events += self.server.proceed()
             if output:
                 self.heard += self.h2.receive_data(output)
-            if not said and not output and not self.server.has_output:
+            if not said and not output and not self.server.output:
                 return
 
     def open(self, *, ends: bool = False) -> int:

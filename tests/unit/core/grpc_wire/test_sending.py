@@ -27,7 +27,7 @@ def test_a_message_that_fits_is_one_frame() -> None:
     sending = wide()
     assert sending.message(stream(5), b"body")
     assert cut(sending.take()) == [(frames.DATA, 0, 5, message(b"body"))]
-    assert not sending.has_output
+    assert not sending.output
 
 
 def test_bodies_are_not_copied_until_they_are_written() -> None:
@@ -52,7 +52,7 @@ def test_windows_are_kept_and_all_arrives(bodies: list[bytes], credits: list[int
         allowed += more
         while True:
             waiting -= set(sending.pump())
-            if not sending.has_output:
+            if not sending.output:
                 break
             output += sending.take()
     assert not waiting
@@ -98,7 +98,7 @@ def test_a_stream_that_is_over_sends_nothing_more() -> None:
     sending.forget(gone)
     sending.credit(WIDE)
     assert sending.pump() == []
-    assert not sending.has_output
+    assert not sending.output
 
 
 @pytest.mark.parametrize(
