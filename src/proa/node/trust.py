@@ -70,6 +70,15 @@ class NodeTrust:
         self._using[who] = roots - {""}
         self._tell()
 
+    def expect(self, who: str) -> None:
+        """Somebody runs already and has not been heard: it trusts nothing for sure, and may present anything."""
+        self._trusting[who] = frozenset()
+        self._using[who] = self.digests
+        self._tell()
+
+    def used_of(self, who: str) -> frozenset[str]:
+        return self._using.get(who, frozenset())
+
     def forget(self, who: str) -> None:
         """It is gone."""
         self._trusting.pop(who, None)
@@ -160,7 +169,7 @@ async def hand_secrets(
     """Give somebody its certificate and its roots, each time they are others, and report what it took. `changed` is
     called when the roots are. Until cancelled."""
     trust.trusted_by(who, frozenset())
-    presented: frozenset[str] = frozenset()
+    presented = trust.used_of(who)
     known: frozenset[str] = frozenset()
     try:
         while True:

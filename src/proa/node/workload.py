@@ -195,6 +195,8 @@ class Workload:
         self._told_health = worst(self._app_health.values()) if self._app_health else None
         self._was_ready = True
         self._draining = record.is_draining or earlier.fate == "drain"
+        if earlier.envoy is not None:
+            self._around.trust.expect(str(self.spec.id))
         self._make_gateway(record.gateway_ports, beside=earlier.envoy is not None)
         self._tell_placed(place)
         self._publish()
@@ -216,6 +218,7 @@ class Workload:
                     await self._remove()
                     tasks.stop()
             finally:
+                self._around.trust.forget(str(self.spec.id))
                 if not self._is_spared:
                     self._withdraw()
                     self._records.forget()

@@ -148,3 +148,11 @@ def test_a_control_plane_that_says_nothing_of_roots_changes_nothing() -> None:
             task.cancel()
 
     run(scene)
+
+
+def test_a_proxy_that_an_earlier_agent_left_is_not_believed_before_it_is_heard() -> None:
+    trust = NodeTrust(DOMAIN, {DOMAIN: BOTH})
+    trust.expect("w")
+    assert trust.report.value == report(set(), {OLD_DIGEST, NEW_DIGEST})
+    trust.forget("w")
+    assert trust.report.value == report({OLD_DIGEST, NEW_DIGEST}, set())
