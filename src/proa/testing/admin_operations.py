@@ -60,8 +60,8 @@ NOTHING = Audit()
 
 @dataclass
 class FixedOperations:
-    """Every answer is a field; of `authority_statuses` each is given once, the last for ever. `problems`, when there are
-    any, is what apply, diff and rollback answer."""
+    """Every answer is a field; of `authority_statuses` each is given once, the last for ever. `problems`, when there
+    are any, is what apply, diff and rollback answer."""
 
     results: tuple[ObjectResult, ...] = ()
     version: int = 1
