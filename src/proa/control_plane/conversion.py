@@ -11,7 +11,7 @@ import msgspec
 
 from proa.core.config import Config
 from proa.core.config.kinds.virtual_service.schema import VirtualService
-from proa.core.config.legacy.convert import Group, convert_group, groups_of, silenced
+from proa.core.config.legacy.convert import Group, convert_group, groups_for, silenced
 from proa.core.config.legacy.draft import SPEC
 from proa.core.config.legacy.today import ReadBack, Today, is_old, read_back
 from proa.core.config.problem import Finding, warning
@@ -28,7 +28,8 @@ class Conversion:
     def __init__(self) -> None:
         self.derived: Mapping[ObjectRef, Today] = {}
         self.findings: tuple[tuple[ObjectRef, Finding], ...] = ()
-        self._groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
+        self._groups: dict[Group, tuple[tuple[Config, ...], ReadBack]] = {}
+        self._belongs: dict[ObjectRef, tuple[Config, tuple[Group, ...]]] = {}
         self._silenced: tuple[tuple[ObjectRef, Finding], ...] = ()
 
     def in_force(self, configs: Mapping[ObjectRef, Config]) -> dict[ObjectRef, Config]:
@@ -56,16 +57,28 @@ class Conversion:
         return {ref for ref, each in self.derived.items() if wanted & set(each.sources)}
 
     def _convert(self, old: Iterable[Config]) -> None:
-        groups: dict[Group, tuple[tuple[str, ...], ReadBack]] = {}
-        grouped = groups_of(old)
+        groups: dict[Group, tuple[tuple[Config, ...], ReadBack]] = {}
+        grouped = self._grouped(old)
         self._silenced = tuple(silenced(grouped))
         for group, members in grouped.items():
-            # The digest has no annotations, and an Ingress's class is one.
-            key = tuple(digest_of((str(each.ref), each.meta.annotations, each.spec)) for each in members)
             known = self._groups.get(group)
-            made = known if known and known[0] == key else (key, read_back(convert_group(group, members)))
-            groups[group] = made
+            if known is None or not _same(known[0], members):
+                known = (members, read_back(convert_group(group, members)))
+            groups[group] = known
         self._groups = groups
+
+    def _grouped(self, old: Iterable[Config]) -> dict[Group, tuple[Config, ...]]:
+        """Each group with its members, by name. What an object belongs to is asked once."""
+        before, self._belongs = self._belongs, {}
+        found: dict[Group, list[Config]] = {}
+        for config in sorted(old, key=lambda each: each.ref):
+            known = before.get(config.ref)
+            if known is None or known[0] is not config:
+                known = (config, tuple(groups_for(config)))
+            self._belongs[config.ref] = known
+            for group in known[1]:
+                found.setdefault(group, []).append(config)
+        return {group: tuple(members) for group, members in found.items()}
 
     def _name(self, today: Mapping[ObjectRef, Config]) -> None:
         """What is written in today's language counts: it keeps its name, and its hosts on sidecars."""
@@ -86,6 +99,11 @@ class Conversion:
                 derived[config.ref] = msgspec.structs.replace(each, config=config)
         self.derived = derived
         self.findings = tuple(dict.fromkeys(findings))
+
+
+def _same(some: tuple[Config, ...], others: tuple[Config, ...]) -> bool:
+    """An object that did not change is the same value: the owner of the configuration keeps it."""
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))
 
 
 def _renamed(config: Config) -> Config:

@@ -66,8 +66,9 @@ def test_one_by_one_is_as_all_at_once() -> None:
 
 def test_only_what_a_change_touches_is_converted() -> None:
     conversion = Conversion()
-    first = conversion.in_force(by_ref(rule("a", "v1") + rule("other", "v1", host="d")))
-    after = conversion.in_force(by_ref(rule("a", "v2") + rule("other", "v1", host="d")))
+    written = by_ref(rule("a", "v1") + rule("other", "v1", host="d"))
+    first = conversion.in_force(written)
+    after = conversion.in_force({**written, **by_ref(rule("a", "v2"))})
     same = {ref for ref in after if first.get(ref) is after[ref]}
     assert names({ref: after[ref] for ref in same}) == {"VirtualService/d", "DestinationRule/d"}
 

@@ -96,12 +96,13 @@ def groups_of(objects: Iterable[OldObject]) -> Mapping[Group, tuple[OldObject, .
     """Each group with its members, by name."""
     found: dict[Group, list[OldObject]] = {}
     for each in sorted(objects, key=lambda each: each.ref):
-        for group in _groups(each):
+        for group in groups_for(each):
             found.setdefault(group, []).append(each)
     return {group: tuple(members) for group, members in found.items()}
 
 
-def _groups(each: OldObject) -> list[Group]:
+def groups_for(each: OldObject) -> list[Group]:
+    """The groups that one object is a member of."""
     namespace, name = each.ref.namespace, each.ref.name
     match each.spec:
         case RouteRule() as rule:

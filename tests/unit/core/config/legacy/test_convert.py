@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proa.core.config.kinds.destination_rule.schema import DestinationRule
+from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.legacy.convert import Group, convert, convert_group, groups_of
+from proa.core.config.legacy.today import read_back
+from proa.core.model.names import expand_host
 from tests.unit.core.config.legacy.old import converted, old, rule
 
 C = "c.default.svc.cluster.local"
@@ -97,3 +101,61 @@ def test_an_ingress_of_another_class_is_not_ours() -> None:
     spec = "spec: {ingressClassName: nginx, defaultBackend: {service: {name: c}}}\n"
     assert converted(text + spec) == {}
     assert len(converted((text + spec).replace("nginx", "istio"))) == 2
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+SERVICES = st.one_of(
+    NAMES.map(lambda name: f"{{name: {name}}}"),
+    NAMES.map(lambda name: f"{{name: {name}, namespace: shop}}"),
+    NAMES.map(lambda name: f"{{service: {name}.example.com}}"),
+)
+LABELS = st.sampled_from(["", ", labels: {v: a}", ", labels: {v: b.1, w: c_2}"])
+MATCHES = st.sampled_from(
+    [
+        "",
+        "match: {source: {name: a}}, ",
+        "match: {source: {labels: {t: x}}, request: {headers: {uri: {prefix: /a}}}}, ",
+        "match: {request: {headers: {method: {exact: GET}, x: {regex: 'a.*'}}}}, ",
+    ]
+)
+PATIENCE = st.sampled_from(
+    [
+        "",
+        "httpReqTimeout: {simpleTimeout: {timeout: 1s}}, ",
+        "httpReqRetries: {simpleRetry: {attempts: 2}}, httpFault: {delay: {percent: 0.5, fixedDelay: 1s}}, ",
+        "rewrite: {uri: /x}, ",
+    ]
+)
+
+
+@st.composite
+def route_rules(draw: st.DrawFn) -> str:
+    route = "".join(
+        f"{{destination: {draw(SERVICES)}{draw(LABELS)}, weight: {draw(st.integers(1, 100))}}}, "
+        for _ in range(draw(st.integers(0, 3)))
+    )
+    spec = f"{{destination: {draw(SERVICES)}, {draw(MATCHES)}{draw(PATIENCE)}"
+    spec += f"precedence: {draw(st.integers(-2, 2))}, route: [{route}]}}"
+    return rule(f"r-{draw(st.integers(0, 10_000))}", spec, draw(st.sampled_from(["default", "shop"])))
+
+
+@given(st.lists(route_rules(), max_size=6, unique=True))
+def test_whatever_rules_are_fine_alone_todays_kinds_read_together(texts: list[str]) -> None:
+    """Every rule of the input is in exactly one VirtualService, and every subset that one names exists."""
+    objects = {config.ref: config for config in old("".join(texts))}
+    made = convert(objects.values())
+    back = read_back(made)
+    assert len(back.objects) == len(made.derived)
+    services = [each for each in made.derived if each.kind == "VirtualService"]
+    assert sorted(ref for each in services for ref in each.sources) == sorted(objects)
+    subsets = {
+        (expand_host(today.config.spec.host, today.config.meta.namespace), subset.name)
+        for today in back.objects
+        if isinstance(today.config.spec, DestinationRule)
+        for subset in today.config.spec.subsets
+    }
+    for today in back.objects:
+        if isinstance(today.config.spec, VirtualService):
+            for target in (to.destination for each in today.config.spec.http for to in each.route):
+                named = (expand_host(target.host, today.config.meta.namespace), target.subset)
+                assert not target.subset or named in subsets
