@@ -252,7 +252,8 @@ class Operations(ConfigurationOperations):
             else:
                 await self._rotation.rotate_intermediate(request.author)
         except RotationRefused as refused:
-            raise Refused(str(refused)) from None
+            where = self._others.leader() if self._others else ""
+            raise Refused(f"{refused}{where}") from None
         return await self.authority()
 
     async def audit(self, limit: int) -> Audit:

@@ -110,6 +110,13 @@ class OtherControlPlanes:
         """Where nodes may join besides here."""
         return tuple(each.join for each in self._members.present if each.name != self._membership.name)
 
+    def leader(self) -> str:
+        """Words for an operator about who leads, to be added to a refusal; "" when we do, or nobody."""
+        for each in self._members.present:
+            if each.name == self._members.leader and each.name != self._membership.name:
+                return f" (it is {each.name}, which serves xDS at {each.xds})"
+        return ""
+
     async def stay(self) -> None:
         """Be there for the others, until cancelled."""
         await self._membership.run()

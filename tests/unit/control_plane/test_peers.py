@@ -33,6 +33,7 @@ class Neighbours:
         self.said: list[bytes] = []
         self.spoke = asyncio.Event()
         self.others: dict[str, Word | bytes] = {}
+        self.leader = "me"
 
     def say(self, word: bytes) -> None:
         if not self.said or self.said[-1] != word:
@@ -44,7 +45,7 @@ class Neighbours:
 
     async def watch(self) -> AsyncGenerator[Members]:
         members = (Member(name="me", xds="a:1", join="a:2"), *self._others())
-        yield Members(present=members, servers=("a:1", "b:1"), leader="me")
+        yield Members(present=members, servers=("a:1", "b:1"), leader=self.leader)
 
     def _others(self) -> tuple[Member, ...]:
         return tuple(
@@ -125,6 +126,19 @@ def test_a_control_plane_that_is_moving_or_cut_is_not_claimed_to_be_done() -> No
             Word(version=5, taken=((PAGE, 5),), is_cut=True),
         ):
             assert (await Desk().hears(other=word)).lagging(5)
+
+    asyncio.run(body())
+
+
+def test_it_is_known_where_nodes_join_and_who_leads() -> None:
+    async def body() -> None:
+        desk = Desk()
+        desk.membership.leader = "other"
+        others = await desk.hears(other=Word(version=1))
+        assert others.joins() == ("b:2",)
+        assert others.leader() == " (it is other, which serves xDS at b:1)"
+        desk.membership.leader = "me"
+        assert (await desk.hears(other=Word(version=1))).leader() == ""
 
     asyncio.run(body())
 
