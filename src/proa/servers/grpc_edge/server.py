@@ -136,8 +136,10 @@ class _Server:
     async def keep_time(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            for connection in tuple(self._connections):
-                connection.tick()
+            # Of a peer on this host the kernel tells; an Envoy that loads much answers no ping for longer than that.
+            if self._credentials is not None:
+                for connection in tuple(self._connections):
+                    connection.tick()
             if self._is_full:
                 self._resume()
 
@@ -154,6 +156,7 @@ class _Server:
     async def part(self, grace_s: float) -> None:
         """Ends all connections: those without calls now, the others within the grace, whoever does not go by force."""
         self._is_leaving = True
+        await asyncio.sleep(0)  # a task cancelled before its first step would leave its socket open
         for task in tuple(self._handshakes):
             task.cancel()
         for connection in tuple(self._connections):
