@@ -33,7 +33,7 @@ def test_no_request_fails_while_leafs_intermediate_and_root_change() -> None:
         print(told.load.summary(), f"{len(told.serials)} leafs")
         assert told.load.sent >= 50 * 15
         assert not told.load.failures, told.load.summary()
-        assert len(told.serials) >= 4
+        assert len(told.serials) >= 3, "leafs were renewed meanwhile"
         assert set(root_digests(told.old)).isdisjoint(root_digests(told.new))
         assert [each.digest for each in authority(mesh).roots] == list(root_digests(told.new))
         assert chains_to(mesh, told.new)
