@@ -6,7 +6,10 @@ function (no Jinja, no YAML) that reads the mesh's file only when that has chang
 """
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -60,8 +63,17 @@ class SovereignSystem:
 
     def cpu(self) -> float:
         """Of the master and its worker."""
-        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children").read_text().split()
-        return cpu_seconds(self._server.pid) + sum(cpu_seconds(int(each)) for each in children)
+        return cpu_seconds(self._server.pid) + sum(map(cpu_seconds, self._workers()))
+
+    def _workers(self) -> list[int]:
+        children = Path(f"/proc/{self._server.pid}/task/{self._server.pid}/children")
+        return [int(each) for each in children.read_text().split()] if children.exists() else []
+
+    def end_workers(self) -> None:
+        """They outlive a master that is killed."""
+        for worker in self._workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
 
     def flip(self) -> int:
         self.number += 1
@@ -122,6 +134,7 @@ async def sovereign_system(shop: Workshop, shape: Shape) -> SovereignSystem:
     argv = ["env", *(f"{key}={value}" for key, value in settings.items()), str(program)]
     server = shop.start("sovereign", argv, shop.cores.measured)
     system = SovereignSystem(server, own / "mesh.json", shape)
+    shop.stack().callback(system.end_workers)
     system.flip()
 
     async def is_up() -> bool:
