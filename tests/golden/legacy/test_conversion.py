@@ -3,6 +3,7 @@
 Together the cases hold every field that the old kinds have.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,11 @@ def test_what_old_files_become(case: Path, golden: GoldenFiles) -> None:
     assert len(read_back(converted).objects) == len(converted.derived), "today's kinds read what we write"
     told = "".join(f"# {problem}\n" for problem in batch.problems)
     golden(case, told + to_yaml(*(derived.manifest for derived in converted.derived)))
+
+
+def test_what_the_page_shows_can_be_applied() -> None:
+    page = Path(__file__).parents[3] / "docs" / "legacy.md"
+    blocks = re.findall(r"^```yaml\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert read_batch([("legacy.md", block)]).problems == ()
