@@ -51,6 +51,7 @@ class Bells:
     def __init__(self, etcd: Etcd) -> None:
         self._etcd = etcd
         self._bells: set[Bell] = set()
+        self._is_well = True
         self.is_closed = False
 
     @asynccontextmanager
@@ -78,20 +79,18 @@ class Bells:
     async def run(self) -> None:
         """Until cancelled, whatever becomes of etcd."""
         backoff = Backoff(random.random)
-        was_well = True
         while True:
             try:
                 await self._listen(backoff)
                 reason = "etcd ended the watch"
             except StoreTemporary as error:
                 reason = str(error)
-            if was_well:
+            if self._is_well:
                 log.warning("changes of others may come late: %s", reason)
-            was_well = False
+            self._is_well = False
             await asyncio.sleep(backoff.next())
             if await self._answers():
-                was_well = True
-                backoff.succeeded()
+                self.ring_all()  # it may be the watch alone that does not work
 
     async def _listen(self, backoff: Backoff) -> None:
         async with aclosing(self._etcd.watch()) as news:
@@ -109,6 +108,9 @@ class Bells:
                 if keys is None:
                     return
                 backoff.succeeded()
+                if not self._is_well:
+                    log.info("changes of others are heard of again")
+                self._is_well = True
                 if keys:
                     self.ring(keys)
                 else:
