@@ -38,6 +38,26 @@ spec:
     route: [{destination: {host: echo}}]
   - route: [{destination: {host: echo}}]
 """
+DOOR: Final = """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: door}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 18474, name: http, protocol: HTTP}
+    hosts: ["door.example.com"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: door}
+spec:
+  hosts: ["door.example.com"]
+  gateways: [door]
+  http:
+  - route:
+    - destination: {host: echo, port: {number: 8080}}
+"""
 NAMES: Final = ("caller", "echo")
 AWAY_S: Final = 3.0
 
@@ -60,7 +80,6 @@ def host(control: Mesh) -> Iterator[Mesh]:
         node.run("echo", app("echo"), port="8080:auto", wait=False)
         node.until_healthy(*NAMES)
         yield node
-    assert not envoys_of(node.home), "an Envoy is left"
 
 
 def envoy_pids(node: Mesh) -> dict[str, int | None]:
@@ -176,6 +195,39 @@ def start_agent(node: Mesh) -> None:
     node.until_healthy(*NAMES)
 
 
+def test_gateways_and_programs_without_a_sidecar_are_taken_over_too(control: Mesh, host: Mesh) -> None:
+    with control.applied(DOOR):
+        host.gateway()
+        host.run("plain", FOREVER, "--proxyless", wait=False).until_printed("is in the mesh")
+        port = host.gateway_port(18474)
+        until(lambda: is_answered(port), "the gateway serves")
+        before = host.summary("ingressgateway")
+        kill_agent(host)
+        assert is_answered(port)
+        start_agent(host)
+        for name in ("plain", "ingressgateway"):
+            host.workloads[name].until_printed("a node agent is there again")
+        now = host.summary("ingressgateway")
+        assert (now.envoy_pid, now.restarts, now.proxy) == (before.envoy_pid, 0, "ready")
+        assert host.gateway_port(18474) == port
+        assert is_answered(port)
+        files = host.home.workload_dir("default/plain")
+        until(
+            lambda: (files / "grpc-xds.json").exists() and (files / "key.pem").exists(), "its files are there"
+        )
+        for name in ("plain", "ingressgateway"):
+            assert host.stop(name) in (0, 128 + signal.SIGTERM)
+
+
+def is_answered(port: int) -> bool:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"host": "door.example.com"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
 def test_what_nobody_owns_any_more_is_taken_away(host: Mesh) -> None:
     """An owner that ends while there is no agent, one that is killed then, and an Envoy without a record."""
     for name in ("left", "ended", "lost"):
@@ -238,3 +290,15 @@ def test_an_envoy_that_stands_still_is_noticed_and_replaced(control: Mesh, host:
     host.until_healthy(*NAMES)
     assert curl_status(host.curl("caller", "-i", f"{ECHO}/there")) == 200
     assert "does not answer any more" in host.parts["node"].output
+
+
+def test_a_control_plane_that_ends_in_order_fails_no_request(control: Mesh, host: Mesh) -> None:
+    """The last test of the file: nobody starts it again."""
+
+    def fault() -> None:
+        assert control.parts["serve"].stop() == 0
+        until(lambda: not host.node().connected, "the agent knows")
+
+    result = under_load(host, fault)
+    assert not result.failures, result.summary()
+    assert {each.proxy for each in host.node().workloads} == {"ready"}

@@ -16,12 +16,10 @@ from typing import Final
 import msgspec
 
 from proa.core.auth.spiffe import workload_id
-from proa.core.sidecar.health import worst
 from proa.core.sidecar.local import (
     AppPort,
     Drained,
     Exited,
-    HealthChanged,
     OwnerEvent,
     Placed,
     Progress,
@@ -47,6 +45,7 @@ from proa.node.port_book import is_listened_on
 from proa.node.proxyless import Proxyless
 from proa.node.record_store import RecordStore
 from proa.node.sidecar import Sidecar
+from proa.node.standing import Standing
 from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
 from proa.node.uplink import SignRefused
@@ -117,13 +116,9 @@ class Workload:
         self._envoy: Envoy | None = None
         self._keeper: Keeper | None = None
         self._gateway: GatewayPorts | None = None
-        self._app_health: dict[AppPort, Health] = {}
-        self._told_health: Health | None = None
-        self._was_ready = False
+        self._standing: Standing | None = None
         self._is_provisional = False
-        self._draining = False
         self._is_ending = False
-        self._leaving = False
 
     def obey(self, order: Order) -> None:
         self._orders.put_nowait(order)
@@ -151,8 +146,8 @@ class Workload:
         log.info("%s: its owner is back", self.spec.id)
         if self.placed is not None:
             tell(self.placed)
-            if self._told_health is not None:
-                tell(HealthChanged(state=self._told_health))
+            if self._standing is not None:
+                self._standing.say_again()
 
     async def _await_owner(self, owner: Adopted | None) -> None:
         """An owner that lives comes back; its process is the lease until then."""
@@ -183,18 +178,15 @@ class Workload:
         except PortTaken as error:
             self._ports.close()
             return str(error)
-        self._app_health = dict.fromkeys(self._place.ports, "STARTING")
+        self._standing = Standing(self._place, self, self._register, lambda event: self._tell(event))
         if earlier is not None:
-            self._restore(self._place, earlier)
+            self._restore(self._place, self._standing, earlier)
         return None
 
-    def _restore(self, place: Place, earlier: Earlier) -> None:
+    def _restore(self, place: Place, standing: Standing, earlier: Earlier) -> None:
         record = earlier.record
         self._owner, self._app = record.owner, record.app
-        self._app_health.update(zip(place.ports, record.health, strict=False))
-        self._told_health = worst(self._app_health.values()) if self._app_health else None
-        self._was_ready = True
-        self._draining = record.is_draining or earlier.fate == "drain"
+        standing.restore(record, is_draining=record.is_draining or earlier.fate == "drain")
         if earlier.envoy is not None:
             self._around.trust.expect(str(self.spec.id))
         self._make_gateway(record.gateway_ports, beside=earlier.envoy is not None)
@@ -235,6 +227,7 @@ class Workload:
 
     def _record(self) -> Record:
         assert self._place is not None
+        assert self._standing is not None
         return Record(
             boot=boot_id(),
             spec=self.spec,
@@ -243,12 +236,12 @@ class Workload:
             upstreams=self._place.upstreams,
             outbound_port=self._place.outbound_port,
             gateway_ports=self._gateway_ports(),
-            health=tuple(self._app_health[port] for port in self._place.ports),
+            health=self._standing.apps,
             owner=self._owner,
             app=self._app,
             envoy=self._envoy.mark if self._envoy else None,
             is_placed=self.placed is not None,
-            is_draining=self._draining,
+            is_draining=self.is_draining,
         )
 
     # -- coming --
@@ -268,9 +261,9 @@ class Workload:
         keeper = self._keeper = self._make_keeper(place)
         if self._app is not None and start_time(self._app.pid) == self._app.started:
             tasks.run(f"app {self.spec.id}", self._watch_app(self._app.pid))
-        elif self._app is not None:
+        elif self._app is not None and self._standing is not None:
             for port in place.ports:
-                self._port_is(port, "UNHEALTHY", "the program has ended")
+                self._standing.port_is(port, "UNHEALTHY", "the program has ended")
         if self.spec.kind == "proxyless":
             tasks.run(f"owner {self.spec.id}", self._await_owner(earlier.owner))
             await keeper.obtain()
@@ -284,7 +277,7 @@ class Workload:
             envoy.adopt(earlier.envoy, earlier.record.envoy)
         self._envoy = envoy
         sidecar.supervise(tasks)
-        if self._draining:
+        if self.is_draining:
             envoy.ask(Event.DRAIN)
         tasks.run(f"owner {self.spec.id}", self._await_owner(earlier.owner))
         try:
@@ -422,15 +415,18 @@ class Workload:
 
     async def _watch_app(self, pid: int) -> None:
         assert self._place is not None
+        assert self._standing is not None
         watch = AppWatch(
-            self.spec, self._place.ports, port_is=self._port_is, warn=lambda event: self._tell(event)
+            self.spec,
+            self._place.ports,
+            port_is=self._standing.port_is,
+            warn=lambda event: self._tell(event),
         )
         await watch.run(pid)
 
     async def _follow_proxy(self, envoy: Envoy) -> None:
         restarts = 0
         async for now in envoy.state.follow():
-            self._was_ready = self._was_ready or now.state is State.READY
             if now.restarts > restarts:
                 restarts = now.restarts
                 text = f"the sidecar ended unasked and is started again ({restarts}); see its log"
@@ -468,61 +464,57 @@ class Workload:
 
     def resume(self) -> bool:
         """Takes a drain back: a new Envoy, for the old one goes on telling its peers to leave. False when it cannot."""
-        envoy = self._envoy
-        if self._is_ending or (envoy is not None and envoy.state.value.state is not State.DRAINED):
+        has_sidecar = self._envoy is not None
+        if self._standing is None or self._is_ending or (has_sidecar and self.sidecar is not State.DRAINED):
             return False
-        self._draining = False
-        if envoy is not None:
-            envoy.ask(Event.RESUME)
-        self._publish()
+        if self._envoy is not None:
+            self._envoy.ask(Event.RESUME)
+        self._standing.resume()
         return True
 
     @property
     def is_draining(self) -> bool:
-        return self._draining
+        return self._standing is not None and self._standing.is_draining
 
     async def _drained(self, deadline_s: float | None) -> int:
-        self._draining = True
-        self._publish()
+        if self._standing is not None:
+            self._standing.drain()
         if self._envoy is None:
             return 0
         self._envoy.drain(deadline_s)
         await self._envoy.until(State.DRAINED, State.TERMINATING, State.KILLED, State.GONE)
         return self._envoy.left_open
 
-    def _port_is(self, port: AppPort, health: Health, why: str) -> None:
-        self._app_health[port] = health
-        self._publish(why)
+    def _publish(self) -> None:
+        if self._standing is not None:
+            self._standing.publish()
 
-    def _publish(self, why: str = "") -> None:
+    # -- what of it is registered (`standing.Surface`) --
+
+    def registration(self, health: dict[AppPort, Health]) -> Registration:
         assert self._place is not None
-        if self._leaving:
-            return
-        health = {port: self._effective(state) for port, state in self._app_health.items()}
-        self._register(self._place.registration(health, self._gateway_ports()))
         self._records.changed()
-        state = worst(health.values())
-        if health and state != self._told_health and self.placed is not None:
-            self._told_health = state
-            self._tell(HealthChanged(state=state, why=why))
+        return self._place.registration(health, self._gateway_ports())
+
+    @property
+    def sidecar(self) -> State | None:
+        if self._envoy is not None:
+            return self._envoy.state.value.state
+        is_served = self._earlier is not None and self._earlier.fate == "adopt"
+        return State.READY if is_served else None
+
+    @property
+    def is_placed(self) -> bool:
+        return self.placed is not None
 
     def _gateway_ports(self) -> tuple[GatewayPort, ...]:
         return self._gateway.ports if self._gateway else ()
 
-    def _effective(self, app: Health) -> Health:
-        """A port is as well as its app and its sidecar together."""
-        if self._draining:
-            return "DRAINING"
-        if self._envoy is None and self._earlier is not None and self._earlier.fate == "adopt":
-            return app  # it serves; only this agent is not as far
-        if self._envoy is None or self._envoy.state.value.state is not State.READY:
-            return "UNHEALTHY" if self._was_ready else "STARTING"
-        return app
-
     # -- going --
 
     async def _remove(self) -> None:
-        self._leaving = True
+        if self._standing is not None:
+            self._standing.leave()
         self._withdraw()
         try:
             async with asyncio.timeout(FAREWELL_S):
@@ -550,7 +542,7 @@ class Workload:
             kind=self.spec.kind,
             account=self.spec.chosen_account,
             services=self.services,
-            health=worst(self._effective(state) for state in self._app_health.values()),
+            health=self._standing.health if self._standing else "STARTING",
             proxy=proxy.state.value if proxy else State.READY.value if self.placed else State.NEW.value,
             pid=self._app.pid if self._app else None,
             envoy_pid=self._envoy.pid if self._envoy else None,
