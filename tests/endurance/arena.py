@@ -7,7 +7,6 @@ as an init system would. `Arena.play` performs a list and says what happened; it
 import contextlib
 import functools
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ from proa.servers.admin.client import Unreachable
 from proa.servers.admin.operations import OperationFailed
 from proa.testing.faults import FaultUnavailable, full_disk, killed, partition, paused, slow_disk, small_disk
 from tests.conftest import why_no_namespaces
+from tests.endurance.keeper import Keeper
 from tests.endurance.kill_list import CALLER, EVERY_S, LEAF_TTL_S, RULES, Change, Fault, KillList, Window
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
 from tests.mesh.namespaces import Host, network
@@ -31,7 +31,6 @@ T = TypeVar("T")
 WORKLOADS: Final = {CALLER: "a", "echo-a": "a", "echo-b": "b"}
 WELL_S: Final = 40.0
 """Until a workload serves again after what killed it; the tables show what it really took."""
-RESTART_S: Final = 1.0
 ASKED_TO_END: Final = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 """Exit codes of `proa run` for a program that SIGTERM ended, and for one that it had not started yet."""
 DISK: Final = 200 << 20
@@ -80,50 +79,6 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     windows: tuple[Window, ...]
     answers: tuple[Answered, ...]
-
-
-class Keeper:
-    """Starts again what has ended, RESTART_S after its last start, unless it is held down by a fault."""
-
-    def __init__(self) -> None:
-        self._programs: dict[str, tuple[Callable[[], Program], Callable[[], None]]] = {}
-        self._held: set[str] = set()
-        self._started: dict[str, float] = {}
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="keeper")
-        self.starts: dict[str, int] = {}
-
-    def keep(self, name: str, program: Callable[[], Program], start: Callable[[], None]) -> None:
-        self._programs[name] = (program, start)
-        self._started[name] = time.monotonic()
-
-    @contextlib.contextmanager
-    def holding(self, name: str) -> Iterator[None]:
-        with self._lock:
-            self._held.add(name)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._held.discard(name)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._ended.wait(0.1):
-            with self._lock:
-                for name, (program, start) in self._programs.items():
-                    rested = time.monotonic() - self._started[name] >= RESTART_S
-                    if name not in self._held and rested and program().code is not None:
-                        self._started[name] = time.monotonic()
-                        self.starts[name] = self.starts.get(name, 0) + 1
-                        start()
 
 
 class Arena:
