@@ -26,3 +26,20 @@ def regex_fault(pattern: str) -> tuple[str, str] | None:
         message = f"the regex compiles to {size} instructions, the proxy takes {MAX_PROGRAM_SIZE}; simplify or split it"
         return "regex-too-large", message
     return None
+
+
+def substitution_fault(pattern: str, substitution: str) -> tuple[str, str] | None:
+    r"""None, or what is wrong with `\1` and its kin. `pattern` is a good one."""
+    groups: int = re2.compile(pattern).groups
+    rest = iter(substitution)
+    for char in rest:
+        if char != "\\":
+            continue
+        following = next(rest, "")
+        if following == "\\":
+            continue
+        if not following.isascii() or not following.isdigit():
+            return "bad-value", "a backslash stands before a group's number; write two for itself"
+        if int(following) > groups:
+            return "bad-value", f"there is no group {following}; the expression has {groups}"
+    return None

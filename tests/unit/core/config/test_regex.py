@@ -1,6 +1,6 @@
 import pytest
 
-from proa.core.config.regex import regex_fault
+from proa.core.config.regex import regex_fault, substitution_fault
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,13 @@ def test_what_the_proxy_refuses(pattern: str, code: str) -> None:
     fault = regex_fault(pattern)
     assert fault is not None
     assert fault[0] == code
+
+
+@pytest.mark.parametrize("substitution", ["", "a", r"\0\1", r"\\1", r"/\2"])
+def test_substitutions(substitution: str) -> None:
+    assert substitution_fault("(a)(b)", substitution) is None
+
+
+@pytest.mark.parametrize("substitution", [r"\3", "\\", r"\a", r"\²"])
+def test_bad_substitutions(substitution: str) -> None:
+    assert substitution_fault("(a)(b)", substitution) is not None

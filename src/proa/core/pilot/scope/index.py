@@ -3,7 +3,7 @@
 `reindex` takes the snapshots before and after a fold with what the fold touched; it reads only what those name.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, TypeVar
 
 import msgspec
@@ -12,7 +12,7 @@ from immutables import Map, MapMutation
 from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.gateway.schema import Gateway
-from proa.core.config.kinds.virtual_service.schema import VirtualService
+from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
 from proa.core.pilot.scope.selectors import Labels, selectors_of
@@ -67,10 +67,17 @@ def _gateways_of(spec: VirtualService) -> set[str]:
 
 
 def destinations_of(spec: VirtualService, namespace: str) -> frozenset[str]:
-    """The full host names its rules send to."""
+    """The full host names its rules send to, copies included."""
     return frozenset(
-        expand_host(target.destination.host, namespace) for rule in spec.http for target in rule.route
+        expand_host(destination.host, namespace) for rule in spec.http for destination in _named_by(rule)
     )
+
+
+def _named_by(rule: HttpRoute) -> Iterator[Destination]:
+    yield from (target.destination for target in rule.route)
+    yield from (mirror.destination for mirror in rule.mirrors)
+    if rule.mirror is not None:
+        yield rule.mirror
 
 
 def matching_hosts(pattern: str, hosts: Iterable[str]) -> frozenset[str]:

@@ -41,6 +41,7 @@ class FaultTaken(msgspec.Struct, frozen=True, kw_only=True):
 
     delay_ms: int = 0
     abort_status: int = 0
+    abort_grpc: int | None = None
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +55,7 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
 class RouteTaken(msgspec.Struct, frozen=True, kw_only=True):
     """The route that matched. `objects` and `rule` say which configuration it was made from; `path`, `authority`:
-    what goes upstream; `guarded`: the egress guard looks at the address."""
+    what goes upstream; `mirrors`: clusters that may get a copy; `guarded`: the egress guard looks at the address."""
 
     configuration: str
     virtual_host: str
@@ -66,6 +67,7 @@ class RouteTaken(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int = 0
     retries: Retries | None = None
     fault: FaultTaken | None = None
+    mirrors: tuple[str, ...] = ()
     guarded: bool = False
 
 

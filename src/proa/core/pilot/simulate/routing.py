@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import msgspec
+from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import FilterConfig, RedirectAction, Route, RouteAction
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
@@ -77,24 +78,29 @@ def _take(route: Route, configuration: str, host: str, request: Request) -> Rout
     made_from = f" from {objects[0]} {rule}".rstrip() if objects else ""
     why = f"route {route.name or '(unnamed)'} of virtual host {host}{made_from}"
     if route.HasField("direct_response"):
-        answer = Answered(status=route.direct_response.status, body=route.direct_response.body.inline_string)
+        answer = Answered(status=route.direct_response.status, body=_body(route.direct_response.body))
         return Routed(taken=taken, answer=answer, why=why)
     if route.HasField("redirect"):
-        return Routed(taken=taken, answer=_redirect(route.redirect, request), why=why)
+        return Routed(taken=taken, answer=_redirect(route.redirect, route.match.prefix, request), why=why)
     action = route.route
     retries = _retries(action)
     taken = msgspec.structs.replace(
         taken,
         path=_rewrite(action, route.match.prefix, request.path),
         authority=action.host_rewrite_literal or request.authority,
+        mirrors=tuple(mirror.cluster for mirror in action.request_mirror_policies),
         timeout_ms=_millis(action.timeout) if action.HasField("timeout") else 15_000,
         retries=retries,
     )
-    if fault is not None and fault.abort_status:
-        return Routed(
-            taken=taken, answer=Answered(status=fault.abort_status, body="fault filter abort"), why=why
-        )
+    if fault is not None and (fault.abort_status or fault.abort_grpc is not None):
+        # A gRPC status travels in a header of an answer that is well as far as HTTP goes.
+        status, body = (fault.abort_status, "fault filter abort") if fault.abort_status else (200, "")
+        return Routed(taken=taken, answer=Answered(status=status, body=body), why=why)
     return Routed(taken=taken, cluster=_choose(action, request.roll), fallback=_fallback(route), why=why)
+
+
+def _body(source: DataSource) -> str:
+    return source.inline_string or source.inline_bytes.decode(errors="replace")
 
 
 def _choose(action: RouteAction, roll: float) -> str:
@@ -118,6 +124,7 @@ def _fault(route: Route, roll: float) -> FaultTaken | None:
         return FaultTaken(
             delay_ms=_millis(fault.delay.fixed_delay) if delayed else 0,
             abort_status=fault.abort.http_status if aborted else 0,
+            abort_grpc=fault.abort.grpc_status if aborted and fault.abort.HasField("grpc_status") else None,
         )
     return None
 
@@ -171,15 +178,25 @@ def _rewrite(action: RouteAction, prefix: str, path: str) -> str:
     return bare + mark + query
 
 
-def _redirect(redirect: RedirectAction, request: Request) -> Answered:
+def _redirect(redirect: RedirectAction, prefix: str, request: Request) -> Answered:
     scheme = redirect.scheme_redirect or request.scheme
     authority = redirect.host_redirect or request.authority
-    if redirect.scheme_redirect and not redirect.host_redirect:
+    if redirect.port_redirect:
+        bare = authority if redirect.host_redirect else _without_port(authority)
+        authority = f"{bare}:{redirect.port_redirect}"
+    elif redirect.scheme_redirect and not redirect.host_redirect:
         authority = authority.removesuffix(":80")
     path = redirect.path_redirect or request.path
-    if redirect.path_redirect and "?" in request.path and "?" not in path:
+    if redirect.prefix_rewrite:
+        path = redirect.prefix_rewrite + request.path[len(prefix) :]
+    elif redirect.path_redirect and "?" in request.path and "?" not in path:
         path += "?" + request.path.partition("?")[2]
     return Answered(status=_REDIRECTS[redirect.response_code], location=f"{scheme}://{authority}{path}")
+
+
+def _without_port(authority: str) -> str:
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdigit() else authority
 
 
 __all__ = ["TCP_CLUSTER", "Routed", "find_route"]

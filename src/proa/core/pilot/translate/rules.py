@@ -9,13 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from immutables import Map
 
-from proa.core.config.kinds.virtual_service.schema import (
-    HttpMatch,
-    HttpRoute,
-    HttpRouteDestination,
-    StringMatch,
-)
-from proa.core.config.kinds.virtual_service.schema import Retries as RetrySpec
+from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
+from proa.core.config.kinds.virtual_service.schema import Headers, HttpMatch, HttpRoute
 from proa.core.model.names import expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
@@ -23,16 +18,23 @@ from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
 from proa.core.pilot.translate.routes.intents import (
-    DirectResponse,
-    Fault,
     FieldMatch,
-    Redirect,
+    Mirror,
     RequestMatch,
-    Retry,
-    Rewrite,
     RouteIntent,
     Target,
-    TextMatch,
+)
+from proa.core.pilot.translate.rule_actions import (
+    authority_of,
+    build_retry,
+    cors_of,
+    direct_response_of,
+    edits_of,
+    fault_of,
+    mirrors_of,
+    redirect_of,
+    rewrite_of,
+    text_match,
 )
 from proa.core.pilot.translate.traffic_policy import target_at
 
@@ -56,7 +58,7 @@ def translate_rules(
         translated, found = _route(rules, rule, f"http[{number}]", matches, destinations, port)
         routes.append(translated)
         notes += found
-        if RequestMatch() in matches:
+        if any(match.takes_all for match in matches):
             break
     return Translated(routes=tuple(routes), notes=tuple(notes))
 
@@ -72,31 +74,22 @@ def _matches(rules: Rules, rule: HttpRoute, port: int, gateways: frozenset[str])
             yield _match(match)
 
 
-def _text(match: StringMatch) -> TextMatch:
-    if match.exact is not None:
-        return TextMatch(kind="exact", value=match.exact)
-    if match.prefix is not None:
-        return TextMatch(kind="prefix", value=match.prefix) if match.prefix else TextMatch(kind="present")
-    if match.regex is not None:
-        return TextMatch(kind="regex", value=match.regex)
-    return TextMatch(kind="present")
-
-
 def _match(match: HttpMatch) -> RequestMatch:
     pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
-    headers = [FieldMatch(name=name, text=_text(text)) for name, text in pseudo if text is not None]
-    headers += [FieldMatch(name=name, text=_text(text)) for name, text in sorted(match.headers.items())]
+    headers = [FieldMatch(name=name, text=text_match(text)) for name, text in pseudo if text is not None]
+    headers += [FieldMatch(name=name, text=text_match(text)) for name, text in sorted(match.headers.items())]
     headers += [
-        FieldMatch(name=name, text=_text(text), invert=True)
+        FieldMatch(name=name, text=text_match(text), invert=True)
         for name, text in sorted(match.without_headers.items())
     ]
     return RequestMatch(
-        path=_text(match.uri) if match.uri is not None else None,
+        path=text_match(match.uri) if match.uri is not None else None,
         ignore_case=match.ignore_uri_case,
         headers=tuple(headers),
         query=tuple(
-            FieldMatch(name=name, text=_text(text)) for name, text in sorted(match.query_params.items())
+            FieldMatch(name=name, text=text_match(text)) for name, text in sorted(match.query_params.items())
         ),
+        stat_prefix=match.stat_prefix,
     )
 
 
@@ -111,21 +104,42 @@ def _route(
     notes: list[Note] = []
     targets = tuple(_targets(rules, rule, destinations, port, notes))
     guarded = any(target.cluster == PASSTHROUGH for target in targets)
+    edits = rule.headers or Headers()
     intent = RouteIntent(
         name=rule.name,
         matches=matches,
         targets=targets,
-        redirect=_redirect(rule),
-        direct_response=_direct_response(rule),
-        rewrite=Rewrite(path=rule.rewrite.uri, authority=rule.rewrite.authority) if rule.rewrite else None,
+        redirect=redirect_of(rule, port),
+        direct_response=direct_response_of(rule),
+        rewrite=rewrite_of(rule),
         timeout_ms=rule.timeout or 0,
         retry=build_retry(rule.retries),
-        fault=_fault(rule),
+        fault=fault_of(rule),
+        mirrors=tuple(_mirrors(rules, rule, destinations, port, notes)),
+        cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
+        request_headers=edits_of(edits.request),
+        response_headers=edits_of(edits.response),
         guarded=guarded,
         objects=(rules.ref,),
         rule=place,
     )
     return intent, notes
+
+
+def _mirrors(
+    rules: Rules,
+    rule: HttpRoute,
+    destinations: Map[str, Destination],
+    port: int,
+    notes: list[Note],
+) -> Iterator[Mirror]:
+    """A mirror without a service is left out: nobody waits for its answer."""
+    for wanted, percent in mirrors_of(rule):
+        target = resolve_target(wanted, rules.ref.namespace, destinations, port)
+        if isinstance(target, str):
+            notes.append(Note(code="destination-missing", about=rules.ref, message=target))
+        elif percent > 0:
+            yield Mirror(cluster=target.cluster, percent=percent)
 
 
 def _targets(
@@ -138,20 +152,26 @@ def _targets(
     weighted = [each for each in rule.route if each.weight > 0] or list(rule.route[:1])
     for each in weighted:
         weight = each.weight if len(weighted) > 1 else 1
-        target = resolve_target(each, rules.ref.namespace, destinations, port)
+        target = resolve_target(each.destination, rules.ref.namespace, destinations, port)
         if isinstance(target, str):
             notes.append(Note(code="destination-missing", about=rules.ref, message=target))
             yield Target(cluster=BLACK_HOLE, weight=weight)
         else:
-            yield msgspec.structs.replace(target, weight=weight)
+            edits = each.headers or Headers()
+            yield msgspec.structs.replace(
+                target,
+                weight=weight,
+                authority=authority_of(edits.request),
+                request_headers=edits_of(edits.request),
+                response_headers=edits_of(edits.response),
+            )
 
 
 def resolve_target(
-    route: HttpRouteDestination, namespace: str, destinations: Map[str, Destination], port: int
+    wanted: Wanted, namespace: str, destinations: Map[str, Destination], port: int
 ) -> Target | str:
     """The cluster a destination means, or why there is none. Without a port it is the host's only one, else the
     port the client called."""
-    wanted = route.destination
     host = expand_host(wanted.host, namespace)
     destination = destinations.get(host)
     if destination is None:
@@ -170,43 +190,3 @@ def _port(destination: Destination, wanted: int | None, called: int) -> ServiceP
     if wanted is not None:
         return destination.port(wanted)
     return destination.ports[0] if len(destination.ports) == 1 else destination.port(called)
-
-
-def build_retry(retries: RetrySpec | None) -> Retry:
-    """None: the mesh's default. A list of conditions may carry bare status codes, as in Istio."""
-    if retries is None:
-        return Retry()
-    words = [word.strip() for word in retries.retry_on.split(",") if word.strip()] or list(Retry().on)
-    return Retry(
-        attempts=retries.attempts,
-        on=tuple(word for word in words if not word.isdigit()),
-        status_codes=tuple(int(word) for word in words if word.isdigit()),
-        per_try_timeout_ms=retries.per_try_timeout or 0,
-    )
-
-
-def _fault(rule: HttpRoute) -> Fault | None:
-    if rule.fault is None or not (rule.fault.delay or rule.fault.abort):
-        return None
-    delay, abort = rule.fault.delay, rule.fault.abort
-    return Fault(
-        delay_ms=delay.fixed_delay if delay else 0,
-        delay_percent=delay.share if delay else 0.0,
-        abort_status=abort.http_status if abort else 0,
-        abort_percent=abort.share if abort else 0.0,
-    )
-
-
-def _redirect(rule: HttpRoute) -> Redirect | None:
-    if rule.redirect is None:
-        return None
-    return Redirect(
-        path=rule.redirect.uri, authority=rule.redirect.authority, code=rule.redirect.redirect_code or 301
-    )
-
-
-def _direct_response(rule: HttpRoute) -> DirectResponse | None:
-    if rule.direct_response is None:
-        return None
-    body = rule.direct_response.body
-    return DirectResponse(status=rule.direct_response.status, body=body.string if body else "")

@@ -1,12 +1,15 @@
 """Whether what a rule does to its requests fits together. Called by this kind's validator."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
+from proa.core.config.kinds.virtual_service.cors import check_cors
+from proa.core.config.kinds.virtual_service.faults import check_fault
+from proa.core.config.kinds.virtual_service.header_edits import check_header_edits
 from proa.core.config.kinds.virtual_service.schema import (
     Destination,
     DirectResponse,
-    Fault,
     HttpRoute,
     HttpRouteDestination,
     Redirect,
@@ -16,6 +19,7 @@ from proa.core.config.kinds.virtual_service.schema import (
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
+from proa.core.config.regex import regex_fault, substitution_fault
 from proa.core.config.tree import shorten
 
 # The statuses that Envoy's redirect action has.
@@ -49,7 +53,7 @@ def check_actions(route: HttpRoute, at: Path) -> Iterator[Finding]:
     yield from _check_exclusions(route, at)
     yield from _check_destinations(route.route, (*at, "route"))
     if route.redirect:
-        yield from _check_redirect(route.redirect, (*at, "redirect"))
+        yield from _check_redirect(route, route.redirect, (*at, "redirect"))
     if route.direct_response:
         yield from _check_direct_response(route.direct_response, (*at, "directResponse"))
     if route.rewrite:
@@ -57,7 +61,12 @@ def check_actions(route: HttpRoute, at: Path) -> Iterator[Finding]:
     if route.retries:
         yield from _check_retries(route.retries, (*at, "retries"))
     if route.fault:
-        yield from _check_fault(route.fault, (*at, "fault"))
+        yield from check_fault(route.fault, (*at, "fault"))
+    if route.cors_policy:
+        yield from check_cors(route.cors_policy, (*at, "corsPolicy"))
+    if route.headers:
+        yield from check_header_edits(route.headers, (*at, "headers"))
+    yield from _check_mirrors(route, at)
 
 
 def _check_exclusions(route: HttpRoute, at: Path) -> Iterator[Finding]:
@@ -69,16 +78,46 @@ def _check_exclusions(route: HttpRoute, at: Path) -> Iterator[Finding]:
         yield Finding(at, "conflict", f"{' and '.join(given)} exclude each other; keep one")
     if route.redirect or route.direct_response:
         answer = "redirect" if route.redirect else "directResponse"
-        for name, value in {"fault": route.fault, "rewrite": route.rewrite}.items():
+        idle = {
+            "fault": route.fault,
+            "rewrite": route.rewrite,
+            "retries": route.retries,
+            "timeout": route.timeout,
+            "mirror": route.mirror,
+            "mirrors": route.mirrors,
+        }
+        for name, value in idle.items():
             if value:
                 yield Finding(
                     (*at, name), "conflict", f"{name} has nothing to act on beside {answer}; remove one"
                 )
 
 
+def _check_mirrors(route: HttpRoute, at: Path) -> Iterator[Finding]:
+    if route.mirror is not None and route.mirrors:
+        yield Finding(at, "conflict", "mirror and mirrors exclude each other; keep one")
+    if route.mirror is None:
+        for name, value in {
+            "mirrorPercentage": route.mirror_percentage,
+            "mirrorPercent": route.mirror_percent,
+        }.items():
+            if value is not None:
+                yield Finding((*at, name), "conflict", f"{name} is of mirror, which is not there; add it")
+    elif route.mirror_percent is not None:
+        word = "deprecated" if route.mirror_percentage is None else "no-effect"
+        message = "mirrorPercent is the old spelling; write mirrorPercentage with a value"
+        yield warning((*at, "mirrorPercent"), word, message)
+    if route.mirror is not None:
+        yield from _check_destination(route.mirror, (*at, "mirror"))
+    for index, mirror in enumerate(route.mirrors):
+        yield from _check_destination(mirror.destination, (*at, "mirrors", index, "destination"))
+
+
 def _check_destinations(route: tuple[HttpRouteDestination, ...], at: Path) -> Iterator[Finding]:
     for index, item in enumerate(route):
         yield from _check_destination(item.destination, (*at, index, "destination"))
+        if item.headers:
+            yield from check_header_edits(item.headers, (*at, index, "headers"))
     total = sum(item.weight for item in route)
     if len(route) > 1 and total == 0:
         yield Finding(at, "conflict", "the weights of several destinations add up to 0; give them weights")
@@ -97,22 +136,45 @@ def _check_destination(destination: Destination, at: Path) -> Iterator[Finding]:
         yield Finding((*at, "subset"), "bad-value", message)
 
 
-def _check_redirect(redirect: Redirect, at: Path) -> Iterator[Finding]:
-    if not redirect.uri and not redirect.authority:
-        yield Finding(at, "required", "a redirect needs uri or authority; add one")
+def _check_redirect(route: HttpRoute, redirect: Redirect, at: Path) -> Iterator[Finding]:
+    parts = (redirect.uri, redirect.authority, redirect.scheme, redirect.prefix_rewrite)
+    if not any(parts) and redirect.port is None and redirect.derive_port is None:
+        yield Finding(at, "required", "a redirect needs a part to change; add uri, authority, port or scheme")
     if redirect.redirect_code and redirect.redirect_code not in REDIRECT_CODES:
         codes = ", ".join(map(str, REDIRECT_CODES))
         message = f"{redirect.redirect_code} is no redirect code; write one of {codes}"
         yield Finding((*at, "redirectCode"), "bad-value", message)
-    yield from _check_header_value(redirect.uri, (*at, "uri"))
-    yield from _check_header_value(redirect.authority, (*at, "authority"))
+    if redirect.port is not None and redirect.derive_port is not None:
+        yield Finding(at, "conflict", "port and derivePort exclude each other; keep one")
+    if redirect.scheme not in ("", "http", "https"):
+        yield Finding((*at, "scheme"), "bad-value", f'"{shorten(redirect.scheme)}" is neither http nor https')
+    if redirect.prefix_rewrite:
+        if redirect.uri:
+            yield Finding(at, "conflict", "uri and prefixRewrite exclude each other; keep one")
+        if not route.match or not all(match.uri and match.uri.prefix for match in route.match):
+            message = "replaces a prefix that the rule must match by; add uri with a prefix to each match"
+            yield Finding((*at, "prefixRewrite"), "conflict", message)
+    for name in ("uri", "authority", "prefixRewrite"):
+        value = {"uri": redirect.uri, "authority": redirect.authority}.get(name, redirect.prefix_rewrite)
+        yield from _check_header_value(value, (*at, name))
 
 
 def _check_rewrite(rewrite: Rewrite, at: Path) -> Iterator[Finding]:
-    if not rewrite.uri and not rewrite.authority:
-        yield Finding(at, "required", "a rewrite needs uri or authority; add one")
+    regex = rewrite.uri_regex_rewrite
+    if not rewrite.uri and not rewrite.authority and regex is None:
+        yield Finding(at, "required", "a rewrite needs uri, uriRegexRewrite or authority; add one")
     yield from _check_header_value(rewrite.uri, (*at, "uri"))
     yield from _check_header_value(rewrite.authority, (*at, "authority"))
+    if regex is None:
+        return
+    place = (*at, "uriRegexRewrite")
+    if rewrite.uri:
+        yield Finding(at, "conflict", "uri and uriRegexRewrite exclude each other; keep one")
+    if fault := regex_fault(regex.match):
+        yield Finding((*place, "match"), *fault)
+    elif fault := substitution_fault(regex.match, regex.rewrite):
+        yield Finding((*place, "rewrite"), *fault)
+    yield from _check_header_value(regex.rewrite, (*place, "rewrite"))
 
 
 def _check_header_value(value: str, at: Path) -> Iterator[Finding]:
@@ -121,7 +183,18 @@ def _check_header_value(value: str, at: Path) -> Iterator[Finding]:
 
 
 def _check_direct_response(response: DirectResponse, at: Path) -> Iterator[Finding]:
-    size = len(response.body.string.encode()) if response.body else 0
+    body = response.body
+    if body is None:
+        return
+    if (body.string is None) == (body.bytes is None):
+        word = "required" if body.string is None else "conflict"
+        yield Finding((*at, "body"), word, "a body has either string or bytes; write one of them")
+    size = len((body.string or "").encode())
+    if body.bytes is not None:
+        try:
+            size = len(b64decode(body.bytes, validate=True))
+        except ValueError:
+            yield Finding((*at, "body", "bytes"), "bad-value", "this is no base64; encode the bytes")
     if size > _BODY_LIMIT:
         yield Finding(
             (*at, "body"), "out-of-range", f"{size} bytes are too many; write at most {_BODY_LIMIT}"
@@ -134,7 +207,7 @@ def _check_direct_response(response: DirectResponse, at: Path) -> Iterator[Findi
 
 
 def _check_retries(retries: Retries, at: Path) -> Iterator[Finding]:
-    if not retries.attempts and (retries.per_try_timeout is not None or retries.retry_on):
+    if not retries.attempts and retries != Retries():
         yield Finding(
             (*at, "attempts"), "conflict", "retries are off without attempts; set attempts or remove the rest"
         )
@@ -150,12 +223,3 @@ def _check_retries(retries: Retries, at: Path) -> Iterator[Finding]:
 
 def _is_status(token: str) -> bool:
     return len(token) == 3 and token.isascii() and token.isdecimal() and 100 <= int(token) <= 599
-
-
-def _check_fault(fault: Fault, at: Path) -> Iterator[Finding]:
-    if fault.delay is None and fault.abort is None:
-        yield Finding(at, "required", "a fault needs delay or abort; add one")
-    for name, part in {"delay": fault.delay, "abort": fault.abort}.items():
-        if part is not None and part.percentage is not None and part.percent:
-            message = "percentage wins over the old percent; remove percent"
-            yield warning((*at, name, "percent"), "no-effect", message)

@@ -18,7 +18,7 @@ def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
     single = {"uri": match.uri, "scheme": match.scheme, "method": match.method, "authority": match.authority}
     for name, string in single.items():
         if string is not None:
-            yield from _check_string(string, (*at, name), may_be_empty=False)
+            yield from check_string(string, (*at, name), may_be_empty=False)
     yield from _check_headers(match.headers, (*at, "headers"))
     yield from _check_headers(match.without_headers, (*at, "withoutHeaders"))
     yield from check_selector(match.source_labels, (*at, "sourceLabels"))
@@ -30,7 +30,7 @@ def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
         place = (*at, "queryParams", name)
         if not name:
             yield Finding(place, "bad-value", "a query parameter's name is empty; write it")
-        yield from _check_string(string, place, may_be_empty=True)
+        yield from check_string(string, place, may_be_empty=True)
 
 
 def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Finding]:
@@ -45,10 +45,10 @@ def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Fin
         elif name in _HAVE_OWN_FIELD:
             message = f'a header "{name}" is never matched; use the field {name} of the match instead'
             yield warning(place, "no-effect", message)
-        yield from _check_string(string, place, may_be_empty=True)
+        yield from check_string(string, place, may_be_empty=True)
 
 
-def _check_string(string: StringMatch, at: Path, *, may_be_empty: bool) -> Iterator[Finding]:
+def check_string(string: StringMatch, at: Path, *, may_be_empty: bool) -> Iterator[Finding]:
     """An empty one asks for presence, which means something only where a name can be absent."""
     given = [word for word in ("exact", "prefix", "regex") if getattr(string, word) is not None]
     if len(given) > 1:

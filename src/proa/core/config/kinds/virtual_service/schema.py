@@ -1,10 +1,24 @@
 """What a VirtualService says, as users write it. Read by its validator and by Pilot's translation."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+import msgspec
 from immutables import Map
 
-from proa.core.config.record import Count, Duration, PercentFloat, PercentInt, Port, Record, Within
+from proa.core.config.record import (
+    Count,
+    Duration,
+    DurationOrZero,
+    PercentFloat,
+    PercentInt,
+    Port,
+    Record,
+    Within,
+)
+
+HttpStatus = Annotated[int, Within(200, 599)]
+RedirectPort = Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]
+UnmatchedPreflights = Literal["UNSPECIFIED", "FORWARD", "IGNORE"]
 
 
 class StringMatch(Record, frozen=True, kw_only=True):
@@ -29,8 +43,6 @@ class HttpMatch(Record, frozen=True, kw_only=True):
     """All conditions must hold. `port` is the service's port that the client called; `source_labels` and
     `source_namespace` are those of its workload, and are asked when its proxy is configured."""
 
-    NOT_YET = ("statPrefix",)
-
     name: str = ""
     uri: StringMatch | None = None
     scheme: StringMatch | None = None
@@ -44,23 +56,38 @@ class HttpMatch(Record, frozen=True, kw_only=True):
     ignore_uri_case: bool = False
     source_labels: Map[str, str] = Map()
     source_namespace: str = ""
+    stat_prefix: str = ""
+
+
+class HeaderOperations(Record, frozen=True, kw_only=True):
+    """Values may hold Envoy's operators (`%DOWNSTREAM_REMOTE_ADDRESS%`); a percent sign itself is written twice."""
+
+    set: Map[str, str] = Map()
+    add: Map[str, str] = Map()
+    remove: tuple[str, ...] = ()
+
+
+class Headers(Record, frozen=True, kw_only=True):
+    request: HeaderOperations | None = None
+    response: HeaderOperations | None = None
 
 
 class HttpRouteDestination(Record, frozen=True, kw_only=True):
-    NOT_YET = ("headers",)
-
     destination: Destination
     weight: Count = 0
+    headers: Headers | None = None
 
 
 class Retries(Record, frozen=True, kw_only=True):
-    """`retry_on` is a comma list of Envoy's conditions and status codes. `attempts` 0 turns retries off."""
-
-    NOT_YET = ("retryRemoteLocalities", "retryIgnorePreviousHosts", "backoff")
+    """`retry_on` is a comma list of Envoy's conditions and status codes. `attempts` 0 turns retries off. None: other
+    localities are not tried, hosts already tried are passed over (unless requests are hashed), 25 ms base pause."""
 
     attempts: Count = 0
     per_try_timeout: Duration | None = None
     retry_on: str = ""
+    retry_remote_localities: bool | None = None
+    retry_ignore_previous_hosts: bool | None = None
+    backoff: Duration | None = None
 
 
 class Percent(Record, frozen=True, kw_only=True):
@@ -68,11 +95,11 @@ class Percent(Record, frozen=True, kw_only=True):
 
 
 class Delay(Record, frozen=True, kw_only=True):
-    """`percentage` wins over the old `percent`; neither means no request at all."""
+    """`percentage` wins over the old `percent`; neither means no request at all. `exponential_delay` was never in
+    force."""
 
-    NOT_YET = ("exponentialDelay",)
-
-    fixed_delay: Duration
+    fixed_delay: Duration | None = None
+    exponential_delay: Duration | None = None
     percent: PercentInt = 0
     percentage: Percent | None = None
 
@@ -83,11 +110,11 @@ class Delay(Record, frozen=True, kw_only=True):
 
 
 class Abort(Record, frozen=True, kw_only=True):
-    """As Delay, with the status that answers instead of the service."""
+    """As Delay, with the status that answers instead of the service. `http2_error` was never in force."""
 
-    NOT_YET = ("grpcStatus", "http2Error")
-
-    http_status: Annotated[int, Within(200, 599)]
+    http_status: HttpStatus | None = None
+    grpc_status: str = ""
+    http2_error: str = msgspec.field(default="", name="http2Error")
     percent: PercentInt = 0
     percentage: Percent | None = None
 
@@ -102,48 +129,71 @@ class Fault(Record, frozen=True, kw_only=True):
     abort: Abort | None = None
 
 
+class RegexRewrite(Record, frozen=True, kw_only=True):
+    """Every part of the path (without its query) that matches is replaced; `\\1` is the first group."""
+
+    match: str
+    rewrite: str = ""
+
+
 class Rewrite(Record, frozen=True, kw_only=True):
     """`uri` replaces the whole path, or only the prefix when the match was a prefix."""
 
-    NOT_YET = ("uriRegexRewrite",)
-
     uri: str = ""
     authority: str = ""
+    uri_regex_rewrite: RegexRewrite | None = None
 
 
 class Redirect(Record, frozen=True, kw_only=True):
-    """`redirect_code` 0 is not set: it counts as 301."""
-
-    NOT_YET = ("port", "derivePort", "scheme", "prefixRewrite")
+    """`redirect_code` 0 is not set: it counts as 301. `uri` replaces the whole path, `prefix_rewrite` the prefix that
+    matched."""
 
     uri: str = ""
     authority: str = ""
+    port: Port | None = None
+    derive_port: RedirectPort | None = None
+    scheme: str = ""
+    prefix_rewrite: str = ""
     redirect_code: Count = 0
 
 
 class HttpBody(Record, frozen=True, kw_only=True):
-    NOT_YET = ("bytes",)
+    """One of the two; `bytes` in base64."""
 
-    string: str = ""
+    string: str | None = None
+    bytes: str | None = None
 
 
 class DirectResponse(Record, frozen=True, kw_only=True):
-    status: Annotated[int, Within(200, 599)]
+    status: HttpStatus
     body: HttpBody | None = None
+
+
+class Mirror(Record, frozen=True, kw_only=True):
+    """No percentage: every request."""
+
+    destination: Destination
+    percentage: Percent | None = None
+
+
+class Cors(Record, frozen=True, kw_only=True):
+    """`allow_origin` is the old spelling of exact `allow_origins`. `unmatched_preflights` decides what becomes of a
+    preflight from an origin that is not allowed: on to the service unless IGNORE."""
+
+    allow_origin: tuple[str, ...] = ()
+    allow_origins: tuple[StringMatch, ...] = ()
+    allow_methods: tuple[str, ...] = ()
+    allow_headers: tuple[str, ...] = ()
+    expose_headers: tuple[str, ...] = ()
+    max_age: DurationOrZero | None = None
+    allow_credentials: bool | None = None
+    unmatched_preflights: UnmatchedPreflights = "UNSPECIFIED"
 
 
 class HttpRoute(Record, frozen=True, kw_only=True):
     """One rule: any block of `match` (none: always), then exactly one of route, redirect, direct_response."""
 
-    NOT_YET = (
-        "delegate",
-        "mirror",
-        "mirrors",
-        "mirrorPercent",
-        "mirrorPercentage",
-        "corsPolicy",
-        "headers",
-    )
+    NOT_YET = ("delegate",)
 
     name: str = ""
     match: tuple[HttpMatch, ...] = ()
@@ -154,6 +204,12 @@ class HttpRoute(Record, frozen=True, kw_only=True):
     timeout: Duration | None = None
     retries: Retries | None = None
     fault: Fault | None = None
+    mirror: Destination | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    mirror_percent: PercentInt | None = None
+    mirror_percentage: Percent | None = None
+    cors_policy: Cors | None = None
+    headers: Headers | None = None
 
 
 class VirtualService(Record, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from envoy.config.core.v3.config_source_pb2 import ExtensionConfigSource
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
 from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_proxy_pb2 import (
     FilterConfig as ForwardProxy,
 )
@@ -37,6 +38,7 @@ from proa.core.pilot.translate.filters import filter_state
 from proa.core.pilot.translate.filters.access_log import build_access_log
 from proa.core.pilot.translate.filters.names import (
     APP_REFUSED_HEADER,
+    CORS,
     EGRESS_GUARD,
     FAULT,
     FILTER_STATE,
@@ -66,6 +68,7 @@ def outbound_filters() -> list[HttpFilter]:
     does not switch them on, so that a plain request pays for none of them."""
     return [
         _filter(FILTER_STATE, FilterState(), disabled=True),
+        _filter(CORS, Cors(), disabled=True),
         _filter(FAULT, HTTPFault(), disabled=True),
         _filter(
             FORWARD_PROXY,

@@ -27,12 +27,25 @@ class FieldMatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestMatch(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it must hold. `path` None: any path."""
+    """All of it must hold. `path` None: any path. `stat_prefix`: under which name what matches is counted."""
 
     path: TextMatch | None = None
     ignore_case: bool = False
     headers: tuple[FieldMatch, ...] = ()
     query: tuple[FieldMatch, ...] = ()
+    stat_prefix: str = ""
+
+    @property
+    def takes_all(self) -> bool:
+        return self == RequestMatch(stat_prefix=self.stat_prefix)
+
+
+class HeaderEdits(msgspec.Struct, frozen=True, kw_only=True):
+    """`set` overwrites, `add` appends; pairs of name and value, sorted. Values may hold Envoy's operators."""
+
+    set: tuple[tuple[str, str], ...] = ()
+    add: tuple[tuple[str, str], ...] = ()
+    remove: tuple[str, ...] = ()
 
 
 class HashKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,21 +62,47 @@ class HashKey(msgspec.Struct, frozen=True, kw_only=True):
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """`follows_client` marks a cluster of a port with undeclared protocol: the hop speaks what the client spoke.
-    `hash_key`: which endpoint takes a request is not any one's turn."""
+    `hash_key`: which endpoint takes a request is not any one's turn. `authority`: the host it is told, if another."""
 
     cluster: str
     weight: int = 1
     follows_client: bool = False
     hash_key: HashKey | None = None
+    authority: str = ""
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
+
+
+class Mirror(msgspec.Struct, frozen=True, kw_only=True):
+    """`percent` of the requests go to `cluster` as well; what it answers reaches nobody."""
+
+    cluster: str
+    percent: float = 100.0
+
+
+class Cors(msgspec.Struct, frozen=True, kw_only=True):
+    """`origins` None of them: nobody's. `max_age_s` None: not said."""
+
+    origins: tuple[TextMatch, ...] = ()
+    methods: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    max_age_s: int | None = None
+    credentials: bool = False
+    forward_unmatched: bool = True
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """`attempts` counts retries, not the first try. 0 turns retries off."""
+    """`attempts` counts retries, not the first try. 0 turns retries off. `pass_over_tried` None: unless requests are
+    hashed. `backoff_ms` 0: Envoy's."""
 
     attempts: int = 2
     on: tuple[str, ...] = ("connect-failure", "refused-stream", "unavailable", "cancelled")
     status_codes: tuple[int, ...] = ()
     per_try_timeout_ms: int = 0
+    backoff_ms: int = 0
+    other_localities: bool = False
+    pass_over_tried: bool | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,24 +111,36 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: int = 0
     delay_percent: float = 0.0
     abort_status: int = 0
+    abort_grpc: int | None = None
     abort_percent: float = 0.0
 
 
 class Redirect(msgspec.Struct, frozen=True, kw_only=True):
+    """`path` replaces the whole path, `prefix` what matched of it. `port` 0: that of the scheme."""
+
     scheme: str = ""
     path: str = ""
+    prefix: str = ""
     authority: str = ""
+    port: int = 0
     code: int = 301
 
 
 class DirectResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """`body` is text, `content` anything."""
+
     status: int
     body: str = ""
+    content: bytes = b""
 
 
 class Rewrite(msgspec.Struct, frozen=True, kw_only=True):
+    """`path` replaces the prefix that matched, else the whole path; `pattern` (RE2) every part that matches it."""
+
     path: str = ""
     authority: str = ""
+    pattern: str = ""
+    substitution: str = ""
 
 
 class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +156,10 @@ class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int = 0
     retry: Retry = Retry()
     fault: Fault | None = None
+    mirrors: tuple[Mirror, ...] = ()
+    cors: Cors | None = None
+    request_headers: HeaderEdits = HeaderEdits()
+    response_headers: HeaderEdits = HeaderEdits()
     guarded: bool = False
     objects: tuple[ObjectRef, ...] = ()
     rule: str = ""

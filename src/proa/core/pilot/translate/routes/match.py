@@ -28,7 +28,7 @@ def build_match(match: RequestMatch) -> RouteMatch:
     return message
 
 
-def _text(text: TextMatch) -> StringMatcher:
+def string_matcher(text: TextMatch) -> StringMatcher:
     match text.kind:
         case "exact":
             return StringMatcher(exact=text.value)
@@ -43,7 +43,7 @@ def _header(field: FieldMatch) -> HeaderMatcher:
         return HeaderMatcher(name=field.name, present_match=True, invert_match=field.invert)
     return HeaderMatcher(
         name=field.name,
-        string_match=_text(field.text),
+        string_match=string_matcher(field.text),
         invert_match=field.invert,
         # "without x: y" holds for a request that has no x at all.
         treat_missing_header_as_empty=field.invert,
@@ -53,4 +53,4 @@ def _header(field: FieldMatch) -> HeaderMatcher:
 def _query(field: FieldMatch) -> QueryParameterMatcher:
     if field.text.kind == "present":
         return QueryParameterMatcher(name=field.name, present_match=True)
-    return QueryParameterMatcher(name=field.name, string_match=_text(field.text))
+    return QueryParameterMatcher(name=field.name, string_match=string_matcher(field.text))
