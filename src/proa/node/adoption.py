@@ -21,7 +21,8 @@ import msgspec
 from proa.core.sidecar.record import Fate, ProcessMark, Record, Seen, fate_of
 from proa.home import Home
 from proa.node.envoy_admin import EnvoyAdmin
-from proa.node.record_store import FILE, read_records
+from proa.node.record_store import FILE, read_record, read_records
+from proa.node.shared_memory import forget_shared_memory
 from proa.runtime.adopted import Adopted, adopt, boot_id, start_time
 
 log = logging.getLogger("proa.node.adoption")
@@ -58,6 +59,8 @@ async def find_earlier(home: Home, address: str) -> tuple[Earlier, ...]:
     for directory, earlier in zip(records, found, strict=True):
         if earlier.fate == "forget":
             (directory / FILE).unlink(missing_ok=True)
+        if earlier.envoy is None:
+            forget_shared_memory(earlier.record.envoy)
         log.info("%s: %s", earlier.record.spec.id, _WORDS[earlier.fate])
     return kept
 
@@ -170,6 +173,9 @@ async def end_sidecars_without_agent(home: Home, workload_directory: Path) -> No
     """For an owner that ends while there is no agent: its own Envoy, and its record. Under the agent's lock."""
     own = [pid for pid in await asyncio.to_thread(envoys_of, home) if _stands_in(pid, workload_directory)]
     await _end(own)
+    record = await asyncio.to_thread(read_record, workload_directory / FILE)
+    if record is not None:
+        forget_shared_memory(record.envoy)
     (workload_directory / FILE).unlink(missing_ok=True)
 
 

@@ -22,6 +22,7 @@ from proa.core.sidecar.record import EnvoyMark, ProcessMark
 from proa.core.sidecar.supervision import Action, Event, State, Supervision, step
 from proa.home import write_private
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.node.shared_memory import forget_shared_memory
 from proa.runtime.adopted import Adopted, start_detached
 from proa.runtime.backoff import step_delay
 from proa.runtime.cell import Cell
@@ -36,10 +37,6 @@ is the workload's own, where a link of this name leads to its real log."""
 POLL_S: Final = 0.03
 QUIET_S: Final = 0.3
 """No open request and none begun for so long: peers have heard that we drain, and went elsewhere."""
-
-
-SHARED_MEMORY: Final = "/dev/shm/envoy_shared_memory_{base_id}0"
-"""What an Envoy leaves there of its hot restart, however it ends."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,11 +154,7 @@ class Envoy:
         process = self._process
         for leftover in (process.admin_socket, process.bootstrap_file, process.base_id_file):
             Path(leftover).unlink(missing_ok=True)
-        self._forget_shared_memory()
-
-    def _forget_shared_memory(self) -> None:
-        if self.mark is not None and self.mark.base_id is not None:
-            Path(SHARED_MEMORY.format(base_id=self.mark.base_id)).unlink(missing_ok=True)
+        forget_shared_memory(self.mark)
 
     def _set_mark(self, mark: EnvoyMark | None) -> None:
         self.mark = mark
@@ -232,7 +225,7 @@ class Envoy:
     async def _watch_end(self, child: Adopted) -> None:
         await child.wait()
         child.close()
-        self._forget_shared_memory()
+        forget_shared_memory(self.mark)
         self._child = None
         self._set_mark(None)
         if self.state.value.state not in _ENDING:
