@@ -122,7 +122,7 @@ class Rotations(RuleBasedStateMachine):
         self.now = 1_000.0
         self.made = 1
         first = Root(generation=1, digest="1", prepared_at=1_000, activated_at=1_000, not_after=10**9)
-        self.roots = (first,)
+        self.roots: tuple[Root, ...] = (first,)
         self.own = "1"
         self.nodes = [_Node(frozenset({"1"}), "1", 1_000 + TTL, skew) for skew in skews]
         self.issued = [1_000.0 + TTL] * 3
@@ -130,7 +130,7 @@ class Rotations(RuleBasedStateMachine):
         self.phases: dict[int, str] = {1: "active"}
 
     @property
-    def bundle(self) -> frozenset[str]:
+    def offered(self) -> frozenset[str]:
         return frozenset(root.digest for root in self.roots)
 
     @rule(seconds=st.floats(0.1, 15))
@@ -147,7 +147,7 @@ class Rotations(RuleBasedStateMachine):
     @rule(number=NODES)
     def a_node_hears_of_the_roots(self, number: int) -> None:
         if self._can_come(number):
-            self.nodes[number].trusts = self.bundle
+            self.nodes[number].trusts = self.offered
 
     @rule(number=NODES)
     def its_proxies_take_them(self, number: int) -> None:
@@ -181,7 +181,7 @@ class Rotations(RuleBasedStateMachine):
     def it_joins_again(self, number: int) -> None:
         if not self._can_come(number):
             active = active_of(self.roots).digest
-            self.nodes[number] = _Node(self.bundle, active, self.now + TTL, self.nodes[number].skew)
+            self.nodes[number] = _Node(self.offered, active, self.now + TTL, self.nodes[number].skew)
             self.issued[number] = self.now + TTL
             self.reports.pop(number, None)
 
@@ -231,18 +231,19 @@ class Rotations(RuleBasedStateMachine):
         for node in getattr(self, "nodes", ()):
             if self._is_valid(node, node):
                 assert self.own in node.trusts
-                assert node.root in self.bundle
+                assert node.root in self.offered
 
     @invariant()
     def phases_only_go_on_and_one_is_active(self) -> None:
         order = ("prepared", "active", "retiring")
         active = active_of(self.roots) if hasattr(self, "roots") else None
-        for root in self.roots if active else ():
+        if active is None:
+            return
+        for root in self.roots:
             phase = phase_of(root, active)
             assert order.index(phase) >= order.index(self.phases.get(root.generation, phase))
             self.phases[root.generation] = phase
-        if active:
-            assert [phase_of(root, active) for root in self.roots].count("active") == 1
+        assert [phase_of(root, active) for root in self.roots].count("active") == 1
 
 
 Rotations.TestCase.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
