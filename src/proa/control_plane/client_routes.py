@@ -7,7 +7,7 @@ of a scope that wear the same share them. Called by the world alone.
 
 from collections.abc import Iterator
 
-from proa.control_plane.bundles import Name, ScopeBundle
+from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.notes import Note
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client, served_to

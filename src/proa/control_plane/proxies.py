@@ -11,7 +11,8 @@ from typing import Final
 
 import msgspec
 
-from proa.control_plane.bundles import Name, ProxySource
+from proa.control_plane.proxy_source import ProxySource
+from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.pilot.resource import ResourceType

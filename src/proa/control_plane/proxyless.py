@@ -1,7 +1,7 @@
 """Resources of gRPC's own xDS clients, one bundle per scope and set of labels that rules ask for, kept up to date by
 what a change affects.
 
-Beside `bundles.ScopeBundle`, which is for Envoys, and updated by the world alike; made only where a proxyless workload
+Beside `ScopeBundle`, which is for Envoys, and updated by the world alike; made only where a proxyless workload
 is. Every host's resources bear names of their own, so a host is replaced without a look at the others.
 """
 

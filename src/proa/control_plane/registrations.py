@@ -14,9 +14,9 @@ from typing import Final, Protocol
 import msgspec
 from immutables import Map
 
-from proa.control_plane.bundles import Name
 from proa.control_plane.limits import Limits
 from proa.control_plane.proxies import Proxies
+from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, refusals
 from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled

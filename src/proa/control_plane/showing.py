@@ -8,9 +8,9 @@ import orjson
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 
-from proa.control_plane.bundles import Name
 from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
+from proa.control_plane.scope_bundle import Name
 from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
 from proa.core.config.legacy.today import Today

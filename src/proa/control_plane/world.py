@@ -11,10 +11,12 @@ from typing import Final
 
 from immutables import Map
 
-from proa.control_plane.bundles import Name, ProxySource, ScopeBundle, WorkloadBundle, is_behind_explicit
 from proa.control_plane.client_routes import ClientRoutes
 from proa.control_plane.memo import Memo
+from proa.control_plane.proxy_source import ProxySource, is_behind_explicit
 from proa.control_plane.proxyless import ProxylessBundle
+from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.control_plane.workload_bundle import WorkloadBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from immutables import Map
 
-from proa.control_plane.bundles import ProxySource
 from proa.control_plane.conversion import Conversion
+from proa.control_plane.proxy_source import ProxySource
 from proa.control_plane.world import World
 from proa.core.auth.peer_policy import PortTls, settled
 from proa.core.config import Config, Document, Json, load, load_all

@@ -3,7 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proa.control_plane.bundles import Name, ScopeBundle, WorkloadBundle
+from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.control_plane.workload_bundle import WorkloadBundle
 from proa.control_plane.world import World
 from proa.core.model.names import WorkloadId
 from proa.core.model.settings import MeshSettings

@@ -14,7 +14,7 @@ from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proa.control_plane.bundles import ProxySource
+from proa.control_plane.proxy_source import ProxySource
 from proa.core.model.names import WorkloadId
 from proa.core.model.snapshot import Change
 from proa.core.pilot.resource import Resource, ResourceType

@@ -1,55 +1,35 @@
-"""Resources of each scope and each workload, kept up to date by what a change affects.
+"""Resources that all proxies of one scope share, kept up to date by what a change affects.
 
-A ScopeBundle is shared by all proxies of one scope, a WorkloadBundle belongs to one. `update` takes what a fold
-affected and answers with the names of the resources whose bytes differ; it visits nothing else. Called by the
-world alone; proxies read through `ProxySource`.
+`update` takes what a fold affected and answers with the names of the resources whose bytes differ; it visits nothing
+else. Called by the world alone; proxies read through `ProxySource`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from proa.control_plane.memo import Memo
-from proa.control_plane.proxyless import ProxylessBundle
-from proa.core.model.names import WorkloadId, cluster_name
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
-from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource, ResourceType
-from proa.core.pilot.scope.clients import Client, gateway_served, served_to
+from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.selectors import selectors_of
-from proa.core.pilot.scope.views import (
-    HostView,
-    Scope,
-    endpoints_of,
-    gateway_view,
-    host_view,
-    visible_hosts,
-)
+from proa.core.pilot.scope.views import HostView, Scope, endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.clusters import (
     ConnectClusterIntent,
-    InboundClusterIntent,
     build_black_hole,
     build_cluster,
     build_connect_cluster,
-    build_inbound_cluster,
     build_passthrough,
 )
 from proa.core.pilot.translate.endpoints import build_endpoints
 from proa.core.pilot.translate.filters.egress_guard import EgressGuardIntent, build_egress_guard
-from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
-from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
-from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
 from proa.core.pilot.translate.listeners.outbound import (
     EXPLICIT_ROUTES,
-    ExplicitListenerIntent,
     InternalListenerIntent,
-    UpstreamListenerIntent,
-    build_explicit_listener,
     build_internal_listener,
-    build_upstream_listener,
     internal_listener_name,
     port_routes_name,
 )
@@ -267,164 +247,5 @@ class ScopeBundle:
         return parts
 
 
-class WorkloadBundle:
-    """Owner: the world. What only one workload's proxy has: its inbound side, its own ports, a gateway's edge."""
-
-    def __init__(self, workload: WorkloadId, memo: Memo) -> None:
-        self.id = workload
-        self.workload: Workload | None = None
-        self.resources: dict[Name, Resource] = {}
-        self.notes: tuple[Note, ...] = ()
-        # What its clients' rules make different from the scope: shared by all who wear the same labels.
-        self.client = Client(workload.namespace)
-        self.routes: Mapping[Name, Resource] = {}
-        self._memo = memo
-
-    def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:
-        """Everything anew (a handful of resources, most of them found in the memo); the names that differ."""
-        self.workload = snapshot.workloads.get(self.id)
-        built: list[Resource] = []
-        if self.workload is not None:
-            access_log = snapshot.settings.access_log
-            if self.workload.kind == "proxyless":
-                built = []  # a client only: what it is served is its scope's
-            elif self.workload.kind == "gateway":
-                built = self._gateway(snapshot, index, self.workload, access_log)
-            else:
-                built = list(self._sidecar(self.workload, access_log))
-        following = {(resource.type, resource.name): resource for resource in built}
-        changed = {
-            name
-            for name in {*self.resources, *following}
-            if _digest(self.resources.get(name)) != _digest(following.get(name))
-        }
-        self.resources = following
-        return changed
-
-    @property
-    def has_explicit(self) -> bool:
-        return self.workload is not None and bool(self.workload.outbound_port)
-
-    @property
-    def is_edge(self) -> bool:
-        return self.workload is not None and self.workload.kind == "gateway"
-
-    @property
-    def is_proxyless(self) -> bool:
-        return self.workload is not None and self.workload.kind == "proxyless"
-
-    def concerns(self, affected: Affected) -> bool:
-        """Whether an update could differ from what there is."""
-        return (
-            affected.settings
-            or self.id in affected.workloads
-            or (self.is_edge and bool(affected.edge or affected.hosts))
-        )
-
-    def _sidecar(self, workload: Workload, access_log: bool) -> Iterator[Resource]:
-        get = self._memo.get
-        for port in workload.inbound:
-            yield get(
-                build_inbound_cluster,
-                InboundClusterIntent(
-                    service_port=port.service_port, app_port=port.app_port, protocol=port.protocol
-                ),
-            )
-            yield get(
-                build_inbound_listener,
-                InboundListenerIntent(
-                    bind=workload.bind,
-                    sidecar_port=port.sidecar_port,
-                    service_port=port.service_port,
-                    protocol=port.protocol,
-                    mode=port.mode,
-                    access_log=access_log,
-                ),
-            )
-        for upstream in workload.upstreams:
-            yield get(
-                build_upstream_listener,
-                UpstreamListenerIntent(
-                    local_port=upstream.local_port,
-                    cluster=cluster_name("outbound", upstream.port, "", upstream.host),
-                    access_log=access_log,
-                ),
-            )
-        if workload.outbound_port:
-            yield get(
-                build_explicit_listener,
-                ExplicitListenerIntent(port=workload.outbound_port, access_log=access_log),
-            )
-
-    def _gateway(
-        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
-    ) -> list[Resource]:
-        view = gateway_served(gateway_view(snapshot, index, workload))
-        built = [
-            self._memo.get(build_gateway_listener, intent) for intent in gateway_listeners(view, access_log)
-        ]
-        notes: list[Note] = []
-        for routes in gateway_routes(view):
-            parts = [self._memo.get(build_virtual_host, intent) for intent in routes.hosts]
-            built.append(build_route_configuration(routes.name, parts))
-            notes += routes.notes
-        self.notes = tuple(notes)
-        return built
-
-
 def _digest(resource: Resource | None) -> str:
     return resource.digest if resource is not None else ""
-
-
-def is_behind_explicit(kind: ResourceType, name: str) -> bool:
-    """Whether only the explicit listener leads to a shared resource."""
-    return kind is ResourceType.LISTENER or name.startswith("connect_")
-
-
-class ProxySource:
-    """One proxy's resources: its own, then those of clients like it, then its scope's. Read by its stream's protocol
-    machine.
-
-    `proxyless` gives what the scope has for gRPC's own clients. That the workload is one is asked at each look: a
-    registration may come after the stream."""
-
-    def __init__(
-        self,
-        own: WorkloadBundle,
-        shared: ScopeBundle,
-        proxyless: Callable[[], ProxylessBundle],
-        *,
-        complete: bool,
-    ) -> None:
-        self.own = own
-        self.shared = shared
-        self._proxyless = proxyless
-        self._complete = complete
-
-    def lookup(self, kind: ResourceType, name: str) -> Resource | None:
-        found = self.own.resources.get((kind, name))
-        if found is None and self._shares(kind, name):
-            found = self.own.routes.get((kind, name)) or self._of_scope.get((kind, name))
-        return found
-
-    @property
-    def _of_scope(self) -> Mapping[Name, Resource]:
-        return self._proxyless().resources if self.own.is_proxyless else self.shared.resources
-
-    def names(self, kind: ResourceType) -> Iterable[str]:
-        for each, name in self.own.resources:
-            if each is kind:
-                yield name
-        for each, name in self._of_scope:
-            if each is kind and self._shares(kind, name):
-                yield name
-
-    def knows(self, kind: ResourceType, name: str) -> bool:
-        return self._complete
-
-    def knows_all(self, kind: ResourceType) -> bool:
-        return self._complete
-
-    def _shares(self, kind: ResourceType, name: str) -> bool:
-        """A proxy without the explicit listener (a gateway, a server only) has no use for what hangs behind it."""
-        return self.own.has_explicit or self.own.is_proxyless or not is_behind_explicit(kind, name)

@@ -1,8 +1,7 @@
-"""Bundles by hand: what the laws (tests/properties/pilot) leave to examples."""
+"""Scopes' bundles by hand: what the laws (tests/properties/pilot) leave to examples."""
 
-from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import ResourceType
-from proa.testing.builders import Mesh, registration, simple
+from proa.testing.builders import Mesh, simple
 
 LISTENER, CLUSTER, ROUTE = ResourceType.LISTENER, ResourceType.CLUSTER, ResourceType.ROUTE
 
@@ -18,21 +17,6 @@ def test_an_internal_listener_for_each_port_that_anybody_has() -> None:
     assert {"0.0.0.0_80", "virtualOutbound"} == names(mesh, "client", LISTENER)
     assert "connect_81" not in names(mesh, "client", CLUSTER)
     assert mesh.source("client").lookup(ROUTE, "81") is None
-
-
-def test_a_proxy_without_the_explicit_listener_has_nothing_of_what_hangs_behind_it() -> None:
-    mesh = Mesh(simple("a"), registration("server", outbound=False))
-    assert names(mesh, "server", LISTENER) == set()
-    assert not {each for each in names(mesh, "server", CLUSTER) if each.startswith("connect_")}
-    assert "outbound|9080||a.default.svc.cluster.local" in names(mesh, "server", CLUSTER)
-
-
-def test_a_source_says_that_a_name_is_unknown_only_when_the_world_is_complete() -> None:
-    mesh = Mesh()
-    assert mesh.source("client").knows(CLUSTER, "x")
-    waiting = mesh.world.source_for(WorkloadId("default", "client"), complete=False)
-    assert not waiting.knows(CLUSTER, "x")
-    assert not waiting.knows_all(CLUSTER)
 
 
 PASSTHROUGH = """

@@ -1,0 +1,62 @@
+"""What one proxy is served: its own resources and those it shares, looked up by its stream's protocol machine."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from proa.control_plane.proxyless import ProxylessBundle
+from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.control_plane.workload_bundle import WorkloadBundle
+from proa.core.pilot.resource import Resource, ResourceType
+
+
+def is_behind_explicit(kind: ResourceType, name: str) -> bool:
+    """Whether only the explicit listener leads to a shared resource."""
+    return kind is ResourceType.LISTENER or name.startswith("connect_")
+
+
+class ProxySource:
+    """One proxy's resources: its own, then those of clients like it, then its scope's. Read by its stream's protocol
+    machine.
+
+    `proxyless` gives what the scope has for gRPC's own clients. That the workload is one is asked at each look: a
+    registration may come after the stream."""
+
+    def __init__(
+        self,
+        own: WorkloadBundle,
+        shared: ScopeBundle,
+        proxyless: Callable[[], ProxylessBundle],
+        *,
+        complete: bool,
+    ) -> None:
+        self.own = own
+        self.shared = shared
+        self._proxyless = proxyless
+        self._complete = complete
+
+    def lookup(self, kind: ResourceType, name: str) -> Resource | None:
+        found = self.own.resources.get((kind, name))
+        if found is None and self._shares(kind, name):
+            found = self.own.routes.get((kind, name)) or self._of_scope.get((kind, name))
+        return found
+
+    @property
+    def _of_scope(self) -> Mapping[Name, Resource]:
+        return self._proxyless().resources if self.own.is_proxyless else self.shared.resources
+
+    def names(self, kind: ResourceType) -> Iterable[str]:
+        for each, name in self.own.resources:
+            if each is kind:
+                yield name
+        for each, name in self._of_scope:
+            if each is kind and self._shares(kind, name):
+                yield name
+
+    def knows(self, kind: ResourceType, name: str) -> bool:
+        return self._complete
+
+    def knows_all(self, kind: ResourceType) -> bool:
+        return self._complete
+
+    def _shares(self, kind: ResourceType, name: str) -> bool:
+        """A proxy without the explicit listener (a gateway, a server only) has no use for what hangs behind it."""
+        return self.own.has_explicit or self.own.is_proxyless or not is_behind_explicit(kind, name)

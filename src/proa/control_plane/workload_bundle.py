@@ -1,0 +1,137 @@
+"""Resources that only one workload's proxy has. `update` makes them anew and answers with the names whose bytes differ.
+
+Called by the world alone; proxies read through `ProxySource`.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from proa.control_plane.memo import Memo
+from proa.control_plane.scope_bundle import Name
+from proa.core.model.names import WorkloadId, cluster_name
+from proa.core.model.notes import Note
+from proa.core.model.snapshot import MeshSnapshot
+from proa.core.model.workload import Workload
+from proa.core.pilot.resource import Resource
+from proa.core.pilot.scope.clients import Client, gateway_served
+from proa.core.pilot.scope.index import Affected, RuleIndex
+from proa.core.pilot.scope.views import gateway_view
+from proa.core.pilot.translate.clusters import InboundClusterIntent, build_inbound_cluster
+from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
+from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
+from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
+from proa.core.pilot.translate.listeners.outbound import (
+    ExplicitListenerIntent,
+    UpstreamListenerIntent,
+    build_explicit_listener,
+    build_upstream_listener,
+)
+from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
+
+
+class WorkloadBundle:
+    """Owner: the world. What only one workload's proxy has: its inbound side, its own ports, a gateway's edge."""
+
+    def __init__(self, workload: WorkloadId, memo: Memo) -> None:
+        self.id = workload
+        self.workload: Workload | None = None
+        self.resources: dict[Name, Resource] = {}
+        self.notes: tuple[Note, ...] = ()
+        # What its clients' rules make different from the scope: shared by all who wear the same labels.
+        self.client = Client(workload.namespace)
+        self.routes: Mapping[Name, Resource] = {}
+        self._memo = memo
+
+    def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:
+        """Everything anew (a handful of resources, most of them found in the memo); the names that differ."""
+        self.workload = snapshot.workloads.get(self.id)
+        built: list[Resource] = []
+        if self.workload is not None:
+            access_log = snapshot.settings.access_log
+            if self.workload.kind == "proxyless":
+                built = []  # a client only: what it is served is its scope's
+            elif self.workload.kind == "gateway":
+                built = self._gateway(snapshot, index, self.workload, access_log)
+            else:
+                built = list(self._sidecar(self.workload, access_log))
+        following = {(resource.type, resource.name): resource for resource in built}
+        changed = {
+            name
+            for name in {*self.resources, *following}
+            if _digest(self.resources.get(name)) != _digest(following.get(name))
+        }
+        self.resources = following
+        return changed
+
+    @property
+    def has_explicit(self) -> bool:
+        return self.workload is not None and bool(self.workload.outbound_port)
+
+    @property
+    def is_edge(self) -> bool:
+        return self.workload is not None and self.workload.kind == "gateway"
+
+    @property
+    def is_proxyless(self) -> bool:
+        return self.workload is not None and self.workload.kind == "proxyless"
+
+    def concerns(self, affected: Affected) -> bool:
+        """Whether an update could differ from what there is."""
+        return (
+            affected.settings
+            or self.id in affected.workloads
+            or (self.is_edge and bool(affected.edge or affected.hosts))
+        )
+
+    def _sidecar(self, workload: Workload, access_log: bool) -> Iterator[Resource]:
+        get = self._memo.get
+        for port in workload.inbound:
+            yield get(
+                build_inbound_cluster,
+                InboundClusterIntent(
+                    service_port=port.service_port, app_port=port.app_port, protocol=port.protocol
+                ),
+            )
+            yield get(
+                build_inbound_listener,
+                InboundListenerIntent(
+                    bind=workload.bind,
+                    sidecar_port=port.sidecar_port,
+                    service_port=port.service_port,
+                    protocol=port.protocol,
+                    mode=port.mode,
+                    access_log=access_log,
+                ),
+            )
+        for upstream in workload.upstreams:
+            yield get(
+                build_upstream_listener,
+                UpstreamListenerIntent(
+                    local_port=upstream.local_port,
+                    cluster=cluster_name("outbound", upstream.port, "", upstream.host),
+                    access_log=access_log,
+                ),
+            )
+        if workload.outbound_port:
+            yield get(
+                build_explicit_listener,
+                ExplicitListenerIntent(port=workload.outbound_port, access_log=access_log),
+            )
+
+    def _gateway(
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
+    ) -> list[Resource]:
+        view = gateway_served(gateway_view(snapshot, index, workload))
+        built = [
+            self._memo.get(build_gateway_listener, intent) for intent in gateway_listeners(view, access_log)
+        ]
+        notes: list[Note] = []
+        for routes in gateway_routes(view):
+            parts = [self._memo.get(build_virtual_host, intent) for intent in routes.hosts]
+            built.append(build_route_configuration(routes.name, parts))
+            notes += routes.notes
+        self.notes = tuple(notes)
+        return built
+
+
+def _digest(resource: Resource | None) -> str:
+    return resource.digest if resource is not None else ""
