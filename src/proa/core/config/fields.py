@@ -19,10 +19,11 @@ from immutables import Map
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
-from proa.core.config.record import LaterWords, Milliseconds, NotEmpty, Record, Within
+from proa.core.config.record import FreeForm, LaterWords, Milliseconds, NotEmpty, NullIsEmpty, Record, Within
 from proa.core.config.shapes import (
     PLAIN_NUMBER,
     Flag,
+    Free,
     Integer,
     Number,
     Shape,
@@ -36,12 +37,15 @@ from proa.core.config.tree import Json, shorten
 
 class Items(msgspec.Struct, frozen=True):
     item: Shape
+    may_be_empty: bool = True
     blank: tuple[object, ...] = ()
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is not list:
             found.append(wrong_type(at, "a list", value, "; begin each item with a dash"))
             return self.blank
+        if not value and not self.may_be_empty:
+            found.append(Finding(at, "required", "must hold at least one item; add one or remove the field"))
         read = self.item.read
         return tuple([read(item, (*at, index), found) for index, item in enumerate(value)])
 
@@ -80,21 +84,24 @@ class Pairs(msgspec.Struct, frozen=True):
 
 
 class Field(msgspec.Struct, frozen=True):
-    """One field of a struct: its attribute, its name in documents, and its default unless it is required."""
+    """One field of a struct: its attribute, its name in documents, and its default unless it is required.
+    `null_is_empty`: nothing behind its name is an empty object, and not an absent field."""
 
     attribute: str
     name: str
     shape: Shape
     required: bool
     default: object
+    null_is_empty: bool = False
 
 
 class Fields(msgspec.Struct, frozen=True):
-    """A struct."""
+    """A struct. `other_names`: second spellings of fields to the first."""
 
     type: type[Record]
     fields: dict[str, Field]
     required: tuple[Field, ...]
+    other_names: dict[str, str] = {}
 
     @property
     def blank(self) -> object:
@@ -106,9 +113,15 @@ class Fields(msgspec.Struct, frozen=True):
             return self.blank
         given: dict[str, object] = {}
         for name, content in value.items():
-            field = self.fields.get(name)
+            field = self.fields.get(name) or self.fields.get(self.other_names.get(name, ""))
             if field is None:
                 self._unknown(name, content, at, found)
+                continue
+            if content is None and field.null_is_empty:
+                content = {}
+            if field.attribute in given and content is not None:
+                message = f'"{name}" and "{field.name}" are one field; remove one'
+                found.append(Finding((*at, name), "duplicate", message))
             elif content is not None:
                 read = field.shape.read(content, (*at, name), found)
                 # A default that is written out must be the default itself, or digests would tell them apart.
@@ -152,10 +165,13 @@ def shape_of(struct: type[Record]) -> Fields:
             _shape(hints[info.name]),
             info.required,
             None if info.required else info.default,
+            any(isinstance(mark, NullIsEmpty) for mark in get_args(hints[info.name])[1:]),
         )
         for info in msgspec.structs.fields(struct)
     }
-    return Fields(struct, fields, tuple(field for field in fields.values() if field.required))
+    required = tuple(field for field in fields.values() if field.required)
+    other_names = {field.attribute: name for name, field in fields.items() if struct.SNAKE_TOO}
+    return Fields(struct, fields, required, other_names)
 
 
 def _shape(hint: object, marks: tuple[object, ...] = ()) -> Shape:
@@ -169,11 +185,11 @@ def _shape(hint: object, marks: tuple[object, ...] = ()) -> Shape:
     if origin is Literal:
         later = [mark.words for mark in marks if isinstance(mark, LaterWords)]
         return Word(arguments, *later)
+    may_be_empty = not any(isinstance(mark, NotEmpty) for mark in marks)
     if origin is tuple:
-        return Items(_shape(arguments[0]))
+        return Items(_shape(arguments[0]), may_be_empty)
     if origin is Map:
         key = _shape(arguments[0])
-        may_be_empty = not any(isinstance(mark, NotEmpty) for mark in marks)
         return Pairs(key if isinstance(key, Integer) else None, _shape(arguments[1]), may_be_empty)
     if isinstance(hint, type):
         return _plain_shape(hint, marks)
@@ -185,8 +201,10 @@ def _plain_shape(hint: type, marks: tuple[object, ...]) -> Shape:
     timespan = [mark for mark in marks if isinstance(mark, Milliseconds)]
     if issubclass(hint, Record):
         return shape_of(hint)
+    if hint is str and any(isinstance(mark, FreeForm) for mark in marks):
+        return Free()
     if hint is str:
-        return Text()
+        return Text(not any(isinstance(mark, NotEmpty) for mark in marks))
     if hint is bool:
         return Flag()
     if hint is int and timespan:

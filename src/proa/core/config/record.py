@@ -2,7 +2,8 @@
 
 Every schema module uses them; `fields` reads them. What a struct lists is what users may write; a field that Istio
 knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error.
-GONE has the fields of old kinds that nothing can serve, each with why and what to do.
+GONE has the fields of old kinds that nothing can serve, each with why and what to do. IDLE has the fields that are read
+and do nothing, each with why; SNAKE_TOO is of kinds of 2018, whose fields users also wrote by protobuf's own names.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 
     NOT_YET: ClassVar[tuple[str, ...]] = ()
     GONE: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    IDLE: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    SNAKE_TOO: ClassVar[bool] = False
+
+
+class ReadOnlySpec(Record, frozen=True, kw_only=True):
+    """Base of the specs of kinds that are read and checked and do not take effect."""
 
 
 class Within(msgspec.Struct, frozen=True):
@@ -39,7 +46,15 @@ class LaterWords(msgspec.Struct, frozen=True):
 
 
 class NotEmpty(msgspec.Struct, frozen=True):
-    """Mark of a list or map that must hold something when it is written at all."""
+    """Mark of a text, list or map that must hold something when it is written at all."""
+
+
+class FreeForm(msgspec.Struct, frozen=True):
+    """Mark of a text that is an object of the user's own making, kept as JSON in one spelling."""
+
+
+class NullIsEmpty(msgspec.Struct, frozen=True):
+    """Mark of a struct that users of 2018 wrote as a name with nothing behind it (`mtls:`)."""
 
 
 # A port that something listens on: 0 names none.
@@ -48,7 +63,12 @@ Duration = Annotated[int, Milliseconds()]
 # Where 0 means "none" and absence the default.
 DurationOrZero = Annotated[int, Milliseconds(0)]
 # Protobuf's integers as Istio declares them; a negative int32 is refused where it means nothing.
+Int32 = Annotated[int, Within(-(2**31), 2**31 - 1)]
+Int64 = Annotated[int, Within(-(2**63), 2**63 - 1)]
+Double = Annotated[float, Within(-(10**300), 10**300)]
 Count = Annotated[int, Within(0, 2**31 - 1)]
 Count32 = Annotated[int, Within(0, 2**32 - 1)]
 PercentInt = Annotated[int, Within(0, 100)]
 PercentFloat = Annotated[float, Within(0, 100)]
+Filled = Annotated[str, NotEmpty()]
+FreeObject = Annotated[str, FreeForm()]

@@ -1,4 +1,4 @@
-"""How single values are read and written: texts, numbers, durations, words. `fields` composes them to structs.
+"""How single values are read and written: texts, numbers, durations, words, objects of no schema. `fields` composes them to structs.
 
 Every `read` answers a value of its type; where the input is wrong it reports a Finding and answers a blank.
 As in Kubernetes, no text is taken for a number.
@@ -31,10 +31,13 @@ class Shape(Protocol):
 
 
 class Text(msgspec.Struct, frozen=True):
+    may_be_empty: bool = True
     blank: str = ""
 
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is str:
+            if not value and not self.may_be_empty:
+                found.append(Finding(at, "required", "must not be empty; write at least one character"))
             return value
         wrong = "" if value is None or isinstance(value, list | dict) else "; put it in quotes"
         found.append(wrong_type(at, "text", value, wrong))
@@ -42,6 +45,21 @@ class Text(msgspec.Struct, frozen=True):
 
     def write(self, value: object) -> Json:
         return cast(str, value)
+
+
+class Free(msgspec.Struct, frozen=True):
+    """An object of any fields, kept as JSON with its keys in order: so equal objects are equal texts."""
+
+    blank: str = "{}"
+
+    def read(self, value: Json, at: Path, found: list[Finding]) -> object:
+        if type(value) is dict:
+            return msgspec.json.encode(value, order="sorted").decode()
+        found.append(wrong_type(at, "an object", value))
+        return self.blank
+
+    def write(self, value: object) -> Json:
+        return cast(Json, msgspec.json.decode(cast(str, value)))
 
 
 class Flag(msgspec.Struct, frozen=True):

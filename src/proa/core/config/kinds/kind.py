@@ -16,7 +16,10 @@ S = TypeVar("S", bound=Record)
 
 
 class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
-    """`versions` has the preferred one first. `validate` gets a well-typed spec and tells what it means wrongly."""
+    """`versions` has the preferred one first. `validate` gets a well-typed spec and tells what it means wrongly.
+
+    A kind that is not `in_force` is read and checked, and nothing acts on it: whoever puts objects into force must
+    refuse it. `spec_may_be_absent`: an object without a spec is one with an empty spec."""
 
     group: str
     kind: str
@@ -25,11 +28,15 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     short_names: tuple[str, ...]
     spec: type[S]
     validate: Callable[[S, Meta], Iterator[Finding]]
+    in_force: bool = True
+    spec_may_be_absent: bool = False
 
     def read(self, value: Json, meta: Meta, found: list[Finding]) -> S:
         """The spec; with an error in `found` it must not be used."""
         at = ("spec",)
         shape = shape_of(self.spec)
+        if value is None and self.spec_may_be_absent:
+            value = {}
         if value is None:
             found.append(Finding(at, "required", "an object needs a spec; add it"))
             spec = shape.blank
