@@ -31,7 +31,7 @@ def command(
     from proa.core.config.legacy.today import is_old
 
     files = read_files(named, more)
-    batch = read_batch([(file.name, file.text) for file in files], namespace)
+    batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
     print_problems(batch.problems)
     if not batch.is_valid:
         context.exit(1)

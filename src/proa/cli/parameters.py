@@ -46,9 +46,8 @@ class KindWord(click.ParamType[str]):
             return word.lower() + slash + rest
         kind = find_kind(word)
         if kind is None:
-            known = ", ".join(
-                [*(f"{row.kind} ({row.short_names[0]})" for row in KINDS.values()), *self.extra]
-            )
+            served = [row for row in KINDS.values() if row.in_force]
+            known = ", ".join([*(f"{row.kind} ({row.short_names[0]})" for row in served), *self.extra])
             self.fail(f"there is no kind {word!r}; the kinds are {known}", param, ctx)
         return kind.kind + slash + rest
 
@@ -57,8 +56,9 @@ class KindWord(click.ParamType[str]):
     ) -> list[CompletionItem]:
         from proa.core.config import KINDS
 
-        words = [*(row.kind.lower() for row in KINDS.values()), *self.extra]
-        words += [short for row in KINDS.values() for short in row.short_names]
+        served = [row for row in KINDS.values() if row.in_force]
+        words = [*(row.kind.lower() for row in served), *self.extra]
+        words += [short for row in served for short in row.short_names]
         return [CompletionItem(word) for word in words if word.startswith(incomplete.lower())]
 
 

@@ -18,7 +18,8 @@ def command(
 
         file:line: path: message [code]
 
-    and the exit code is 1 when one of them is an error. Warnings alone are fine. No mesh is needed.
+    and the exit code is 1 when one of them is an error. Warnings alone are fine. No mesh is needed. Objects of
+    kinds that Proa does not act on yet are checked as well, with a warning; `proa apply` refuses them.
 
     \b
     Examples:
@@ -30,7 +31,7 @@ def command(
     from proa.core.config import read_batch
 
     files = read_files(named, more)
-    batch = read_batch([(file.name, file.text) for file in files], namespace)
+    batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
     errors = sum(problem.severity == "error" for problem in batch.problems)
     objects = len(batch.objects)
     if output == "table":

@@ -96,3 +96,21 @@ def test_problems_as_json(proa: Proa) -> None:
 def test_a_missing_file_is_a_usage_error(proa: Proa) -> None:
     assert proa("validate", "-f", "/no/such/file").exit_code == 2
     assert proa("validate").exit_code == 2
+
+
+READ_ONLY = """\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: nobody
+spec: {}
+"""
+
+
+def test_a_kind_that_nothing_acts_on_is_checked_with_a_warning(proa: Proa, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(READ_ONLY)
+
+    result = proa("validate", "-f", tmp_path / "a.yaml")
+
+    assert result.exit_code == 0
+    assert "warning: AuthorizationPolicy is read and checked; Proa does not act on it yet" in result.stderr

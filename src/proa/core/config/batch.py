@@ -35,15 +35,21 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return all(problem.severity != "error" for problem in self.problems)
 
 
-def read_batch(files: Iterable[tuple[str, str]], default_namespace: str = DEFAULT_NAMESPACE) -> Batch:
-    """`files` are (name, text). Never raises; every problem of every file is found."""
+def read_batch(
+    files: Iterable[tuple[str, str]],
+    default_namespace: str = DEFAULT_NAMESPACE,
+    *,
+    only_in_force: bool = True,
+) -> Batch:
+    """`files` are (name, text). Never raises; every problem of every file is found. For `only_in_force` see
+    `examine`: who applies leaves it, who only reads does not."""
     found: dict[ObjectRef, Written] = {}
     problems: list[Problem] = []
     for name, text in files:
         parsed = parse(text, name)
         problems += parsed.problems
         for document in parsed.documents:
-            examined = examine(document, default_namespace)
+            examined = examine(document, default_namespace, only_in_force=only_in_force)
             problems += examined.problems
             if examined.config is None:
                 continue

@@ -7,10 +7,10 @@ import msgspec
 
 from proa.core.config.document import Document, parse
 from proa.core.config.fields import unknown_field
-from proa.core.config.kinds import KINDS, AnyKind, Spec, is_not_yet
+from proa.core.config.kinds import KINDS, OLD, AnyKind, Spec, is_not_yet
 from proa.core.config.meta import Meta, read_meta
 from proa.core.config.near_names import suggestion
-from proa.core.config.problem import Finding, Problem
+from proa.core.config.problem import Finding, Problem, warning
 from proa.core.config.tree import Json, shorten, type_name
 from proa.core.model.digest import digest_of
 from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
@@ -71,11 +71,15 @@ def load_all(text: str, file: str, default_namespace: str = DEFAULT_NAMESPACE) -
     )
 
 
-def examine(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> Examined:
-    """As `load`, with the warnings too."""
+def examine(
+    document: Document, default_namespace: str = DEFAULT_NAMESPACE, *, only_in_force: bool = True
+) -> Examined:
+    """As `load`, with the warnings too. A kind that nothing acts on is an error unless the caller only reads."""
     found: list[Finding] = []
     value = document.value
     kind = _find_kind(value, found)
+    if kind is not None and not kind.in_force:
+        found.append(_not_in_force(kind.kind, only_in_force))
     found.extend(
         unknown_field((name,), name, _TOP_LEVEL)
         for name in value
@@ -118,16 +122,26 @@ def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:
     return row
 
 
+def _not_in_force(kind: str, only_in_force: bool) -> Finding:
+    if only_in_force:
+        message = (
+            f"{kind} is not supported yet: it is read and checked, and nothing acts on it; remove the object"
+        )
+        return Finding(("kind",), "kind-not-supported-yet", message)
+    return warning(("kind",), "read-only-kind", f"{kind} is read and checked; Proa does not act on it yet")
+
+
 def _unknown_kind(group: str, api_version: str, kind: str) -> Finding:
     if is_not_yet(group, kind):
         message = f"{kind} of {shorten(api_version)} is not supported yet; remove the object"
         return Finding(("kind",), "kind-not-supported-yet", message)
-    kinds = {row.kind: row for row in KINDS.values()}
+    kinds = {row.kind: row for row in KINDS.values() if row.group != OLD or row.in_force}
     if kind in kinds:
         row = kinds[kind]
         message = f'{kind} is not of the group "{shorten(group)}"; write {row.group}/{row.versions[0]}'
         return Finding(("apiVersion",), "unknown-version", message)
-    hint = suggestion(kind, kinds) or f"; the kinds are {', '.join(kinds)}"
+    served = (row.kind for row in KINDS.values() if row.in_force)
+    hint = suggestion(kind, kinds) or f"; the kinds are {', '.join(served)}"
     return Finding(
         ("kind",), "unknown-kind", f'there is no kind "{shorten(kind)}" in {shorten(api_version)}{hint}'
     )

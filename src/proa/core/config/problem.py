@@ -13,6 +13,7 @@ Problems, which is all that callers outside this package see. Codes are stable: 
 | duplicate, conflict | two values do not go together |
 | bad-regex, regex-too-large | the data plane would refuse the expression |
 | deprecated, no-effect | warnings: accepted, and worth a change |
+| read-only-kind | warning: the object is of a kind that nothing acts on yet, and cannot be applied |
 """
 
 from typing import Literal

@@ -1,4 +1,5 @@
-"""How single values are read and written: texts, numbers, durations, words, objects of no schema. `fields` composes them to structs.
+"""How single values are read and written: texts, numbers, durations, words, objects of no schema. `fields`
+composes them to structs.
 
 Every `read` answers a value of its type; where the input is wrong it reports a Finding and answers a blank.
 As in Kubernetes, no text is taken for a number.

@@ -6,7 +6,7 @@ from proa.core.config.yaml_reader import NO_MARKS
 
 
 def judge(kind: str, spec: Json) -> list[str]:
-    """`spec.host required`, in order of places; empty for a valid spec."""
+    """`spec.host required`, in order of places; empty for a valid spec. That a kind is not in force is left out."""
     row = find_kind(kind)
     assert row is not None
     value: dict[str, Json] = {
@@ -15,8 +15,9 @@ def judge(kind: str, spec: Json) -> list[str]:
         "metadata": {"name": "a"},
         "spec": spec,
     }
-    problems = examine(Document(file="f", line=1, value=value, marks=NO_MARKS)).problems
-    return [f"{problem.path} {problem.code}" for problem in problems]
+    document = Document(file="f", line=1, value=value, marks=NO_MARKS)
+    problems = examine(document, only_in_force=False).problems
+    return [f"{problem.path} {problem.code}" for problem in problems if problem.code != "read-only-kind"]
 
 
 def judge_rule(**rule: Json) -> list[str]:

@@ -1,35 +1,93 @@
 """The kinds table: what Proa reads, and what of Istio's it does not read yet.
 
-A kind or field is in the table only with the tests that show its effect. Callers are `config` (to load) and the CLI
-(to know `vs` from `dr`).
+A kind that is in force, and each of its fields, is in the table only with the tests that show its effect. Kinds that
+nothing acts on yet are in it too, marked as not in force: they are read and checked, and refused by whoever puts
+objects into force. Callers are `config` (to load) and the CLI (to know `vs` from `dr`).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
+from proa.core.config.kinds.authorization_policy.validate import validate as validate_authorization_policy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.destination_rule.validate import validate as validate_destination_rule
+from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
+from proa.core.config.kinds.envoy_filter.validate import validate as validate_envoy_filter
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.gateway.validate import validate as validate_gateway
 from proa.core.config.kinds.kind import Kind
+from proa.core.config.kinds.mixer_adapters.schema import ADAPTERS
+from proa.core.config.kinds.mixer_adapters.validate import validate as validate_mixer_adapter
+from proa.core.config.kinds.mixer_api_spec.schema import HttpApiSpec, HttpApiSpecBinding
+from proa.core.config.kinds.mixer_api_spec.validate import validate_binding as validate_api_spec_binding
+from proa.core.config.kinds.mixer_api_spec.validate import validate_spec as validate_api_spec
+from proa.core.config.kinds.mixer_attributes.schema import AttributeManifest
+from proa.core.config.kinds.mixer_attributes.validate import validate as validate_attribute_manifest
+from proa.core.config.kinds.mixer_out_of_process.schema import Adapter, Handler, Template, TemplateInstance
+from proa.core.config.kinds.mixer_out_of_process.validate import (
+    validate_adapter,
+    validate_handler,
+    validate_instance,
+    validate_template,
+)
+from proa.core.config.kinds.mixer_quota_spec.schema import QuotaSpec, QuotaSpecBinding
+from proa.core.config.kinds.mixer_quota_spec.validate import validate_binding as validate_quota_spec_binding
+from proa.core.config.kinds.mixer_quota_spec.validate import validate_spec as validate_quota_spec
+from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.kinds.mixer_rule.validate import validate as validate_mixer_rule
+from proa.core.config.kinds.mixer_templates.schema import TEMPLATES
+from proa.core.config.kinds.mixer_templates.validate import validate as validate_mixer_template
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.peer_authentication.validate import validate as validate_peer_authentication
+from proa.core.config.kinds.policy_2018.schema import Policy
+from proa.core.config.kinds.policy_2018.validate import validate_mesh_policy, validate_policy
+from proa.core.config.kinds.proxy_config.schema import ProxyConfig
+from proa.core.config.kinds.proxy_config.validate import validate as validate_proxy_config
+from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
+from proa.core.config.kinds.rbac_2018.validate import (
+    validate_binding as validate_role_binding,
+)
+from proa.core.config.kinds.rbac_2018.validate import (
+    validate_config as validate_rbac_config,
+)
+from proa.core.config.kinds.rbac_2018.validate import validate_role
+from proa.core.config.kinds.request_authentication.schema import RequestAuthentication
+from proa.core.config.kinds.request_authentication.validate import validate as validate_request_authentication
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
 from proa.core.config.kinds.service_entry.validate import validate as validate_service_entry
+from proa.core.config.kinds.sidecar.schema import Sidecar
+from proa.core.config.kinds.sidecar.validate import validate as validate_sidecar
+from proa.core.config.kinds.telemetry.schema import Telemetry
+from proa.core.config.kinds.telemetry.validate import validate as validate_telemetry
+from proa.core.config.kinds.traffic_extension.schema import TrafficExtension
+from proa.core.config.kinds.traffic_extension.validate import validate as validate_traffic_extension
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.kinds.virtual_service.validate import validate as validate_virtual_service
+from proa.core.config.kinds.wasm_plugin.schema import WasmPlugin
+from proa.core.config.kinds.wasm_plugin.validate import validate as validate_wasm_plugin
 from proa.core.config.kinds.workload_entry.validate import validate as validate_workload_entry
+from proa.core.config.kinds.workload_group.schema import WorkloadGroup
+from proa.core.config.kinds.workload_group.validate import validate as validate_workload_group
 from proa.core.config.legacy.check import check_old
 from proa.core.config.legacy.convert import OldSpec
 from proa.core.config.legacy.ingress_schema import Ingress
 from proa.core.config.legacy.schema import DestinationPolicy, EgressRule, IngressRule, RouteRule
 from proa.core.config.meta import Meta
 from proa.core.config.problem import Finding
+from proa.core.config.record import ReadOnlySpec
 
 Spec: TypeAlias = (
-    VirtualService | DestinationRule | Gateway | ServiceEntry | WorkloadEntry | PeerAuthentication | OldSpec
+    VirtualService
+    | DestinationRule
+    | Gateway
+    | ServiceEntry
+    | WorkloadEntry
+    | PeerAuthentication
+    | OldSpec
+    | ReadOnlySpec
 )
 AnyKind: TypeAlias = (
     Kind[VirtualService]
@@ -43,11 +101,17 @@ AnyKind: TypeAlias = (
     | Kind[EgressRule]
     | Kind[IngressRule]
     | Kind[Ingress]
+    | Kind[ReadOnlySpec]
 )
+R = TypeVar("R", bound=ReadOnlySpec)
 
 NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
+TELEMETRY = "telemetry.istio.io"
+EXTENSIONS = "extensions.istio.io"
 OLD = "config.istio.io"
+OLD_AUTHENTICATION = "authentication.istio.io"
+OLD_RBAC = "rbac.istio.io"
 KUBERNETES = "networking.k8s.io"
 _NETWORKING_VERSIONS = ("v1", "v1beta1", "v1alpha3")
 # 2018 served v1alpha2 and never minded what else was written.
@@ -59,7 +123,36 @@ def _checked_as(kind: str) -> Callable[[OldSpec, Meta], Iterator[Finding]]:
     return lambda spec, meta: check_old(kind, spec, meta, KINDS)
 
 
-_ROWS: tuple[AnyKind, ...] = (
+def _read_only(
+    api: str,
+    plural: str,
+    spec: type[R],
+    validate: Callable[[R, Meta], Iterator[Finding]],
+    *short_names: str,
+    kind: str = "",
+    may_be_absent: bool = False,
+) -> Kind[ReadOnlySpec]:
+    """A row that is not in force. `api` is the group and its versions: `security.istio.io/v1,v1beta1`."""
+    group, _, versions = api.partition("/")
+
+    def judge(value: ReadOnlySpec, meta: Meta) -> Iterator[Finding]:
+        assert isinstance(value, spec)
+        yield from validate(value, meta)
+
+    return Kind(
+        group=group,
+        kind=kind or spec.__name__,
+        versions=tuple(versions.split(",")),
+        plural=plural,
+        short_names=short_names,
+        spec=spec,
+        validate=judge,
+        in_force=False,
+        spec_may_be_absent=may_be_absent,
+    )
+
+
+_ROWS_IN_FORCE: tuple[AnyKind, ...] = (
     Kind(
         group=NETWORKING,
         kind="VirtualService",
@@ -161,25 +254,92 @@ _ROWS: tuple[AnyKind, ...] = (
     ),
 )
 
+_NETWORKING_API = f"{NETWORKING}/{','.join(_NETWORKING_VERSIONS)}"
+_SECURITY_API = f"{SECURITY}/v1,v1beta1"
+_OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
+_OLD_AUTHENTICATION_API = f"{OLD_AUTHENTICATION}/v1alpha1"
+_OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
+
+_ROWS_READ_ONLY: tuple[AnyKind, ...] = (
+    _read_only(_NETWORKING_API, "sidecars", Sidecar, validate_sidecar, may_be_absent=True),
+    _read_only(_NETWORKING_API, "workloadgroups", WorkloadGroup, validate_workload_group, "wg"),
+    _read_only(f"{NETWORKING}/v1alpha3", "envoyfilters", EnvoyFilter, validate_envoy_filter),
+    _read_only(
+        f"{NETWORKING}/v1beta1", "proxyconfigs", ProxyConfig, validate_proxy_config, may_be_absent=True
+    ),
+    _read_only(
+        _SECURITY_API,
+        "requestauthentications",
+        RequestAuthentication,
+        validate_request_authentication,
+        "ra",
+        may_be_absent=True,
+    ),
+    _read_only(
+        _SECURITY_API,
+        "authorizationpolicies",
+        AuthorizationPolicy,
+        validate_authorization_policy,
+        "ap",
+        may_be_absent=True,
+    ),
+    _read_only(f"{TELEMETRY}/v1,v1alpha1", "telemetries", Telemetry, validate_telemetry, may_be_absent=True),
+    _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
+    _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
+    _read_only(_OLD_AUTHENTICATION_API, "policies", Policy, validate_policy, may_be_absent=True),
+    _read_only(
+        _OLD_AUTHENTICATION_API,
+        "meshpolicies",
+        Policy,
+        validate_mesh_policy,
+        kind="MeshPolicy",
+        may_be_absent=True,
+    ),
+    _read_only(_OLD_RBAC_API, "serviceroles", ServiceRole, validate_role),
+    _read_only(_OLD_RBAC_API, "servicerolebindings", ServiceRoleBinding, validate_role_binding),
+    _read_only(_OLD_RBAC_API, "rbacconfigs", RbacConfig, validate_rbac_config),
+    _read_only(
+        _OLD_RBAC_API, "clusterrbacconfigs", RbacConfig, validate_rbac_config, kind="ClusterRbacConfig"
+    ),
+    _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule"),
+    _read_only(
+        _OLD_API,
+        "attributemanifests",
+        AttributeManifest,
+        validate_attribute_manifest,
+        kind="attributemanifest",
+    ),
+    _read_only(_OLD_API, "quotaspecs", QuotaSpec, validate_quota_spec),
+    _read_only(_OLD_API, "quotaspecbindings", QuotaSpecBinding, validate_quota_spec_binding),
+    _read_only(_OLD_API, "httpapispecs", HttpApiSpec, validate_api_spec, kind="HTTPAPISpec"),
+    _read_only(
+        _OLD_API,
+        "httpapispecbindings",
+        HttpApiSpecBinding,
+        validate_api_spec_binding,
+        kind="HTTPAPISpecBinding",
+    ),
+    _read_only(_OLD_API, "handlers", Handler, validate_handler, kind="handler"),
+    _read_only(_OLD_API, "instances", TemplateInstance, validate_instance, kind="instance"),
+    _read_only(_OLD_API, "adapters", Adapter, validate_adapter, kind="adapter", may_be_absent=True),
+    _read_only(_OLD_API, "templates", Template, validate_template, kind="template"),
+    *(
+        _read_only(_OLD_API, f"{name}-handlers", spec, validate_mixer_adapter, kind=name, may_be_absent=True)
+        for name, spec in ADAPTERS.items()
+    ),
+    *(
+        _read_only(
+            _OLD_API, f"{name}-instances", spec, validate_mixer_template, kind=name, may_be_absent=True
+        )
+        for name, spec in TEMPLATES.items()
+    ),
+)
+_ROWS = (*_ROWS_IN_FORCE, *_ROWS_READ_ONLY)
+
 KINDS: Mapping[tuple[str, str], AnyKind] = MappingProxyType({(row.group, row.kind): row for row in _ROWS})
 
-# Groups whose every kind comes later: Mixer's 2018 kinds are named by adapters and templates, outsiders' included.
-GROUPS_NOT_YET = frozenset(
-    [
-        "config.istio.io",
-        "authentication.istio.io",
-        "rbac.istio.io",
-        "telemetry.istio.io",
-        "extensions.istio.io",
-        "gateway.networking.k8s.io",
-    ]
-)
-KINDS_NOT_YET = frozenset(
-    [
-        *((NETWORKING, kind) for kind in ("Sidecar", "WorkloadGroup", "EnvoyFilter", "ProxyConfig")),
-        *((SECURITY, kind) for kind in ("RequestAuthentication", "AuthorizationPolicy")),
-    ]
-)
+# Groups with kinds that come later: Mixer's of 2018 are named by adapters and templates, outsiders' included.
+GROUPS_NOT_YET = frozenset([OLD, "gateway.networking.k8s.io"])
 
 
 def find_kind(word: str) -> AnyKind | None:
@@ -191,4 +351,4 @@ def find_kind(word: str) -> AnyKind | None:
 
 def is_not_yet(group: str, kind: str) -> bool:
     """True for a kind that Istio has and Proa will read one day."""
-    return (group in GROUPS_NOT_YET or (group, kind) in KINDS_NOT_YET) and (group, kind) not in KINDS
+    return group in GROUPS_NOT_YET and (group, kind) not in KINDS

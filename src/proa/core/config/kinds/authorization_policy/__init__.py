@@ -1,0 +1,1 @@
+"""AuthorizationPolicy: its schema and the rules of its meaning."""

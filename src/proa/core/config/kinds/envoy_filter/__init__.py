@@ -1,0 +1,1 @@
+"""EnvoyFilter: its schema and the rules of its meaning."""

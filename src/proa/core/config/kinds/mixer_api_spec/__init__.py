@@ -1,0 +1,1 @@
+"""HTTPAPISpec and HTTPAPISpecBinding: their schemas and the rules of their meaning."""

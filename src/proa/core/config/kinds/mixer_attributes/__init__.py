@@ -1,0 +1,1 @@
+"""Mixer's attributemanifest: its schema and the rules of its meaning."""

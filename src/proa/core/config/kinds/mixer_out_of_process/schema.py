@@ -1,0 +1,49 @@
+"""What handler, instance, adapter and template of 1.0 say: Mixer's own and others' programs behind gRPC. Read by their
+validators."""
+
+from immutables import Map
+
+from proa.core.config.record import Filled, FreeObject, ReadOnlySpec, Record
+
+
+class Connection(Record, frozen=True, kw_only=True):
+    address: str = ""
+
+
+class Handler(ReadOnlySpec, frozen=True, kw_only=True):
+    """`adapter` is an object's name, or `compiled_adapter` one of Mixer's own; `params` are the adapter's."""
+
+    SNAKE_TOO = True
+
+    adapter: str = ""
+    compiled_adapter: str = ""
+    params: FreeObject | None = None
+    connection: Connection | None = None
+
+
+class TemplateInstance(ReadOnlySpec, frozen=True, kw_only=True):
+    """`template` is an object's name, or `compiled_template` one of Mixer's own; `params` are the template's fields."""
+
+    SNAKE_TOO = True
+
+    template: str = ""
+    compiled_template: str = ""
+    params: FreeObject | None = None
+    attribute_bindings: Map[str, str] = Map()
+
+
+class Adapter(ReadOnlySpec, frozen=True, kw_only=True):
+    """`config` is a FileDescriptorSet in base64."""
+
+    SNAKE_TOO = True
+
+    description: str = ""
+    templates: tuple[Filled, ...] = ()
+    config: str = ""
+    session_based: bool = False
+
+
+class Template(ReadOnlySpec, frozen=True, kw_only=True):
+    """`descriptor` is a FileDescriptorSet in base64."""
+
+    descriptor: Filled

@@ -1,0 +1,1 @@
+"""QuotaSpec and QuotaSpecBinding: their schemas and the rules of their meaning."""

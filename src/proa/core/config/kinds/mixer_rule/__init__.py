@@ -1,0 +1,1 @@
+"""Mixer's rule: its schema and the rules of its meaning."""

@@ -1,0 +1,39 @@
+"""Whether Mixer's rule makes sense. Called through the kinds table."""
+
+import re
+from collections.abc import Iterator
+
+from proa.core.config.expressions import expression_fault
+from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.meta import Meta
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding, warning
+from proa.core.config.tree import shorten
+
+SPEC: Path = ("spec",)
+# Names of adapters and templates are words; of objects, names of Kubernetes.
+_REFERENCE = re.compile(
+    r"[A-Za-z0-9]([-A-Za-z0-9_]*[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9_]*[A-Za-z0-9])?)*"
+)
+
+
+def validate(spec: Rule, _meta: Meta) -> Iterator[Finding]:
+    if spec.match.strip() and (fault := expression_fault(spec.match)):
+        yield Finding((*SPEC, "match"), "bad-value", fault)
+    if not spec.actions:
+        yield warning((*SPEC, "actions"), "no-effect", "a rule without actions does nothing; add one")
+    for index, action in enumerate(spec.actions):
+        at = (*SPEC, "actions", index)
+        yield from _check_reference(action.handler, (*at, "handler"))
+        for number, instance in enumerate(action.instances):
+            yield from _check_reference(instance, (*at, "instances", number))
+            if instance and instance in action.instances[:number]:
+                message = f'"{shorten(instance)}" is there already; remove one'
+                yield Finding((*at, "instances", number), "duplicate", message)
+
+
+def _check_reference(text: str, at: Path) -> Iterator[Finding]:
+    if text and not _REFERENCE.fullmatch(text):
+        yield Finding(
+            at, "bad-value", f'"{shorten(text)}" names no object; write name.kind or name.kind.namespace'
+        )

@@ -1,0 +1,1 @@
+"""2018's authentication Policy and MeshPolicy: their schema and the rules of their meaning."""

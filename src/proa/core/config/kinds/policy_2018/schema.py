@@ -1,0 +1,75 @@
+"""What 2018's authentication Policy and MeshPolicy say, as users wrote them. Read by their validator."""
+
+from typing import Annotated, Literal
+
+from proa.core.config.record import Filled, NullIsEmpty, Port, ReadOnlySpec, Record
+
+MtlsMode = Literal["STRICT", "PERMISSIVE"]
+PrincipalBinding = Literal["USE_PEER", "USE_ORIGIN"]
+
+
+class Record2018(Record, frozen=True, kw_only=True):
+    SNAKE_TOO = True
+
+
+class PolicyPort(Record2018, frozen=True, kw_only=True):
+    number: Port | None = None
+    name: str = ""
+
+
+class Target(Record2018, frozen=True, kw_only=True):
+    """`name` is a service's short name; no ports: all."""
+
+    name: str
+    ports: tuple[PolicyPort, ...] = ()
+
+
+class MutualTls(Record2018, frozen=True, kw_only=True):
+    allow_tls: bool = False
+    mode: MtlsMode = "STRICT"
+
+
+class PathMatch(Record2018, frozen=True, kw_only=True):
+    exact: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    regex: str | None = None
+
+
+class TriggerRule(Record2018, frozen=True, kw_only=True):
+    excluded_paths: tuple[PathMatch, ...] = ()
+    included_paths: tuple[PathMatch, ...] = ()
+
+
+class Jwt(Record2018, frozen=True, kw_only=True):
+    issuer: str
+    audiences: tuple[Filled, ...] = ()
+    jwks_uri: str = ""
+    jwks: str = ""
+    jwt_headers: tuple[Filled, ...] = ()
+    jwt_params: tuple[Filled, ...] = ()
+    trigger_rules: tuple[TriggerRule, ...] = ()
+
+
+class Peer(Record2018, frozen=True, kw_only=True):
+    """`mtls:` with nothing behind it is mutual TLS, strict."""
+
+    mtls: Annotated[MutualTls | None, NullIsEmpty()] = None
+    jwt: Jwt | None = None
+
+
+class Origin(Record2018, frozen=True, kw_only=True):
+    jwt: Jwt | None = None
+
+
+class Policy(ReadOnlySpec, frozen=True, kw_only=True):
+    """No targets: the whole namespace, or the mesh for a MeshPolicy."""
+
+    SNAKE_TOO = True
+
+    targets: tuple[Target, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    peer_is_optional: bool = False
+    origins: tuple[Origin, ...] = ()
+    origin_is_optional: bool = False
+    principal_binding: PrincipalBinding = "USE_PEER"

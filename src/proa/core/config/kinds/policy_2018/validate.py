@@ -1,0 +1,97 @@
+"""Whether 2018's authentication Policy and MeshPolicy make sense: Istio's rules for their fields. Called through the
+kinds table."""
+
+from collections.abc import Iterator
+
+from proa.core.config.headers import header_name_fault
+from proa.core.config.hostnames import is_dns_label
+from proa.core.config.jwt_keys import key_set_fault, keys_uri_fault
+from proa.core.config.kinds.policy_2018.schema import Jwt, PathMatch, Policy, Target
+from proa.core.config.meta import Meta
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding, warning
+from proa.core.config.regex import regex_fault
+from proa.core.config.tree import shorten
+
+SPEC: Path = ("spec",)
+DEFAULT = "default"
+
+
+def validate_policy(spec: Policy, meta: Meta) -> Iterator[Finding]:
+    if meta.name and (meta.name == DEFAULT) == bool(spec.targets):
+        message = (
+            "the policy named default is the namespace's and has no targets; remove them or rename it"
+            if spec.targets
+            else "a policy without targets is the namespace's and is named default; rename it or add targets"
+        )
+        yield Finding(("metadata", "name"), "bad-value", message)
+    for index, target in enumerate(spec.targets):
+        yield from _check_target(target, (*SPEC, "targets", index))
+    yield from _check_methods(spec)
+
+
+def validate_mesh_policy(spec: Policy, meta: Meta) -> Iterator[Finding]:
+    if meta.name and meta.name != DEFAULT:
+        yield Finding(("metadata", "name"), "bad-value", "the mesh's policy is named default; rename it")
+    if spec.targets:
+        yield Finding((*SPEC, "targets"), "conflict", "the mesh's policy has no targets; remove them")
+    yield from _check_methods(spec)
+
+
+def _check_target(target: Target, at: Path) -> Iterator[Finding]:
+    if not is_dns_label(target.name):
+        message = (
+            f'"{shorten(target.name)}" is no service; write its short name: letters, digits, inner dashes'
+        )
+        yield Finding((*at, "name"), "bad-value", message)
+    for index, port in enumerate(target.ports):
+        if (port.number is None) == (not port.name):
+            message = "a port is a number or a name; write one of them"
+            yield Finding((*at, "ports", index), "required" if port.number is None else "conflict", message)
+
+
+def _check_methods(spec: Policy) -> Iterator[Finding]:
+    for index, peer in enumerate(spec.peers):
+        at = (*SPEC, "peers", index)
+        if (peer.mtls is None) == (peer.jwt is None):
+            code = "required" if peer.mtls is None else "conflict"
+            yield Finding(at, code, "a peer shows one of mtls and jwt; write one")
+        if peer.jwt is not None:
+            yield from _check_jwt(peer.jwt, (*at, "jwt"))
+    issuers: set[str] = set()
+    for index, origin in enumerate(spec.origins):
+        at = (*SPEC, "origins", index, "jwt")
+        if origin.jwt is None:
+            yield Finding(at, "required", "an origin shows a token; write jwt")
+            continue
+        yield from _check_jwt(origin.jwt, at)
+        if origin.jwt.issuer and origin.jwt.issuer in issuers:
+            yield Finding((*at, "issuer"), "duplicate", "the issuer is there already; remove one")
+        issuers.add(origin.jwt.issuer)
+    if not spec.peers and not spec.origins:
+        yield warning(SPEC, "no-effect", "no peers and no origins: everybody is let in; is that meant?")
+
+
+def _check_jwt(jwt: Jwt, at: Path) -> Iterator[Finding]:
+    if not jwt.issuer:
+        yield Finding((*at, "issuer"), "required", "a token needs an issuer; write it")
+    if jwt.jwks_uri and (fault := keys_uri_fault(jwt.jwks_uri)):
+        yield Finding((*at, "jwksUri"), "bad-value", fault)
+    if jwt.jwks and (fault := key_set_fault(jwt.jwks)):
+        yield Finding((*at, "jwks"), "bad-value", fault)
+    for index, header in enumerate(jwt.jwt_headers):
+        if header and (fault := header_name_fault(header)):
+            yield Finding((*at, "jwtHeaders", index), "bad-value", fault)
+    for index, rule in enumerate(jwt.trigger_rules):
+        for field, paths in (("excludedPaths", rule.excluded_paths), ("includedPaths", rule.included_paths)):
+            for number, path in enumerate(paths):
+                yield from _check_path(path, (*at, "triggerRules", index, field, number))
+
+
+def _check_path(path: PathMatch, at: Path) -> Iterator[Finding]:
+    given = [text for text in (path.exact, path.prefix, path.suffix, path.regex) if text is not None]
+    if len(given) != 1:
+        code = "conflict" if given else "required"
+        yield Finding(at, code, "a path has one of exact, prefix, suffix and regex; write one")
+    if path.regex is not None and (fault := regex_fault(path.regex)):
+        yield Finding((*at, "regex"), *fault)

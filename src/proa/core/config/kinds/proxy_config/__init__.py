@@ -1,0 +1,1 @@
+"""ProxyConfig: its schema and the rules of its meaning."""

@@ -1,0 +1,1 @@
+"""RequestAuthentication: its schema and the rules of its meaning."""

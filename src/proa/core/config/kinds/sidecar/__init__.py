@@ -1,0 +1,1 @@
+"""Sidecar: its schema and the rules of its meaning."""

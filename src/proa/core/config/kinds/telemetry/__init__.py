@@ -1,0 +1,1 @@
+"""Telemetry: its schema and the rules of its meaning."""

@@ -1,0 +1,1 @@
+"""TrafficExtension: its schema and the rules of its meaning."""

@@ -1,0 +1,1 @@
+"""WasmPlugin: its schema and the rules of its meaning."""

@@ -1,0 +1,1 @@
+"""WorkloadGroup: its schema and the rules of its meaning."""

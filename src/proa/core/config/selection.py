@@ -1,0 +1,78 @@
+"""Which workloads a policy is for: by labels, or by naming an object of a cluster. Shared by the kinds that have it.
+
+A selector without labels is all workloads of the namespace (of the mesh, in the root namespace).
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from immutables import Map
+
+from proa.core.config.labels import check_selector, is_object_name
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding, warning
+from proa.core.config.record import Filled, Record
+from proa.core.config.tree import shorten
+
+_TARGETS: Final = {
+    "Gateway": "gateway.networking.k8s.io",
+    "GatewayClass": "gateway.networking.k8s.io",
+    "Service": "",
+    "ServiceEntry": "networking.istio.io",
+}
+
+
+class WorkloadSelector(Record, frozen=True, kw_only=True):
+    match_labels: Map[str, str] = Map()
+
+
+class TargetRef(Record, frozen=True, kw_only=True):
+    """An object by group, kind and name; in the policy's own namespace."""
+
+    group: str = ""
+    kind: Filled
+    name: Filled
+    namespace: str = ""
+
+
+def check_selection(
+    selector: WorkloadSelector | None,
+    target: TargetRef | None,
+    targets: tuple[TargetRef, ...],
+    namespace: str,
+) -> Iterator[Finding]:
+    """The three ways to choose exclude each other."""
+    at: Path = ("spec",)
+    if selector is not None:
+        yield from check_selector(selector.match_labels, (*at, "selector", "matchLabels"))
+    if target is not None and targets:
+        yield Finding(at, "conflict", "only one of targetRefs and targetRef can be set; remove one")
+    if selector is not None and (target is not None or targets):
+        yield Finding(at, "conflict", "only one of targetRefs and selector can be set; remove one")
+    if target is not None:
+        yield from _check_target(target, namespace, (*at, "targetRef"))
+    for index, each in enumerate(targets):
+        yield from _check_target(each, namespace, (*at, "targetRefs", index))
+    if len(targets) > 16:
+        yield Finding(
+            (*at, "targetRefs"), "too-large", "at most 16 targets can be named; write several objects"
+        )
+
+
+def _check_target(target: TargetRef, namespace: str, at: Path) -> Iterator[Finding]:
+    group = "" if target.group == "core" else target.group
+    if target.kind and _TARGETS.get(target.kind) != group:
+        choices = ", ".join(f"{group or 'core'}/{kind}" for kind, group in _TARGETS.items())
+        message = (
+            f'"{shorten(target.group)}/{shorten(target.kind)}" cannot be a target; write one of {choices}'
+        )
+        yield Finding((*at, "kind"), "bad-value", message)
+    if target.name and not is_object_name(target.name):
+        message = (
+            f'"{shorten(target.name)}" is no object name; write lower-case letters, digits, dashes and dots'
+        )
+        yield Finding((*at, "name"), "bad-value", message)
+    if target.namespace not in ("", namespace):
+        message = "a target lies in the policy's own namespace; remove the field"
+        yield Finding((*at, "namespace"), "bad-value", message)
+    yield warning(at, "no-effect", "Proa has no waypoints; a policy that names a target selects no sidecar")

@@ -1,0 +1,76 @@
+import pytest
+
+from proa.core.config import Json
+from tests.unit.core.config.judged import judge
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "found"),
+    [
+        ("Policy", {"targets": [{"name": "a"}], "peers": [{"mtls": None}]}, []),
+        ("Policy", {"peers": [{"mtls": None}]}, ["metadata.name bad-value"]),
+        (
+            "Policy",
+            {"targets": [{"name": "bad.target"}], "peers": [{"mtls": None}]},
+            ["spec.targets[0].name bad-value"],
+        ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a", "ports": [{}, {"number": 1, "name": "b"}]}],
+                "peers": [{"mtls": None}],
+            },
+            ["spec.targets[0].ports[0] required", "spec.targets[0].ports[1] conflict"],
+        ),
+        ("Policy", {"targets": [{"name": "a"}]}, ["spec no-effect"]),
+        ("Policy", {"targets": [{"name": "a"}], "peers": [{}]}, ["spec.peers[0] required"]),
+        (
+            "Policy",
+            {"targets": [{"name": "a"}], "peers": [{"mtls": {"mode": "PERMISSIVE"}, "jwt": {"issuer": "a"}}]},
+            ["spec.peers[0] conflict"],
+        ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a"}],
+                "origins": [{"jwt": {"issuer": "", "jwks_uri": "a", "jwtHeaders": ["a b"]}}],
+            },
+            [
+                "spec.origins[0].jwt.issuer required",
+                "spec.origins[0].jwt.jwksUri bad-value",
+                "spec.origins[0].jwt.jwtHeaders[0] bad-value",
+            ],
+        ),
+        (
+            "Policy",
+            {"targets": [{"name": "a"}], "origins": [{}, {"jwt": {"issuer": "a"}}, {"jwt": {"issuer": "a"}}]},
+            ["spec.origins[0].jwt required", "spec.origins[2].jwt.issuer duplicate"],
+        ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a"}],
+                "origins": [
+                    {
+                        "jwt": {
+                            "issuer": "a",
+                            "trigger_rules": [{"excluded_paths": [{"exact": "/a"}, {}, {"regex": "("}]}],
+                        }
+                    }
+                ],
+                "principalBinding": "USE_ORIGIN",
+            },
+            [
+                "spec.origins[0].jwt.triggerRules[0].excludedPaths[1] required",
+                "spec.origins[0].jwt.triggerRules[0].excludedPaths[2].regex bad-regex",
+            ],
+        ),
+        (
+            "MeshPolicy",
+            {"targets": [{"name": "a"}], "peers": [{"mtls": None}]},
+            ["metadata.name bad-value", "spec.targets conflict"],
+        ),
+    ],
+)
+def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:
+    assert judge(kind, spec) == found
