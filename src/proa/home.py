@@ -79,6 +79,14 @@ class Home:
     def ca_dir(self) -> Path:
         return self.path / "ca"
 
+    def secret_file(self, namespace: str, name: str) -> Path:
+        """A certificate that an operator gave, for the proxies of a namespace on this host."""
+        return self.secrets_dir / namespace / f"{name}.json"
+
+    @property
+    def secrets_dir(self) -> Path:
+        return self.path / "secrets"
+
     @property
     def node_dir(self) -> Path:
         """The node's key and certificate, and those of its workloads."""

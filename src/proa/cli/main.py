@@ -38,6 +38,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "get": Entry("get", "Show configuration in force, or services."),
         "delete": Entry("delete", "Take configuration out of force."),
         "history": Entry("history", "Show who changed what, when and how."),
+        "secret": Entry("secret", "Give gateways their certificates."),
         "rollback": Entry("rollback", "Make the configuration what it was at a version."),
     },
     "Look inside": {

@@ -31,8 +31,8 @@ log = logging.getLogger("proa.node.relay")
 
 class Relay:
     """A `servers.xds_local.Downstream`. Everything happens in one event loop and each table call is performed
-    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there; `taken` is
-    called when it has accepted something that the table keeps, or dropped it."""
+    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there, `asked` which
+    secrets it wants; `taken` is called when it has accepted something that the table keeps, or dropped it."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Relay:
         self._has_spoken = False
         self._steps: Cell[int] = Cell(0)
         self.down: Cell[bool] = Cell(False)
+        self.asked: Cell[frozenset[str]] = Cell(frozenset())
 
     # -- the Envoy's side --
 
@@ -60,6 +61,7 @@ class Relay:
             self._below.close()
             self._perform(self._table.down_lost())
         self._below = outlet
+        self.asked.set(frozenset())
         self._perform(self._table.down_connected())
         self.down.set(True)
 
@@ -163,6 +165,8 @@ class Relay:
                     log.error("%s: the Envoy refuses %s %s: %s", self._workload, kind.name, name, error)
                 case Acked(type=kind) if kind not in LOCAL_TYPES:
                     self._taken()
+                case Subscribed(type=kind, added=added, removed=removed) if kind in LOCAL_TYPES:
+                    self.asked.set(self.asked.value.union(added).difference(removed))
                 case Acked() | Subscribed():
                     pass
         self._steps.set(self._steps.value + 1)

@@ -14,6 +14,7 @@ from proa.core.sidecar.session import GatewayPort
 from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy, Patience
+from proa.node.operator_secrets import OperatorSecrets
 from proa.node.places import Place
 from proa.node.relay import Relay
 from proa.node.surroundings import Surroundings
@@ -71,6 +72,8 @@ class Sidecar:
         tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound))
         await bound.wait()
         tasks.keep(f"secrets {name}", self._hand_secrets())
+        given = OperatorSecrets(self._process.id, self._around.home, self._relay)
+        tasks.keep(f"operator's secrets {name}", given.run())
         tasks.keep(f"certificate {name}", self._keeper.keep())
         tasks.keep(f"table {name}", self._store.keep(self._current))
         tasks.keep(f"relay {name}", self._relay.run_up())

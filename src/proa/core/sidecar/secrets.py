@@ -53,3 +53,20 @@ def _resource(secret: Secret, digest: str) -> Resource:
         body=packed.SerializeToString(deterministic=True),
         digest=digest,
     )
+
+
+def build_certificate(name: str, chain_pem: str, key_pem: str) -> Resource:
+    """An operator's certificate under the name it is asked for. The version is of the chain alone, as above."""
+    secret = Secret(name=name)
+    secret.tls_certificate.certificate_chain.inline_string = chain_pem
+    secret.tls_certificate.private_key.inline_string = key_pem
+    return _resource(secret, digest_bytes(chain_pem.encode()))
+
+
+def build_trusted(name: str, roots_pem: str, crl_pem: str) -> Resource:
+    """Whom an operator trusts to vouch for strangers, and what is revoked."""
+    secret = Secret(name=name)
+    secret.validation_context.trusted_ca.inline_string = roots_pem
+    if crl_pem:
+        secret.validation_context.crl.inline_string = crl_pem
+    return _resource(secret, combine((roots_pem, crl_pem)))
