@@ -14,8 +14,8 @@ from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.scope.clients import Client, gateway_served
 from proa.core.pilot.scope.index import Affected, RuleIndex
-from proa.core.pilot.scope.views import gateway_view
-from proa.core.pilot.translate.clusters import InboundClusterIntent, build_inbound_cluster
+from proa.core.pilot.scope.views import endpoints_of, gateway_view
+from proa.core.pilot.translate.clusters import InboundClusterIntent, build_cluster, build_inbound_cluster
 from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
@@ -26,6 +26,7 @@ from proa.core.pilot.translate.listeners.outbound import (
     build_upstream_listener,
 )
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
+from proa.core.pilot.translate.through import through_clusters
 
 
 class WorkloadBundle:
@@ -121,10 +122,13 @@ class WorkloadBundle:
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
     ) -> list[Resource]:
         view = gateway_served(gateway_view(snapshot, index, workload))
-        built = [
-            self._memo.get(build_gateway_listener, intent) for intent in gateway_listeners(view, access_log)
-        ]
-        notes: list[Note] = []
+        edge = gateway_listeners(view, access_log)
+        built = [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
+        notes = list(edge.notes)
+        for host in view.through:
+            endpoints = endpoints_of(snapshot, host.host)
+            clusters = through_clusters(host, endpoints, snapshot.settings)
+            built += [self._memo.get(build_cluster, intent) for intent in clusters]
         for routes in gateway_routes(view):
             parts = [self._memo.get(build_virtual_host, intent) for intent in routes.hosts]
             built.append(build_route_configuration(routes.name, parts))

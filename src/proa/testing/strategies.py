@@ -135,8 +135,9 @@ def virtual_services(draw: st.DrawFn) -> Config:
     bound: list[Json] = [None, ["mesh"], ["edge"], ["edge", "mesh"]]
     gateways = draw(st.sampled_from(bound))
     http: list[Json] = [*draw(st.lists(http_routes(), min_size=1, max_size=2))]
-    hosts: list[Json] = [draw(st.sampled_from(HOSTS))]
-    spec = _said(hosts=hosts, http=http, gateways=gateways, exportTo=draw(_export_to))
+    host = draw(st.sampled_from(HOSTS))
+    spec = _said(hosts=[host], http=http, gateways=gateways, exportTo=draw(_export_to))
+    spec |= draw(stream_routes(host))
     return config("VirtualService", draw(_names), spec, namespace=draw(_namespaces))
 
 
@@ -194,15 +195,70 @@ def workload_entries(draw: st.DrawFn) -> Config:
     return config("WorkloadEntry", draw(_names), spec, namespace=draw(_namespaces))
 
 
+_SERVER_TLS: Final[tuple[dict[str, Json], ...]] = (
+    {"mode": "PASSTHROUGH"},
+    {"mode": "SIMPLE", "credentialName": "shop"},
+    {
+        "mode": "SIMPLE",
+        "serverCertificate": "/c.pem",
+        "privateKey": "/k.pem",
+        "minProtocolVersion": "TLSV1_3",
+    },
+    {"mode": "MUTUAL", "credentialNames": ["rsa", "ec"], "subjectAltNames": ["a.example", "spiffe://a/b"]},
+    {
+        "mode": "OPTIONAL_MUTUAL",
+        "credentialName": "shop",
+        "insecureSkipVerify": True,
+        "ecdhCurves": ["P-256"],
+    },
+    {"mode": "ISTIO_MUTUAL"},
+    {"mode": "AUTO_PASSTHROUGH"},
+)
+
+
+@st.composite
+def gateway_servers(draw: st.DrawFn, number: int) -> dict[str, Json]:
+    """A server with a name of port that is of `number` alone. Ports and hosts are few: servers must collide."""
+    protocol = draw(
+        st.sampled_from(("HTTP", "HTTP", "GRPC-WEB", "HTTPS", "HTTPS", "TLS", "TLS", "TCP", "MONGO"))
+    )
+    choices = ("*", "*.example.com", "x.example.com", "shop/*", "*.local", "y.example.com")
+    hosts: list[Json] = [*draw(st.lists(st.sampled_from(choices), min_size=1, max_size=2, unique=True))]
+    port = draw(st.sampled_from((80, 8080)))
+    tls: Json = None
+    if protocol in ("HTTPS", "TLS"):
+        tls = draw(st.sampled_from(_SERVER_TLS))
+    elif protocol == "HTTP":
+        tls = {"httpsRedirect": True} if draw(st.booleans()) else None
+    served: Json = {"number": port, "name": f"p{number}", "protocol": protocol}
+    return _said(port=served, hosts=hosts, tls=tls, bind=draw(st.sampled_from((None, None, "127.0.0.1"))))
+
+
 @st.composite
 def gateways(draw: st.DrawFn) -> Config:
-    hosts: list[Json] = [draw(st.sampled_from(("*", "*.example.com", "x.example.com", "shop/*")))]
-    servers: list[Json] = [
-        {"port": {"number": port, "name": f"http-{port}", "protocol": "HTTP"}, "hosts": hosts}
-        for port in sorted(draw(st.sets(st.sampled_from((80, 8080)), min_size=1)))
-    ]
+    count = draw(st.integers(1, 3))
+    servers: list[Json] = [draw(gateway_servers(number)) for number in range(count)]
     spec: dict[str, Json] = {"selector": {"istio": "ingressgateway"}, "servers": servers}
     return config("Gateway", "edge", spec, namespace=draw(_namespaces))
+
+
+@st.composite
+def stream_routes(draw: st.DrawFn, host: str) -> dict[str, Json]:
+    """`tls` or `tcp` rules of a VirtualService for this host, or neither."""
+    networks: tuple[Json, ...] = (None, ["10.0.0.0/8"], ["10.1.2.3/8", "10.0.0.1"])
+    match = _said(
+        destinationSubnets=draw(st.sampled_from(networks)),
+        port=draw(st.sampled_from((None, 80, 6379))),
+        sourceNamespace=draw(st.sampled_from((None, "shop"))),
+    )
+    targets = draw(st.lists(st.sampled_from(HOSTS[:5]), min_size=1, max_size=2))
+    route: list[Json] = [{"destination": draw(_destination(target)), "weight": 1} for target in targets]
+    rules: list[dict[str, Json]] = [
+        {},
+        {"tcp": [_said(match=[match] if match else None, route=route)]},
+        {"tls": [{"match": [{"sniHosts": [host], **match}], "route": route}]},
+    ]
+    return draw(st.sampled_from(rules))
 
 
 def objects() -> st.SearchStrategy[Config]:

@@ -1,9 +1,11 @@
-"""An HTTPS server with a certificate of its own making: a program that was encrypted before there was a mesh."""
+"""An HTTPS server with a certificate of its own making: a program that was encrypted before there was a mesh. It
+answers with its arguments (`secure` without) and the path."""
 
 import datetime
 import http.server
 import os
 import ssl
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,7 +19,7 @@ class Secure(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        answer = f"secure {self.path}".encode()
+        answer = f"{' '.join(sys.argv[1:]) or 'secure'} {self.path}".encode()
         self.send_response(200)
         self.send_header("content-length", str(len(answer)))
         self.end_headers()

@@ -70,7 +70,9 @@ def chain_references(chain: FilterChain) -> Iterator[tuple[ResourceType, str]]:
     for each in chain.filters:
         proxy = unpack(each.typed_config, TcpProxy)
         if proxy is not None:
-            yield ResourceType.CLUSTER, proxy.cluster
+            weighted = [cluster.name for cluster in proxy.weighted_clusters.clusters]
+            for name in weighted or [proxy.cluster]:
+                yield ResourceType.CLUSTER, name
         manager = unpack(each.typed_config, HttpConnectionManager)
         if manager is None:
             continue
@@ -130,3 +132,29 @@ def test_equal_versions_are_equal_bytes_and_bytes_say_their_own_name(told: list[
                 key = (resource.type, resource.name, resource.digest)
                 assert seen.setdefault(key, resource.body) == resource.body
     assert len(set(seen.values())) == len({digest for _, _, digest in seen})
+
+
+@settings(max_examples=80)
+@given(st.lists(changes(), min_size=1, max_size=8))
+def test_no_two_filter_chains_take_one_connection(told: list[Change]) -> None:
+    mesh = Mesh(simple("default/a", "v1"))
+    mesh.world.fold_in(told)
+    for proxy in PROXIES:
+        for resource in resources(mesh.source(proxy)):
+            if resource.type is ResourceType.LISTENER:
+                listener = decode(resource, Listener)
+                taken = [each for chain in listener.filter_chains for each in connections_of(chain)]
+                assert len(taken) == len(set(taken)), resource.name
+                names = [chain.name for chain in listener.filter_chains]
+                assert len(names) == len(set(names))
+                assert names, resource.name
+
+
+def connections_of(chain: FilterChain) -> Iterator[tuple[str, str, str, str]]:
+    """What a chain takes: network, name asked for, transport and application protocol, empty for any."""
+    match = chain.filter_chain_match
+    networks = [f"{each.address_prefix}/{each.prefix_len.value}" for each in match.prefix_ranges]
+    for network in networks or [""]:
+        for name in match.server_names or [""]:
+            for protocol in match.application_protocols or [""]:
+                yield network, name, match.transport_protocol, protocol

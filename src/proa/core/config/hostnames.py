@@ -100,6 +100,13 @@ def gateway_host_fault(text: str) -> str | None:
     return host_or_ip_fault(host)
 
 
+def sni_fault(text: str) -> str | None:
+    """For a host that connections are told apart by: TLS knows whole labels only."""
+    if text.startswith("*") and text != "*" and not text.startswith("*."):
+        return f'"{text}" cannot be told by SNI; * must stand for whole parts, like *.example.com'
+    return None
+
+
 def gateway_name_fault(text: str) -> str | None:
     """For the name of a Gateway in a rule: `name` or `namespace/name`."""
     namespace, slash, name = text.partition("/")

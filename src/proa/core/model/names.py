@@ -64,6 +64,12 @@ def cluster_name(direction: str, port: int, subset: str, host: str) -> str:
     return f"{direction}|{port}|{subset}|{host}"
 
 
+def parse_cluster_name(name: str) -> tuple[str, int, str, str]:
+    """Inverse of cluster_name. Raises ValueError for a cluster of another kind."""
+    direction, port, subset, host = name.split("|")
+    return direction, int(port), subset, host
+
+
 def mesh_sni(port: int, subset: str, host: str) -> str:
     """The SNI a sidecar sends to a sidecar: `outbound_.9080_.v1_.host`."""
     return f"outbound_.{port}_.{subset}_.{host}"

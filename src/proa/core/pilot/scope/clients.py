@@ -5,12 +5,24 @@ labels, and its namespace, are its own. Labels are compared once, when a workloa
 is the set of selectors that it wears, so all who wear the same share what is built for them.
 """
 
+from typing import TypeVar
+
 import msgspec
 from immutables import Map
 
-from proa.core.config.kinds.virtual_service.schema import HttpMatch, HttpRoute
-from proa.core.pilot.scope.selectors import Labels, labels_of, selectors_of, worn
+from proa.core.config.kinds.virtual_service.schema import (
+    HttpMatch,
+    HttpRoute,
+    TcpMatch,
+    TcpRoute,
+    TlsMatch,
+    TlsRoute,
+)
+from proa.core.pilot.scope.selectors import Labels, labels_of, matches_of, selectors_of, worn
 from proa.core.pilot.scope.views import GatewayView, HostView, Rules
+
+Match = TypeVar("Match", HttpMatch, TlsMatch, TcpMatch)
+Route = TypeVar("Route", HttpRoute, TlsRoute, TcpRoute)
 
 
 class Client(msgspec.Struct, frozen=True):
@@ -37,35 +49,44 @@ def gateway_served(view: GatewayView) -> GatewayView:
 
 def rules_for(rules: Rules, client: Client) -> Rules:
     """Rules keep their numbers: those for others are named as skipped."""
-    if not any(_asks(match) for rule in rules.spec.http for match in rule.match):
+    if not any(_asks(match) for match in matches_of(rules.spec)):
         return rules
-    kept = [_for_client(rule, client) for rule in rules.spec.http]
-    http = tuple(found or rule for found, rule in zip(kept, rules.spec.http, strict=True))
+    spec = rules.spec
+    http, skipped = _for_client(spec.http, client)
+    tls, skipped_tls = _for_client(spec.tls, client)
+    tcp, skipped_tcp = _for_client(spec.tcp, client)
     return msgspec.structs.replace(
         rules,
-        spec=msgspec.structs.replace(rules.spec, http=http),
-        skipped=frozenset(number for number, found in enumerate(kept) if found is None),
+        spec=msgspec.structs.replace(spec, http=http, tls=tls, tcp=tcp),
+        skipped=skipped,
+        skipped_tls=skipped_tls,
+        skipped_tcp=skipped_tcp,
     )
 
 
-def _for_client(rule: HttpRoute, client: Client) -> HttpRoute | None:
-    """None when it has conditions and none of them is for this client."""
-    if not rule.match:
-        return rule
-    match = tuple(_answered(each) for each in rule.match if _holds(each, client))
-    return msgspec.structs.replace(rule, match=match) if match else None
+def _for_client(routes: tuple[Route, ...], client: Client) -> tuple[tuple[Route, ...], frozenset[int]]:
+    """The rules with the conditions that are left for this client, and the numbers of those with none of many left:
+    they are not for it."""
+    kept: list[Route] = []
+    skipped: set[int] = set()
+    for number, rule in enumerate(routes):
+        matches = tuple(_answered(each) for each in rule.match if _holds(each, client))
+        if rule.match and not matches:
+            skipped.add(number)
+        kept.append(msgspec.structs.replace(rule, match=matches) if matches else rule)
+    return tuple(kept), frozenset(skipped)
 
 
-def _asks(match: HttpMatch) -> bool:
+def _asks(match: HttpMatch | TlsMatch | TcpMatch) -> bool:
     return bool(match.source_labels or match.source_namespace)
 
 
-def _holds(match: HttpMatch, client: Client) -> bool:
+def _holds(match: HttpMatch | TlsMatch | TcpMatch, client: Client) -> bool:
     if match.source_namespace not in ("", client.namespace):
         return False
     return not match.source_labels or labels_of(match.source_labels) in client.wears
 
 
-def _answered(match: HttpMatch) -> HttpMatch:
+def _answered(match: Match) -> Match:
     """Without what has been asked: equal rules for different clients are then equal."""
     return msgspec.structs.replace(match, source_labels=Map(), source_namespace="") if _asks(match) else match

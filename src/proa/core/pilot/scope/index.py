@@ -15,7 +15,7 @@ from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
-from proa.core.pilot.scope.selectors import Labels, selectors_of
+from proa.core.pilot.scope.selectors import Labels, matches_of, selectors_of
 
 K = TypeVar("K")
 M = TypeVar("M")
@@ -62,15 +62,16 @@ def bound_to_gateways(spec: VirtualService) -> bool:
 
 def _gateways_of(spec: VirtualService) -> set[str]:
     """As its rules write them. What the object says holds for each match that says nothing of its own."""
-    own = {name for rule in spec.http for match in rule.match for name in match.gateways}
+    own = {name for match in matches_of(spec) for name in match.gateways}
     return own | set(spec.gateways or (MESH_GATEWAY,))
 
 
 def destinations_of(spec: VirtualService, namespace: str) -> frozenset[str]:
     """The full host names its rules send to, copies included."""
-    return frozenset(
-        expand_host(destination.host, namespace) for rule in spec.http for destination in _named_by(rule)
-    )
+    requests = [destination for rule in spec.http for destination in _named_by(rule)]
+    routes = [*(rule.route for rule in spec.tls), *(rule.route for rule in spec.tcp)]
+    streams = [each.destination for route in routes for each in route]
+    return frozenset(expand_host(each.host, namespace) for each in (*requests, *streams))
 
 
 def _named_by(rule: HttpRoute) -> Iterator[Destination]:

@@ -52,12 +52,14 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The VirtualService in force for a host. `skipped` are the numbers of rules that are not for the client at
-    hand."""
+    """The VirtualService in force for a host. `skipped` are the numbers of rules (of `http`, `tls`, `tcp`) that are
+    not for the client at hand."""
 
     ref: ObjectRef
     spec: VirtualService
     skipped: frozenset[int] = frozenset()
+    skipped_tls: frozenset[int] = frozenset()
+    skipped_tcp: frozenset[int] = frozenset()
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,14 +79,21 @@ class GatewayServer(msgspec.Struct, frozen=True, kw_only=True):
     ref: ObjectRef
     server: Server
 
+    @property
+    def redirects(self) -> bool:
+        """Whether it sends all requests to HTTPS."""
+        return self.server.tls is not None and self.server.tls.https_redirect and not self.server.is_tls
+
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gateway workload serves: its servers and, in order of their names, the rules bound to them."""
+    """What one gateway workload serves: its servers and, in order of their names, the rules bound to them. `through`:
+    the services that mesh TLS may pass to unopened; none without an AUTO_PASSTHROUGH server."""
 
     workload: Workload
     servers: tuple[GatewayServer, ...]
     rules: tuple[Rules, ...]
     destinations: Map[str, Destination]
+    through: tuple[HostView, ...] = ()
 
 
 def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> HostView | None:
@@ -230,7 +239,18 @@ def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
         servers=servers,
         rules=tuple(rules),
         destinations=_destinations(snapshot, index, scope, hosts),
+        through=tuple(_through(snapshot, index, scope, servers)),
     )
+
+
+def _through(
+    snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, servers: tuple[GatewayServer, ...]
+) -> Iterator[HostView]:
+    if any(each.server.tls and each.server.tls.mode == "AUTO_PASSTHROUGH" for each in servers):
+        for host in sorted(snapshot.services):
+            view = host_view(snapshot, index, scope, host)
+            if view is not None and view.service is not None:
+                yield view
 
 
 def qualified_gateway(name: str, namespace: str) -> str:

@@ -9,10 +9,13 @@ Headers = tuple[tuple[str, str], ...]
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
     """What the inspectors learn from a connection's first bytes: `protocols` are the offered ALPN in order, or the
-    HTTP version found in plaintext; none for a raw stream."""
+    HTTP version found in plaintext; none for a raw stream. `sni` is the name that a TLS client asks for, `address` what
+    it dialled (unknown: in no network)."""
 
     transport: Literal["raw_buffer", "tls"] = "raw_buffer"
     protocols: tuple[str, ...] = ()
+    sni: str = ""
+    address: str = ""
 
 
 HTTP1: Final = Connection(protocols=("http/1.1",))
@@ -39,13 +42,15 @@ class Connect(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gateway(msgspec.Struct, frozen=True, kw_only=True):
-    """A stranger's request to a gateway's server port."""
+    """A stranger's request to a gateway's server port, at the address that the server is bound to if it is to one."""
 
     port: int
+    carries: Connection = HTTP1
+    bind: str = "0.0.0.0"
 
     @property
     def listener(self) -> str:
-        return f"0.0.0.0_{self.port}"
+        return f"{self.bind}_{self.port}"
 
 
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):

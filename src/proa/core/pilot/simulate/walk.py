@@ -1,6 +1,7 @@
 """The walk itself: listener, filter chain, route, cluster, endpoints."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
 
 import msgspec
@@ -14,7 +15,17 @@ from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
 from proa.core.pilot.simulate.outcome import Answered, End, Forwarded, Outcome, Refused, RouteTaken
-from proa.core.pilot.simulate.request import HTTP1, RAW, Connect, Connection, Inbound, Request, Upstream, Via
+from proa.core.pilot.simulate.request import (
+    HTTP1,
+    RAW,
+    Connect,
+    Connection,
+    Gateway,
+    Inbound,
+    Request,
+    Upstream,
+    Via,
+)
 from proa.core.pilot.simulate.resources import Decoder, Lookup, unpack
 from proa.core.pilot.simulate.routing import find_route
 
@@ -28,7 +39,7 @@ def simulate(lookup: Lookup, request: Request, via: Via) -> Outcome:
         case Connect():
             tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
             return walk.tunnel(via, tunnel, request)
-        case Inbound():
+        case Inbound() | Gateway():
             return walk.enter(via.listener, via.carries, request)
         case Upstream():
             return walk.enter(via.listener, RAW, request)
@@ -51,7 +62,8 @@ class _Walk:
         chain = find_chain(listener, connection)
         if chain is None:
             offered = ", ".join(connection.protocols) or "nothing more"
-            why = f"listener {name} takes no {connection.transport} connection with {offered}"
+            asked = f" for {connection.sni}" if connection.sni else ""
+            why = f"listener {name} takes no {connection.transport} connection{asked} with {offered}"
             return self._end(name, Refused(), why)
         manager, proxy = _manager(chain), _tcp_proxy(chain)
         if manager is not None:
@@ -59,7 +71,8 @@ class _Walk:
             return self._route(name, chain.name, manager, request)
         if proxy is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: a raw stream")
-            return self._reach(name, chain.name, None, fallback or proxy.cluster, request, is_http=False)
+            cluster = fallback or _cluster_of(proxy, request.roll)
+            return self._reach(name, chain.name, None, cluster, request, is_http=False)
         return self._end(
             name, Refused(), f"filter chain {chain.name} of {name} ends in nothing known", chain.name
         )
@@ -132,17 +145,14 @@ class _Walk:
 
 
 def find_chain(listener: Listener, connection: Connection) -> FilterChain | None:
-    """Envoy's order: the exact transport protocol, then the first offered application protocol that any chain
-    names, then a chain that names none; there is no way back to a less exact transport."""
+    """Envoy's order: the narrowest network dialled, the most exact name asked for, the transport protocol, then the
+    first offered application protocol that any chain names; at each step a chain that says nothing comes last, and
+    there is no way back to a less exact one."""
     connection = _seen(listener, connection)
-    exact = [
-        chain
-        for chain in listener.filter_chains
-        if chain.filter_chain_match.transport_protocol == connection.transport
-    ]
-    chains = exact or [
-        chain for chain in listener.filter_chains if not chain.filter_chain_match.transport_protocol
-    ]
+    chains = _best(listener.filter_chains, lambda chain: _network_rank(chain, connection.address))
+    chains = _best(chains, lambda chain: _name_rank(chain, connection.sni))
+    exact = [chain for chain in chains if chain.filter_chain_match.transport_protocol == connection.transport]
+    chains = exact or [chain for chain in chains if not chain.filter_chain_match.transport_protocol]
     for protocol in (*connection.protocols, ""):
         for chain in chains:
             named = chain.filter_chain_match.application_protocols
@@ -151,12 +161,52 @@ def find_chain(listener: Listener, connection: Connection) -> FilterChain | None
     return listener.default_filter_chain if listener.HasField("default_filter_chain") else None
 
 
+def _best(chains: Iterable[FilterChain], rank: Callable[[FilterChain], int]) -> list[FilterChain]:
+    """Those of the highest rank; -1 is out of the question."""
+    ranked = [(rank(chain), chain) for chain in chains]
+    best = max((number for number, _ in ranked), default=-1)
+    return [chain for number, chain in ranked if number == best and best >= 0]
+
+
+def _network_rank(chain: FilterChain, address: str) -> int:
+    ranges = chain.filter_chain_match.prefix_ranges
+    if not ranges:
+        return 0
+    if not address:
+        return -1
+    networks = [ip_network(f"{each.address_prefix}/{each.prefix_len.value}", strict=False) for each in ranges]
+    return max((1 + each.prefixlen for each in networks if ip_address(address) in each), default=-1)
+
+
+def _name_rank(chain: FilterChain, sni: str) -> int:
+    """The whole name beats a wildcard, a longer wildcard a shorter one."""
+    names = chain.filter_chain_match.server_names
+    if not names:
+        return 0
+    asked = sni.lower()
+    ranks = [10_000 for name in names if name == asked]
+    ranks += [len(name) for name in names if name.startswith("*.") and asked.endswith(name[1:])]
+    return max(ranks, default=-1)
+
+
+def _cluster_of(proxy: TcpProxy, roll: float) -> str:
+    weighted = proxy.weighted_clusters.clusters
+    point = int(roll * sum(each.weight for each in weighted))
+    for each in weighted:
+        point -= each.weight
+        if point < 0:
+            return each.name
+    return proxy.cluster
+
+
 def _seen(listener: Listener, connection: Connection) -> Connection:
-    """What the listener's inspectors tell: without them TLS and HTTP are bytes like any others. The explicit proxy
-    and gateways have none and need none."""
+    """What the listener's inspectors tell: without them TLS and HTTP are bytes like any others, and nobody knows what
+    was asked for. The explicit proxy and plain ports of gateways have none and need none."""
     inspectors = {each.name.rpartition(".")[2] for each in listener.listener_filters}
     needed = "tls_inspector" if connection.transport == "tls" else "http_inspector"
-    return connection if needed in inspectors else RAW
+    if needed in inspectors:
+        return connection
+    return msgspec.structs.replace(RAW, address=connection.address)
 
 
 def _manager(chain: FilterChain) -> HttpConnectionManager | None:

@@ -65,7 +65,8 @@ class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only; others come by EDS."""
+    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only; others come by EDS, of `members` if that
+    is another cluster than this one."""
 
     name: str
     protocol: Protocol
@@ -78,6 +79,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     pool: ConnectionPool = ConnectionPool()
     outlier: Outlier | None = None
     tls: ClientTls = ClientTls()
+    members: str = ""
     objects: tuple[ObjectRef, ...] = ()
 
 
@@ -92,7 +94,7 @@ def build_cluster(intent: ClusterIntent) -> Resource:
     if intent.resolution == "EDS":
         cluster.type = Cluster.EDS
         cluster.eds_cluster_config.CopyFrom(
-            Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.name)
+            Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.members or intent.name)
         )
     else:
         cluster.type = Cluster.STRICT_DNS

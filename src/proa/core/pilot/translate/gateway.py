@@ -1,22 +1,38 @@
 """From a gateway's view to its listeners' and routes' intents.
 
-Several Gateway objects may ask for one port: their servers are merged, and the rules bound to any of them are put
-together, those of one host in the order of their objects' names.
+Several Gateway objects may ask for one port: `gateway_plan` settles which server has which names. The rules bound to
+any of them are put together, those of one host in the order of their objects' names.
 """
+
+from collections.abc import Iterator
+from ipaddress import ip_network
 
 import msgspec
 
 from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
 from proa.core.pilot.scope.views import GatewayServer, GatewayView, Rules
-from proa.core.pilot.translate.listeners.gateway import GatewayListenerIntent, gateway_routes_name
+from proa.core.pilot.translate.gateway_plan import (
+    PortPlan,
+    Share,
+    covers,
+    dns_name,
+    owner_admits,
+    plan_gateway,
+)
+from proa.core.pilot.translate.listeners.gateway import GatewayChain, GatewayListenerIntent
+from proa.core.pilot.translate.operator_tls import served_tls
 from proa.core.pilot.translate.routes.intents import (
     DirectResponse,
     Redirect,
     RouteIntent,
+    Stream,
+    Target,
     VirtualHostIntent,
 )
 from proa.core.pilot.translate.rules import translate_rules
+from proa.core.pilot.translate.streams import tcp_rules, tls_rules
+from proa.core.pilot.translate.through import through_names
 
 
 class GatewayRoutes(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,55 +43,173 @@ class GatewayRoutes(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-def gateway_listeners(view: GatewayView, access_log: bool) -> tuple[GatewayListenerIntent, ...]:
-    """Only ports that the agent has bound: the others open as soon as it has told where."""
+class GatewayListeners(msgspec.Struct, frozen=True, kw_only=True):
+    listeners: tuple[GatewayListenerIntent, ...]
+    notes: tuple[Note, ...] = ()
+
+
+def gateway_listeners(view: GatewayView, access_log: bool) -> GatewayListeners:
+    """Only ports that the agent has bound: the others open as soon as it has told where. A port on which nothing can
+    be taken (streams without a rule) has none."""
     bound = {port.port: port.bound_port for port in view.workload.gateway_ports}
-    by_port: dict[int, set[ObjectRef]] = {}
-    for each in view.servers:
-        by_port.setdefault(each.server.port.number, set()).add(each.ref)
-    return tuple(
-        GatewayListenerIntent(
-            bind=view.workload.bind,
-            port=port,
-            bound_port=bound[port],
-            access_log=access_log,
-            objects=tuple(sorted(refs)),
-        )
-        for port, refs in sorted(by_port.items())
-        if port in bound
+    plan = plan_gateway(view)
+    notes = list(plan.notes)
+    listeners: list[GatewayListenerIntent] = []
+    for port in plan.ports:
+        chains = _chains(view, port, notes)
+        if port.port in bound and chains:
+            listeners.append(
+                GatewayListenerIntent(
+                    bind=port.bind or view.workload.bind,
+                    name=f"{port.bind or '0.0.0.0'}_{port.port}",
+                    bound_port=bound[port.port],
+                    access_log=access_log,
+                    chains=chains,
+                    objects=tuple(sorted({each.ref for share in port.shares for each in share.servers})),
+                )
+            )
+    return GatewayListeners(listeners=tuple(listeners), notes=tuple(dict.fromkeys(notes)))
+
+
+class _Claims:
+    """What connections of a port are taken already: by the name asked for in TLS and the network dialled. Envoy
+    refuses a listener in which two chains have the same."""
+
+    def __init__(self, notes: list[Note]) -> None:
+        self._notes = notes
+        self._owners: dict[tuple[str, str], ObjectRef] = {}
+
+    def take(self, chain: GatewayChain, who: ObjectRef) -> Iterator[GatewayChain]:
+        """The chain with what of its connections was free, a chain per network; a Note for the rest."""
+        for subnet in dict.fromkeys(map(_network, chain.subnets)) or ("",):
+            names = chain.sni or ("",)
+            free = tuple(name for name in names if (name, subnet) not in self._owners)
+            for name in names:
+                owner = self._owners.setdefault((name, subnet), who)
+                if name not in free and owner != who:
+                    what = " ".join(word for word in (name, subnet) if word) or "this port's connections"
+                    message = f"{what}: taken by {owner} already, on {chain.name}"
+                    self._notes.append(Note(code="gateway-route-conflict", about=who, message=message))
+            if free:
+                yield msgspec.structs.replace(
+                    chain,
+                    name=f"{chain.name} {subnet}".rstrip(),
+                    sni=free if chain.sni else (),
+                    subnets=(subnet,) if subnet else (),
+                )
+
+
+def _network(written: str) -> str:
+    return str(ip_network(written, strict=False))
+
+
+def _chains(view: GatewayView, port: PortPlan, notes: list[Note]) -> tuple[GatewayChain, ...]:
+    """Names of servers that end TLS are theirs before those that rules for unopened TLS ask for."""
+    claims = _Claims(notes)
+    chains: list[GatewayChain] = []
+    for share in sorted(port.shares, key=lambda share: share.is_unopened):
+        if share.server.is_http:
+            chains += claims.take(_http_chain(port, share), share.servers[0].ref)
+        else:
+            for chain, who in _stream_chains(view, share, port.port, notes):
+                chains += claims.take(chain, who)
+    return tuple(chains)
+
+
+def _http_chain(port: PortPlan, share: Share) -> GatewayChain:
+    tls = share.server.tls if share.server.is_tls else None
+    return GatewayChain(
+        name=share.name if share.server.is_tls else "",
+        sni=share.hosts if share.server.is_tls else (),
+        tls=served_tls(tls) if tls else None,
+        routes=port.routes_of(share),
+        is_grpc_web=share.is_grpc_web,
+        objects=share.objects,
     )
 
 
+def _stream_chains(
+    view: GatewayView, share: Share, port: int, notes: list[Note]
+) -> Iterator[tuple[GatewayChain, ObjectRef]]:
+    """With the object that asks for each: of streams that come in the clear or whose TLS ends here the `tcp` rules, of
+    TLS that passes as it is the `tls` rules, or the services of the mesh themselves."""
+    if share.is_automatic:
+        yield from _mesh_chains(view, share)
+        return
+    tls = served_tls(share.server.tls) if share.server.tls and share.server.is_tls else None
+    for rules in view.rules:
+        admitted = _admitted(rules, share.servers)
+        gateways = frozenset(
+            f"{each.ref.namespace}/{each.ref.name}" for admitting in admitted.values() for each in admitting
+        )
+        translate = tls_rules if share.is_unopened else tcp_rules
+        found = translate(rules, view.destinations, port=port, gateways=gateways)
+        notes += found.notes
+        for rule in found.rules:
+            names = rule.sni if share.is_unopened else share.hosts if share.server.is_tls else ()
+            if share.is_unopened:
+                names = tuple(name for name in names if any(covers(host, name) for host in admitted))
+            if not names and share.server.is_tls:
+                continue
+            chain = GatewayChain(
+                name=f"{share.name} {rules.ref.namespace}/{rules.ref.name} {rule.rule}",
+                sni=names,
+                subnets=rule.subnets,
+                tls=tls,
+                stream=rule.stream,
+                objects=(*share.objects, rules.ref),
+            )
+            yield chain, rules.ref
+
+
+def _mesh_chains(view: GatewayView, share: Share) -> Iterator[tuple[GatewayChain, ObjectRef]]:
+    """Mesh TLS names the cluster it is for: `outbound_.9080_.v1_.host`."""
+    for host in view.through:
+        if any(covers(each, host.host) for each in share.hosts):
+            for name in through_names(host):
+                chain = GatewayChain(
+                    name=name,
+                    sni=(name,),
+                    stream=Stream(targets=(Target(cluster=name),)),
+                    objects=share.objects,
+                )
+                yield chain, share.servers[0].ref
+
+
 def gateway_routes(view: GatewayView) -> tuple[GatewayRoutes, ...]:
-    ports = sorted({each.server.port.number for each in view.servers})
-    return tuple(_routes_of_port(view, port) for port in ports)
+    return tuple(
+        _routes(view, port, share)
+        for port in plan_gateway(view).ports
+        for share in port.shares
+        if share.server.is_http
+    )
 
 
-def _routes_of_port(view: GatewayView, port: int) -> GatewayRoutes:
-    servers = [each for each in view.servers if each.server.port.number == port]
+def _routes(view: GatewayView, port: PortPlan, share: Share) -> GatewayRoutes:
+    number = port.port
     hosts: dict[str, list[RouteIntent]] = {}
     objects: dict[str, list[ObjectRef]] = {}
     notes: list[Note] = []
-    for server in servers:
-        if server.server.tls is not None and server.server.tls.https_redirect:
+    for server in share.servers:
+        if server.redirects:
             for host in server.server.hosts:
-                hosts.setdefault(_dns_name(host), []).append(_to_https())
-                objects.setdefault(_dns_name(host), []).append(server.ref)
+                hosts.setdefault(dns_name(host), []).append(_to_https())
+                objects.setdefault(dns_name(host), []).append(server.ref)
     for rules in view.rules:
-        for host, admitting in _admitted(rules, servers).items():
+        for host, admitting in _admitted(rules, share.servers).items():
             gateways = frozenset(f"{each.ref.namespace}/{each.ref.name}" for each in admitting)
-            translated = translate_rules(rules, view.destinations, port=port, gateways=gateways)
+            translated = translate_rules(rules, view.destinations, port=number, gateways=gateways)
             notes += translated.notes
             if not translated.routes:
                 continue
-            redirects = all(each.server.tls and each.server.tls.https_redirect for each in admitting)
+            redirects = all(each.redirects for each in admitting)
             hosts.setdefault(host, []).extend((_to_https(),) if redirects else translated.routes)
             objects.setdefault(host, []).append(rules.ref)
-    bound = next((each.bound_port for each in view.workload.gateway_ports if each.port == port), port)
+    bound = next((each.bound_port for each in view.workload.gateway_ports if each.port == number), number)
     intents = [
         VirtualHostIntent(
-            name=f"{host}:{port}",
-            domains=_domains(host, port, bound),
+            name=f"{host}:{number}",
+            domains=_domains(host, number, bound),
             routes=tuple(routes),
             objects=tuple(objects[host]),
         )
@@ -83,10 +217,8 @@ def _routes_of_port(view: GatewayView, port: int) -> GatewayRoutes:
     ]
     if "*" not in hosts:
         nothing = RouteIntent(name="blackhole", direct_response=DirectResponse(status=404))
-        intents.append(VirtualHostIntent(name=f"blackhole:{port}", domains=("*",), routes=(nothing,)))
-    return GatewayRoutes(
-        name=gateway_routes_name(port), hosts=tuple(intents), notes=tuple(dict.fromkeys(notes))
-    )
+        intents.append(VirtualHostIntent(name=f"blackhole:{number}", domains=("*",), routes=(nothing,)))
+    return GatewayRoutes(name=port.routes_of(share), hosts=tuple(intents), notes=tuple(dict.fromkeys(notes)))
 
 
 def _domains(host: str, port: int, bound: int) -> tuple[str, ...]:
@@ -103,33 +235,20 @@ def _to_https() -> RouteIntent:
     return RouteIntent(name="https_redirect", redirect=Redirect(scheme="https"))
 
 
-def _dns_name(server_host: str) -> str:
-    """A server's host without the namespace it may begin with."""
-    return server_host.rpartition("/")[2].lower()
-
-
-def _admitted(rules: Rules, servers: list[GatewayServer]) -> dict[str, list[GatewayServer]]:
+def _admitted(rules: Rules, servers: tuple[GatewayServer, ...]) -> dict[str, list[GatewayServer]]:
     """The names under which a rule may be served, with the servers that let it: the narrower of its hosts and the
     server's, where one covers the other and the server admits rules of that namespace."""
     admitted: dict[str, list[GatewayServer]] = {}
     for each in servers:
         for entry in each.server.hosts:
             owner, slash, _ = entry.rpartition("/")
-            server_host = _dns_name(entry)
-            if slash and not _owner_admits(owner, rules.ref.namespace, each.ref.namespace):
+            server_host = dns_name(entry)
+            if slash and not owner_admits(owner, rules.ref.namespace, each.ref.namespace):
                 continue
             for written in rules.spec.hosts:
                 host = expand_host(written, rules.ref.namespace)
-                if _covers(server_host, host):
+                if covers(server_host, host):
                     admitted.setdefault(host, []).append(each)
-                elif _covers(host, server_host):
+                elif covers(host, server_host):
                     admitted.setdefault(server_host, []).append(each)
     return admitted
-
-
-def _owner_admits(owner: str, rule_namespace: str, gateway_namespace: str) -> bool:
-    return owner == "*" or owner == rule_namespace or (owner == "." and rule_namespace == gateway_namespace)
-
-
-def _covers(wide: str, narrow: str) -> bool:
-    return wide in ("*", narrow) or (wide.startswith("*.") and narrow.endswith(wide[1:]))

@@ -74,14 +74,14 @@ def client_mtls(sni: str, accounts: Iterable[str], alpn: Iterable[str]) -> Trans
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
 
 
-def server_mtls(alpn: Iterable[str]) -> TransportSocket:
-    """A client certificate of a trusted domain is required, and it must be a workload's: a node's key opens no app."""
+def server_mtls(alpn: Iterable[str], accounts: Iterable[str] = ()) -> TransportSocket:
+    """A client certificate of a trusted domain is required, and it must be a workload's: a node's key opens no app.
+    With `accounts` (SPIFFE ids), one of theirs."""
+    expected = [StringMatcher(exact=account) for account in accounts]
     validation = CertificateValidationContext(
         match_typed_subject_alt_names=[
-            SubjectAltNameMatcher(
-                san_type=SubjectAltNameMatcher.URI,
-                matcher=StringMatcher(safe_regex=RegexMatcher(regex=ANY_WORKLOAD)),
-            )
+            SubjectAltNameMatcher(san_type=SubjectAltNameMatcher.URI, matcher=matcher)
+            for matcher in expected or [StringMatcher(safe_regex=RegexMatcher(regex=ANY_WORKLOAD))]
         ]
     )
     context = DownstreamTlsContext(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proa.core.pilot.simulate import Gateway, Outcome
+from proa.core.pilot.simulate import HTTP1, RAW, Connection, Gateway, Outcome, Plain
 from proa.core.sidecar.session import GatewayPort
 from proa.testing.builders import Mesh, registration, simple
 
@@ -39,6 +39,184 @@ kind: VirtualService
 metadata: {{name: {name}, namespace: {namespace}}}
 spec: {{hosts: ['{host}'], gateways: [{", ".join(gateways)}], http: {http}}}
 """
+
+
+LINES = "outbound|9000||lines.default.svc.cluster.local"
+
+
+def tls(name: str) -> Connection:
+    return Connection(transport="tls", protocols=("http/1.1",), sni=name)
+
+
+def serving(*servers: str, name: str = "edge", namespace: str = "default") -> str:
+    listed = "".join(f"\n  - {server}" for server in servers)
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: {name}, namespace: {namespace}}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:{listed}
+"""
+
+
+def server(
+    protocol: str, mode: str = "", *hosts: str, number: int = 443, name: str = "a", more: str = ""
+) -> str:
+    listed = ", ".join(f"'{host}'" for host in hosts or ("*",))
+    settings = f", tls: {{mode: {mode}{', credentialName: x' if mode == 'SIMPLE' else ''}}}" if mode else ""
+    return f"{{port: {{number: {number}, name: {name}, protocol: {protocol}}}, hosts: [{listed}]{settings}{more}}}"
+
+
+def streams(kind: str, *blocks: str, hosts: str = "*", name: str = "web", gateways: str = "edge") -> str:
+    listed = "".join(f"\n  - {block}" for block in blocks)
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}}}
+spec:
+  hosts: ['{hosts}']
+  gateways: [{gateways}]
+  {kind}:{listed}
+"""
+
+
+def to(match: str = "", *targets: str) -> str:
+    listed = ", ".join(f"{{destination: {{host: {each}}}, weight: 1}}" for each in targets or ("lines",))
+    return f"{{{match}{', ' if match else ''}route: [{listed}]}}"
+
+
+def codes(mesh: Mesh) -> list[str]:
+    return sorted(note.code for note in mesh.world.notes())
+
+
+def connect(
+    mesh: Mesh, connection: Connection, port: int = 443, host: str = "a", bind: str = "0.0.0.0"
+) -> Outcome:
+    return mesh.get(INGRESS, f"https://{host}/", via=Gateway(port=port, carries=connection, bind=bind))
+
+
+def test_tls_ends_by_name_and_is_routed_by_its_servers_rules() -> None:
+    mesh = edge(443)
+    mesh.apply(
+        serving(server("HTTPS", "SIMPLE", "a.example"), server("HTTPS", "SIMPLE", "*.b.example", name="b"))
+    )
+    mesh.apply(rules("*", "edge"))
+    for name in ("a.example", "x.b.example"):
+        assert connect(mesh, tls(name), host=name).cluster == REVIEWS
+    assert "takes no tls connection for c.example" in connect(mesh, tls("c.example")).why[0]
+    # A name that came in by another server's certificate is not served there.
+    assert connect(mesh, tls("a.example"), host="x.b.example").status == 404
+
+
+def test_alike_servers_of_several_gateways_share_a_name_and_others_are_told() -> None:
+    mesh = edge(443)
+    mesh.apply(serving(server("HTTPS", "SIMPLE", "a.example")))
+    mesh.apply(serving(server("HTTPS", "SIMPLE", "a.example"), name="twin"))
+    mesh.apply(rules("a.example", "twin"))
+    assert connect(mesh, tls("a.example"), host="a.example").cluster == REVIEWS
+    assert codes(mesh) == []
+    mesh.apply(serving(server("HTTPS", "ISTIO_MUTUAL", "a.example", "b.example"), name="zother"))
+    assert codes(mesh) == ["gateway-host-conflict"]
+    assert connect(mesh, tls("b.example"), host="b.example").status == 404
+
+
+def test_the_first_server_says_what_a_port_speaks() -> None:
+    mesh = edge(443)
+    mesh.apply(serving(server("HTTP"), name="a"))
+    mesh.apply(serving(server("TCP"), name="b"))
+    mesh.apply(serving(server("TCP", more=", bind: 127.0.0.1"), name="c"))
+    mesh.apply(rules("*", "a", "b"))
+    assert connect(mesh, HTTP1).cluster == REVIEWS
+    assert codes(mesh) == ["gateway-port-conflict"]
+
+
+def test_addresses_of_one_port_do_not_meet() -> None:
+    mesh = edge(443)
+    mesh.place(simple("lines", number=9000, protocol="TCP", address="10.0.0.2"))
+    mesh.apply(serving(server("HTTP"), server("TCP", name="b", more=", bind: 127.0.0.1")))
+    mesh.apply(rules("*", "edge"))
+    mesh.apply(streams("tcp", to(), name="lines"))
+    assert connect(mesh, HTTP1).cluster == REVIEWS
+    assert connect(mesh, RAW, bind="127.0.0.1").cluster == LINES
+    assert codes(mesh) == []
+
+
+def test_streams_by_network_and_weight() -> None:
+    mesh = edge(443)
+    mesh.place(simple("lines", number=9000, protocol="TCP", address="10.0.0.2"))
+    mesh.apply(serving(server("TCP")))
+    blocks = (
+        to("match: [{port: 1}]", "reviews"),
+        to("match: [{destinationSubnets: [10.0.0.0/8]}]", "reviews"),
+        to("match: [{destinationSubnets: [10.1.2.3/8]}]", "lines"),
+        to("", "lines", "reviews"),
+        to("", "reviews"),
+    )
+    mesh.apply(streams("tcp", *blocks))
+    assert connect(mesh, Connection(address="10.9.9.9")).cluster == REVIEWS
+    assert connect(mesh, Connection(address="192.0.2.1")).cluster == LINES
+    other = mesh.get(INGRESS, "https://a/", via=Gateway(port=443, carries=RAW), roll=0.7)
+    assert other.cluster == REVIEWS
+    assert codes(mesh) == []
+
+
+def test_two_rules_for_one_stream_are_told_apart_by_their_names() -> None:
+    mesh = edge(443)
+    mesh.apply(serving(server("TCP")))
+    mesh.apply(
+        streams("tcp", to("", "reviews"), name="a") + "---" + streams("tcp", to("", "lines"), name="b")
+    )
+    assert connect(mesh, RAW).cluster == REVIEWS
+    assert codes(mesh) == ["destination-missing", "gateway-route-conflict"]
+
+
+def test_unopened_tls_goes_where_its_name_says() -> None:
+    mesh = edge(443)
+    mesh.place(simple("lines", number=9000, protocol="TLS", address="10.0.0.2"))
+    mesh.apply(
+        serving(
+            server("TLS", "PASSTHROUGH", "*.example"), server("HTTPS", "SIMPLE", "ended.example", name="b")
+        )
+    )
+    blocks = (
+        to("match: [{sniHosts: [a.example, ended.example]}]", "lines"),
+        to("match: [{sniHosts: ['*.example']}]", "reviews"),
+        to("match: [{sniHosts: [outside.org]}]", "lines"),
+    )
+    mesh.apply(streams("tls", *blocks))
+    mesh.apply(rules("ended.example", "edge", name="ended"))
+    assert connect(mesh, tls("a.example")).cluster == LINES
+    assert connect(mesh, tls("b.example")).cluster == REVIEWS
+    assert connect(mesh, tls("ended.example"), host="ended.example").route is not None
+    assert not connect(mesh, tls("outside.org")).cluster
+    assert codes(mesh) == ["gateway-route-conflict"]
+
+
+def test_tls_that_ends_may_carry_streams() -> None:
+    mesh = edge(443)
+    mesh.place(simple("lines", number=9000, protocol="TCP", address="10.0.0.2"))
+    mesh.apply(serving(server("TLS", "SIMPLE", "a.example")))
+    mesh.apply(streams("tcp", to(), hosts="a.example"))
+    assert connect(mesh, tls("a.example")).cluster == LINES
+    assert not connect(mesh, tls("b.example")).cluster
+
+
+def test_mesh_tls_passes_to_the_services_it_names() -> None:
+    mesh = edge(443)
+    mesh.apply(serving(server("TLS", "AUTO_PASSTHROUGH", "*.local")))
+    name = "outbound_.9080_._.reviews.default.svc.cluster.local"
+    outcome = connect(mesh, tls(name))
+    assert outcome.cluster == name
+    assert [each.transport for each in outcome.candidates] == [Plain()]
+    mesh.displace("reviews-v1")
+    assert not connect(mesh, tls(name)).cluster
+
+
+def test_a_port_of_streams_without_a_rule_is_closed() -> None:
+    mesh = edge(443)
+    mesh.apply(serving(server("TCP")))
+    assert "there is no listener 0.0.0.0_443" in connect(mesh, RAW).why[0]
 
 
 def ask(mesh: Mesh, authority: str, path: str = "/") -> Outcome:

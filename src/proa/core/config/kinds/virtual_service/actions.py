@@ -15,6 +15,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     Redirect,
     Retries,
     Rewrite,
+    RouteDestination,
 )
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
@@ -51,7 +52,7 @@ _MAX_TOTAL_WEIGHT = 2**32 - 1
 
 def check_actions(route: HttpRoute, at: Path) -> Iterator[Finding]:
     yield from _check_exclusions(route, at)
-    yield from _check_destinations(route.route, (*at, "route"))
+    yield from check_destinations(route.route, (*at, "route"))
     if route.redirect:
         yield from _check_redirect(route, route.redirect, (*at, "redirect"))
     if route.direct_response:
@@ -113,10 +114,13 @@ def _check_mirrors(route: HttpRoute, at: Path) -> Iterator[Finding]:
         yield from _check_destination(mirror.destination, (*at, "mirrors", index, "destination"))
 
 
-def _check_destinations(route: tuple[HttpRouteDestination, ...], at: Path) -> Iterator[Finding]:
+def check_destinations(
+    route: tuple[HttpRouteDestination | RouteDestination, ...], at: Path
+) -> Iterator[Finding]:
+    """Destinations and their weights, of requests or streams."""
     for index, item in enumerate(route):
         yield from _check_destination(item.destination, (*at, index, "destination"))
-        if item.headers:
+        if isinstance(item, HttpRouteDestination) and item.headers:
             yield from check_header_edits(item.headers, (*at, index, "headers"))
     total = sum(item.weight for item in route)
     if len(route) > 1 and total == 0:

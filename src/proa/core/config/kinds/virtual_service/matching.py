@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from proa.core.config.headers import header_name_fault
-from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch
+from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch, TcpMatch, TlsMatch
 from proa.core.config.labels import check_selector, is_namespace_name
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
@@ -21,16 +21,21 @@ def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
             yield from check_string(string, (*at, name), may_be_empty=False)
     yield from _check_headers(match.headers, (*at, "headers"))
     yield from _check_headers(match.without_headers, (*at, "withoutHeaders"))
-    yield from check_selector(match.source_labels, (*at, "sourceLabels"))
-    if match.source_namespace and not is_namespace_name(match.source_namespace):
-        name = shorten(match.source_namespace)
-        message = f'"{name}" is no namespace; write lower-case letters, digits and inner dashes, at most 63'
-        yield Finding((*at, "sourceNamespace"), "bad-value", message)
+    yield from check_source(match, at)
     for name, string in match.query_params.items():
         place = (*at, "queryParams", name)
         if not name:
             yield Finding(place, "bad-value", "a query parameter's name is empty; write it")
         yield from check_string(string, place, may_be_empty=True)
+
+
+def check_source(match: HttpMatch | TlsMatch | TcpMatch, at: Path) -> Iterator[Finding]:
+    """The conditions on who asks, which all kinds of rules have."""
+    yield from check_selector(match.source_labels, (*at, "sourceLabels"))
+    if match.source_namespace and not is_namespace_name(match.source_namespace):
+        name = shorten(match.source_namespace)
+        message = f'"{name}" is no namespace; write lower-case letters, digits and inner dashes, at most 63'
+        yield Finding((*at, "sourceNamespace"), "bad-value", message)
 
 
 def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Finding]:

@@ -212,12 +212,55 @@ class HttpRoute(Record, frozen=True, kw_only=True):
     headers: Headers | None = None
 
 
-class VirtualService(Record, frozen=True, kw_only=True):
-    """No gateways means `mesh`: all sidecars. No export_to means `*`."""
+class RouteDestination(Record, frozen=True, kw_only=True):
+    """Where a stream goes."""
 
-    NOT_YET = ("tls", "tcp")
+    destination: Destination
+    weight: Count = 0
+
+
+class TcpMatch(Record, frozen=True, kw_only=True):
+    """All conditions must hold, as in HttpMatch. `destination_subnets`: what the client dialled is in one of them.
+    `source_subnet` has no effect, as in Istio."""
+
+    destination_subnets: tuple[str, ...] = ()
+    port: Port | None = None
+    source_subnet: str = ""
+    source_labels: Map[str, str] = Map()
+    gateways: tuple[str, ...] = ()
+    source_namespace: str = ""
+
+
+class TlsMatch(Record, frozen=True, kw_only=True):
+    """As TcpMatch, of connections whose client names one of `sni_hosts`."""
+
+    sni_hosts: tuple[str, ...]
+    destination_subnets: tuple[str, ...] = ()
+    port: Port | None = None
+    source_labels: Map[str, str] = Map()
+    gateways: tuple[str, ...] = ()
+    source_namespace: str = ""
+
+
+class TlsRoute(Record, frozen=True, kw_only=True):
+    match: tuple[TlsMatch, ...]
+    route: tuple[RouteDestination, ...] = ()
+
+
+class TcpRoute(Record, frozen=True, kw_only=True):
+    """No match: always."""
+
+    match: tuple[TcpMatch, ...] = ()
+    route: tuple[RouteDestination, ...] = ()
+
+
+class VirtualService(Record, frozen=True, kw_only=True):
+    """No gateways means `mesh`: all sidecars. No export_to means `*`. `tls`: for TLS that the proxy does not end;
+    `tcp`: for what is neither."""
 
     hosts: tuple[str, ...]
     gateways: tuple[str, ...] = ()
     http: tuple[HttpRoute, ...] = ()
+    tls: tuple[TlsRoute, ...] = ()
+    tcp: tuple[TcpRoute, ...] = ()
     export_to: tuple[str, ...] = ()

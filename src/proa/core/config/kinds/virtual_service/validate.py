@@ -9,7 +9,8 @@ from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import gateway_name_fault, host_or_ip_fault, hosts_overlap
 from proa.core.config.kinds.virtual_service.actions import check_actions
 from proa.core.config.kinds.virtual_service.matching import check_match
-from proa.core.config.kinds.virtual_service.schema import HttpRoute, VirtualService
+from proa.core.config.kinds.virtual_service.schema import HttpRoute, TcpMatch, TlsMatch, VirtualService
+from proa.core.config.kinds.virtual_service.streams import check_streams
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
@@ -21,14 +22,24 @@ SPEC: Path = ("spec",)
 def validate(spec: VirtualService, meta: Meta) -> Iterator[Finding]:
     yield from _check_hosts(spec)
     yield from check_gateways(spec.gateways, (*SPEC, "gateways"))
-    if not spec.http:
-        yield Finding(SPEC, "required", "at least one rule is required; add http with a route")
+    if not (spec.http or spec.tls or spec.tcp):
+        yield Finding(SPEC, "required", "at least one rule is required; add http, tls or tcp with a route")
     for index, route in enumerate(spec.http):
         at = (*SPEC, "http", index)
         for block, match in enumerate(route.match):
             yield from check_match(match, (*at, "match", block))
             yield from check_gateways(match.gateways, (*at, "match", block, "gateways"))
         yield from check_actions(route, at)
+    yield from check_streams(spec, SPEC)
+    conditions: dict[str, list[tuple[TlsMatch | TcpMatch, ...]]] = {
+        "tls": [rule.match for rule in spec.tls],
+        "tcp": [rule.match for rule in spec.tcp],
+    }
+    for kind, matches in conditions.items():
+        for index, blocks in enumerate(matches):
+            for block, condition in enumerate(blocks):
+                place = (*SPEC, kind, index, "match", block, "gateways")
+                yield from check_gateways(condition.gateways, place)
     yield from _check_reachable(spec.http)
     yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"))
 

@@ -18,6 +18,7 @@ from envoy.extensions.filters.http.dynamic_forward_proxy.v3.dynamic_forward_prox
     FilterConfig as ForwardProxy,
 )
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as FilterState
@@ -45,6 +46,7 @@ from proa.core.pilot.translate.filters.names import (
     FORWARD_PROXY,
     ROUTER,
 )
+from proa.core.pilot.translate.routes.intents import Stream, Target
 
 STRANGERS_HEADERS_MS: Final = 10_000
 """How long a gateway waits for the end of a request's headers: who trickles them holds a connection for nothing."""
@@ -84,6 +86,11 @@ def outbound_filters() -> list[HttpFilter]:
         ),
         _filter(ROUTER, Router()),
     ]
+
+
+def grpc_web_filter() -> HttpFilter:
+    """Browsers' gRPC becomes gRPC; what is neither passes."""
+    return _filter("envoy.filters.http.grpc_web", GrpcWeb())
 
 
 def inbound_filters() -> list[HttpFilter]:
@@ -154,7 +161,23 @@ def http_chain(
 
 def tcp_chain(direction: Direction, cluster: str, *, access_log: bool) -> list[Filter]:
     """A raw stream to `cluster`, or to what the tunnel it came through says."""
-    proxy = TcpProxy(stat_prefix=direction.value, cluster=cluster)
+    return stream_chain(direction, Stream(targets=(Target(cluster=cluster),)), access_log=access_log)
+
+
+def stream_chain(direction: Direction, stream: Stream, *, access_log: bool) -> list[Filter]:
+    """A raw stream to one of its clusters, by their weights."""
+    proxy = TcpProxy(stat_prefix=direction.value)
+    if len(stream.targets) == 1:
+        proxy.cluster = stream.targets[0].cluster
+    else:
+        for target in stream.targets:
+            proxy.weighted_clusters.clusters.add(name=target.cluster, weight=target.weight)
+    if stream.idle_timeout_ms is not None:
+        proxy.idle_timeout.CopyFrom(millis(stream.idle_timeout_ms))
+    if stream.max_duration_ms:
+        proxy.max_downstream_connection_duration.CopyFrom(millis(stream.max_duration_ms))
+    if stream.by_client_address:
+        proxy.hash_policy.add().source_ip.SetInParent()
     if access_log:
         proxy.access_log.append(build_access_log(direction.value))
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]

@@ -1,38 +1,103 @@
-"""A gateway's listeners: one per port its Gateways ask for, bound where the node agent could bind it."""
+"""A gateway's listeners: one per port its Gateways ask for, bound where the node agent could bind it, with a filter
+chain per kind of connection that somebody is there for."""
+
+from collections.abc import Iterator
 
 import msgspec
+from envoy.config.core.v3.address_pb2 import CidrRange
 from envoy.config.core.v3.base_pb2 import TrafficDirection
-from envoy.config.listener.v3.listener_components_pb2 import FilterChain
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
-from proa.core.pilot.translate.encode import build_resource, provenance, socket_address
-from proa.core.pilot.translate.filters.chain import Direction, http_chain, outbound_filters
+from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.encode import build_resource, provenance, socket_address, uint32
+from proa.core.pilot.translate.filters.chain import (
+    Direction,
+    grpc_web_filter,
+    http_chain,
+    outbound_filters,
+    stream_chain,
+)
+from proa.core.pilot.translate.listeners.inbound import tls_inspector
+from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
+from proa.core.pilot.translate.routes.intents import Stream
+
+
+class GatewayChain(msgspec.Struct, frozen=True, kw_only=True):
+    """Which connections, and what becomes of them. `sni` none: they are not TLS; `*` among them: whatever is asked
+    for. `tls` None: it passes as it is. Either `routes` (the name to ask RDS for) or `stream`."""
+
+    name: str
+    sni: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    tls: ServedTls | None = None
+    routes: str = ""
+    is_grpc_web: bool = False
+    stream: Stream | None = None
+    objects: tuple[ObjectRef, ...] = ()
 
 
 class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """No two chains take the same connection."""
+
+    name: str
     bind: str
-    port: int
     bound_port: int
     access_log: bool
+    chains: tuple[GatewayChain, ...]
     objects: tuple[ObjectRef, ...]
 
 
-def gateway_routes_name(port: int) -> str:
-    return f"http.{port}"
-
-
 def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
-    name = f"0.0.0.0_{intent.port}"
-    chain = http_chain(
-        Direction.GATEWAY, gateway_routes_name(intent.port), outbound_filters(), access_log=intent.access_log
-    )
     listener = Listener(
-        name=name,
+        name=intent.name,
         address=socket_address(intent.bind, intent.bound_port),
         traffic_direction=TrafficDirection.OUTBOUND,
-        filter_chains=[FilterChain(filters=[chain])],
+        filter_chains=[
+            built for chain in intent.chains for built in _filter_chains(chain, intent.access_log)
+        ],
         metadata=provenance(intent.objects),
     )
-    return build_resource(ResourceType.LISTENER, name, listener, intent.objects)
+    if any(chain.sni for chain in intent.chains):
+        listener.listener_filters.append(tls_inspector())
+    objects = sorted({*intent.objects, *(ref for chain in intent.chains for ref in chain.objects)})
+    return build_resource(ResourceType.LISTENER, intent.name, listener, objects)
+
+
+def _filter_chains(chain: GatewayChain, access_log: bool) -> Iterator[FilterChain]:
+    """`*` is a chain of its own: beside names it would say nothing."""
+    names = [name for name in chain.sni if name != "*"]
+    groups = [(chain.name, names)] if names or not chain.sni else []
+    if len(names) < len(chain.sni):
+        groups.append((f"{chain.name} *" if names else chain.name, []))
+    for name, group in groups:
+        built = FilterChain(name=name, filters=_filters(chain, access_log))
+        match = FilterChainMatch(
+            server_names=group,
+            transport_protocol="tls" if chain.sni else "",
+            prefix_ranges=[_range(subnet) for subnet in chain.subnets],
+        )
+        if match != FilterChainMatch():
+            built.filter_chain_match.CopyFrom(match)
+        if chain.tls is not None:
+            alpn = tls.SERVER_HTTP if chain.routes else () if chain.tls.certificates else tls.ALPN_TCP
+            built.transport_socket.CopyFrom(end_tls(chain.tls, alpn))
+        if chain.stream is not None:
+            built.metadata.CopyFrom(provenance(chain.objects))
+        yield built
+
+
+def _range(subnet: str) -> CidrRange:
+    address, _, length = subnet.partition("/")
+    return CidrRange(address_prefix=address, prefix_len=uint32(int(length)))
+
+
+def _filters(chain: GatewayChain, access_log: bool) -> list[Filter]:
+    if chain.stream is not None:
+        return stream_chain(Direction.GATEWAY, chain.stream, access_log=access_log)
+    filters = outbound_filters()
+    if chain.is_grpc_web:
+        filters.insert(0, grpc_web_filter())
+    return [http_chain(Direction.GATEWAY, chain.routes, filters, access_log=access_log)]

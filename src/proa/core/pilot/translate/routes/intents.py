@@ -92,6 +92,15 @@ class Cors(msgspec.Struct, frozen=True, kw_only=True):
     forward_unmatched: bool = True
 
 
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """Where raw connections go. `idle_timeout_ms` None: Envoy's hour, 0: never; `max_duration_ms` 0: for ever."""
+
+    targets: tuple[Target, ...]
+    idle_timeout_ms: int | None = None
+    max_duration_ms: int = 0
+    by_client_address: bool = False
+
+
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """`attempts` counts retries, not the first try. 0 turns retries off. `pass_over_tried` None: unless requests are
     hashed. `backoff_ms` 0: Envoy's."""

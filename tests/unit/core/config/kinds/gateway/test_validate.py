@@ -29,8 +29,16 @@ def test_the_same_host_and_port_twice_is_warned_about() -> None:
 
 def test_protocols() -> None:
     assert servers(server(protocol="grpc")) == []
-    assert servers(server(protocol="HTTPS")) == ["[0].port.protocol not-supported-yet"]
-    assert servers(server(protocol="QUIC")) == ["[0].port.protocol bad-value"]
+    assert servers(server(protocol="HTTPS", tls={"mode": "PASSTHROUGH"})) == []
+    assert servers(server("a", "MONGO", 1), server("b", "grpc-web", 2), server("c", "TCP", 3)) == []
+    for protocol in ("QUIC", "UDP", "REDIS"):
+        assert servers(server(protocol=protocol)) == ["[0].port.protocol bad-value"]
+
+
+def test_where_a_server_is_bound() -> None:
+    assert servers(server(bind="127.0.0.1"), server("b", bind="::1")) == []
+    assert servers(server(bind="unix:///run/x")) == ["[0].bind bad-value"]
+    assert servers(server(defaultEndpoint="127.0.0.1:80")) == ["[0].defaultEndpoint no-effect"]
 
 
 def test_hosts() -> None:

@@ -1,0 +1,41 @@
+"""What mesh TLS needs at a gateway that lets it pass unopened (AUTO_PASSTHROUGH): a cluster per SNI.
+
+The client's sidecar has already encrypted for the server's, and names in SNI where it wants to go. So the cluster is
+the service's own with nothing added: no TLS of the gateway's, no HTTP, the same endpoints.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import mesh_sni, parse_cluster_name
+from proa.core.model.settings import MeshSettings
+from proa.core.pilot.scope.views import HostView
+from proa.core.pilot.translate.clusters import ClientTls, ClusterIntent
+from proa.core.pilot.translate.outbound import cluster_intents
+
+
+def through_names(view: HostView) -> Iterator[str]:
+    """The SNIs by which a service is reached, which are the clusters' names as well."""
+    service = view.service
+    if service is None or service.resolution == "NONE":
+        return
+    for port in service.ports:
+        yield mesh_sni(port.number, "", view.host)
+        for subset in view.policy.subsets if view.policy else ():
+            yield mesh_sni(port.number, subset.name, view.host)
+
+
+def through_clusters(
+    view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSettings
+) -> Iterator[ClusterIntent]:
+    for intent in cluster_intents(view, endpoints, settings):
+        _, port, subset, host = parse_cluster_name(intent.name)
+        yield msgspec.structs.replace(
+            intent,
+            name=mesh_sni(port, subset, host),
+            members=intent.name,
+            protocol="TCP",
+            tls=ClientTls(mode="plain"),
+        )

@@ -1,0 +1,75 @@
+"""Which TLS a server's settings become; that Envoy takes and follows it is shown in tests/mesh/test_gateways.py."""
+
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher, TlsParameters
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+
+from proa.core.config.kinds.gateway.schema import ServerTls, TlsCertificate
+from proa.core.pilot.translate.operator_tls import Checked, ServedTls, end_tls, named, served_tls
+
+
+def context(socket: TransportSocket) -> DownstreamTlsContext:
+    return DownstreamTlsContext.FromString(socket.typed_config.value)
+
+
+def test_only_some_modes_end_tls() -> None:
+    assert served_tls(ServerTls(mode="PASSTHROUGH")) is None
+    assert served_tls(ServerTls(mode="AUTO_PASSTHROUGH")) is None
+    assert served_tls(ServerTls(mode="ISTIO_MUTUAL", subject_alt_names=("a",))) == ServedTls(
+        mesh_names=("a",)
+    )
+
+
+def test_where_certificates_and_roots_are() -> None:
+    pairs = (TlsCertificate(server_certificate="/c", private_key="/k"),)
+    assert served_tls(ServerTls(mode="SIMPLE", tls_certificates=pairs)) == ServedTls(
+        certificates=("file-cert:/c~/k",)
+    )
+    mutual = served_tls(ServerTls(mode="MUTUAL", credential_name="a"))
+    assert mutual == ServedTls(
+        certificates=("credential:a",), clients=Checked(roots="credential-roots:a", is_required=True)
+    )
+    spec = ServerTls(mode="OPTIONAL_MUTUAL", credential_names=("a", "b"), ca_cert_credential_name="c")
+    assert served_tls(spec) == ServedTls(
+        certificates=("credential:a", "credential:b"),
+        clients=Checked(roots="credential-roots:c", is_required=False),
+    )
+    files = ServerTls(mode="MUTUAL", credential_name="a", ca_certificates="/r", ca_crl="/l")
+    checked = served_tls(files)
+    assert checked is not None
+    assert checked.clients == Checked(roots="file-root:/r~/l", is_required=True)
+
+
+def test_versions_are_at_least_of_2008() -> None:
+    plain = context(end_tls(ServedTls(certificates=("a",)), ("h2",))).common_tls_context
+    assert plain.tls_params.tls_minimum_protocol_version == TlsParameters.TLSv1_2
+    assert plain.tls_params.tls_maximum_protocol_version == TlsParameters.TLS_AUTO
+    spec = ServerTls(mode="SIMPLE", credential_name="a", min_protocol_version="TLSV1_0")
+    old = served_tls(spec)
+    assert old is not None
+    assert old.lowest == "TLSv1_0"
+
+
+def test_a_missing_secret_does_not_hold_a_listener_for_long() -> None:
+    (secret,) = context(
+        end_tls(ServedTls(certificates=("a",)), ())
+    ).common_tls_context.tls_certificate_sds_secret_configs
+    assert 0 < secret.sds_config.initial_fetch_timeout.ToMilliseconds() <= 5_000
+
+
+def test_pins_have_one_spelling() -> None:
+    spec = ServerTls(mode="MUTUAL", credential_name="a", verify_certificate_hash=("AB:CD",))
+    served = served_tls(spec)
+    assert served is not None
+    assert served.clients is not None
+    assert served.clients.hash_pins == ("abcd",)
+
+
+def test_a_names_form_says_which_kind_it_is() -> None:
+    kinds = {
+        "a.example": SubjectAltNameMatcher.DNS,
+        "10.0.0.1": SubjectAltNameMatcher.IP_ADDRESS,
+        "spiffe://a/b": SubjectAltNameMatcher.URI,
+        "ann@a.example": SubjectAltNameMatcher.EMAIL,
+    }
+    assert {name: named(name)[0].san_type for name in kinds} == kinds
