@@ -21,6 +21,7 @@ from proa.node.adoption import find_earlier
 from proa.node.certificates import Keeper
 from proa.node.credentials import Credential, load_credential, save_credential
 from proa.node.join import JoinRefused, JoinUnreachable, join
+from proa.node.leftovers import sweep_leftovers
 from proa.node.local_server import LocalServer, SocketInUse
 from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
@@ -105,7 +106,9 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         book=PortBook(options.sidecar_ports, str(home.path)),
     )
     async with AsyncExitStack() as stack:
-        for earlier in await find_earlier(home, options.address):
+        found = await find_earlier(home, options.address)
+        await asyncio.to_thread(sweep_leftovers, home, [each.record.spec.id for each in found])
+        for earlier in found:
             workloads.restore(around, earlier)
         tasks = await stack.enter_async_context(Supervisor())
         tasks.keep("uplink", uplink.run())
