@@ -17,7 +17,7 @@ from google.protobuf import any_pb2
 from google.protobuf.message import Message
 
 from proa.cli.main import main
-from proa.control_plane import bundles
+from proa.control_plane import scope_bundle, workload_bundle
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.translate.encode import build_resource
 
@@ -61,10 +61,11 @@ def spoiling(
 
 
 if __name__ == "__main__":
-    for builder, kind, spoil in (
-        ("build_cluster", Cluster, spoil_cluster),
-        ("build_route_configuration", RouteConfiguration, spoil_routes),
-        ("build_gateway_listener", Listener, spoil_listener),
+    for module, builder, kind, spoil in (
+        (scope_bundle, "build_cluster", Cluster, spoil_cluster),
+        (scope_bundle, "build_route_configuration", RouteConfiguration, spoil_routes),
+        (workload_bundle, "build_route_configuration", RouteConfiguration, spoil_routes),
+        (workload_bundle, "build_gateway_listener", Listener, spoil_listener),
     ):
-        setattr(bundles, builder, spoiling(getattr(bundles, builder), kind, spoil))  # type: ignore[arg-type]
+        setattr(module, builder, spoiling(getattr(module, builder), kind, spoil))  # type: ignore[arg-type]
     main()
