@@ -17,7 +17,7 @@ from proa.control_plane.world import World
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.index import Affected
-from proa.core.pilot.scope.views import Scope
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.xds.actions import Acked, Action, Close, Rejected, Send
 from proa.core.pilot.xds.delta_server import DeltaServer
 from proa.core.pilot.xds.wire import Pieces
@@ -56,6 +56,7 @@ class ProxyStream:
         self.workload = workload
         self.node = node
         self.source = source
+        self.scope = source.shared.scope
         self.server = DeltaServer(source, encode=pieces.encode, sent=sent)
         self.since = now
         self.outbox: list[bytes] = []
@@ -200,21 +201,27 @@ class Proxies:
         if previous is not None:
             previous.end("another stream of this workload has taken over")
         self._streams[workload] = stream
-        self._of_scope.setdefault(Scope(workload.namespace), {})[workload] = stream
+        self._enter(stream)
         self._notify()
         return stream
 
     def close(self, stream: ProxyStream) -> None:
         if self._streams.get(stream.workload) is stream:
             del self._streams[stream.workload]
-            scope = Scope(stream.workload.namespace)
-            left = self._of_scope[scope]
-            del left[stream.workload]
-            if not left:
-                del self._of_scope[scope]
-            self._world.release(stream.workload, left)
+            self._leave(stream)
+            self._world.release(stream.workload)
         self._settle(stream, is_gone=True)
         self._notify()
+
+    def _enter(self, stream: ProxyStream) -> None:
+        stream.scope = stream.source.shared.scope
+        self._of_scope.setdefault(stream.scope, {})[stream.workload] = stream
+
+    def _leave(self, stream: ProxyStream) -> None:
+        left = self._of_scope[stream.scope]
+        del left[stream.workload]
+        if not left:
+            del self._of_scope[stream.scope]
 
     def received(self, stream: ProxyStream, body: bytes) -> None:
         before = len(stream.server.rejected())
@@ -266,8 +273,9 @@ class Proxies:
         workloads: dict[WorkloadId, set[Name]],
     ) -> None:
         push = _Push(at=self._clock())
+        self._follow(workloads)
         for stream in self._concerned(scopes, workloads):
-            changed = scopes.get(Scope(stream.workload.namespace), _NOTHING)
+            changed = scopes.get(stream.scope, _NOTHING)
             own = workloads.get(stream.workload)
             if own:
                 changed = changed | own
@@ -278,6 +286,14 @@ class Proxies:
             self._watch(generation, push)
         self._notify()
 
+    def _follow(self, workloads: Iterable[WorkloadId]) -> None:
+        """Streams whose workloads are of another scope now; the round names those, too."""
+        for workload in workloads:
+            stream = self._streams.get(workload)
+            if stream is not None and stream.scope != stream.source.shared.scope:
+                self._leave(stream)
+                self._enter(stream)
+
     def _concerned(
         self, scopes: dict[Scope, set[Name]], workloads: dict[WorkloadId, set[Name]]
     ) -> Iterator[ProxyStream]:
@@ -286,8 +302,9 @@ class Proxies:
             if changed:
                 yield from self._of_scope.get(scope, {}).values()
         for workload, own in workloads.items():
-            if own and workload in self._streams and not scopes.get(Scope(workload.namespace)):
-                yield self._streams[workload]
+            stream = self._streams.get(workload)
+            if own and stream is not None and not scopes.get(stream.scope):
+                yield stream
 
     def _watch(self, generation: int, push: _Push) -> None:
         if len(self._pushes) >= MAX_PUSHES:

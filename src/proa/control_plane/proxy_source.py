@@ -23,15 +23,17 @@ class ProxySource:
     def __init__(
         self,
         own: WorkloadBundle,
-        shared: ScopeBundle,
         proxyless: Callable[[], ProxylessBundle],
         *,
         complete: bool,
     ) -> None:
         self.own = own
-        self.shared = shared
         self._proxyless = proxyless
         self._complete = complete
+
+    @property
+    def shared(self) -> ScopeBundle:
+        return self.own.shared
 
     def lookup(self, kind: ResourceType, name: str) -> Resource | None:
         found = self.own.resources.get((kind, name))

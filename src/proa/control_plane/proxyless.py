@@ -10,7 +10,7 @@ from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
-from proa.core.pilot.scope.views import Scope, endpoints_of, host_view, visible_hosts
+from proa.core.pilot.scope.views import endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.endpoints import build_endpoints
 from proa.core.pilot.translate.proxyless import build_grpc_cluster, build_grpc_listener, grpc_host
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
@@ -23,7 +23,7 @@ class ProxylessBundle:
 
     def __init__(self, client: Client, memo: Memo) -> None:
         self.client = client
-        self.scope = Scope(client.namespace)
+        self.scope = client.scope
         self.resources: dict[Name, Resource] = {}
         self._memo = memo
         self._hosts: dict[str, frozenset[Name]] = {}
@@ -35,6 +35,8 @@ class ProxylessBundle:
     def update(self, snapshot: MeshSnapshot, index: RuleIndex, affected: Affected) -> set[Name]:
         """The names whose resources appeared, changed or went."""
         hosts = affected.hosts | affected.endpoints
+        if self.scope.imports is not None:
+            hosts |= affected.targets
         if affected.settings:
             hosts |= self._hosts.keys()
         return {name for host in hosts for name in self._update_host(snapshot, index, host)}

@@ -27,7 +27,7 @@ from proa.core.model.workload import TlsMode
 from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.index import Affected
-from proa.core.pilot.scope.views import Scope
+from proa.core.pilot.scope.scope import Scope
 from proa.core.sidecar.registration import registration_faults
 from proa.core.sidecar.session import (
     NodeState,

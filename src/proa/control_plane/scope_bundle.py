@@ -15,8 +15,9 @@ from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import selectors_of
-from proa.core.pilot.scope.views import HostView, Scope, endpoints_of, host_view, visible_hosts
+from proa.core.pilot.scope.views import HostView, endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.clusters import (
     ConnectClusterIntent,
     build_black_hole,
@@ -86,7 +87,8 @@ class ScopeBundle:
                 hosts=affected.hosts | frozenset(self._hosts) - {EVERYWHERE},
                 endpoints=affected.endpoints | frozenset(self._hosts) - {EVERYWHERE},
             )
-        for host in affected.hosts:
+        targets = affected.targets if self.scope.imports is not None else frozenset[str]()
+        for host in affected.hosts | targets:
             if host != EVERYWHERE:
                 self._update_host(snapshot, index, host, affected.settings, changed, routes)
         for host in affected.endpoints:
@@ -157,8 +159,9 @@ class ScopeBundle:
         ]
         built += [self._memo.get(build_endpoints, intent) for intent in endpoint_intents(view, endpoints)]
         names = frozenset(self._put(resource, changed) for resource in built)
-        parts, notes = self.parts_of(served_to(view, Client(self.scope.namespace)))
-        ports = view.service.ports if view.service and view.service.resolution != "NONE" else ()
+        parts, notes = self.parts_of(served_to(view, Client(self.scope)))
+        is_called = view.service is not None and not view.is_only_target and view.service.resolution != "NONE"
+        ports = view.service.ports if view.service and is_called else ()
         return _Owned(
             view=view,
             resources=names,
@@ -225,7 +228,9 @@ class ScopeBundle:
         guard = EgressGuardIntent(nodes=tuple(sorted(index.nodes)), ports=settings.sidecar_ports)
         built = [build_black_hole(), build_passthrough(), self._memo.get(build_egress_guard, guard)]
         names = frozenset(self._put(resource, changed) for resource in built)
-        part = self._memo.get(build_virtual_host, unknown_hosts(settings.outbound_policy))
+        part = self._memo.get(
+            build_virtual_host, unknown_hosts(self.scope.outbound or settings.outbound_policy)
+        )
         owned = self._hosts.get(EVERYWHERE)
         following = _Owned(resources=names, parts={EVERYWHERE: (part,)})
         if owned is None or owned.parts != following.parts:

@@ -6,7 +6,7 @@ Called by the world alone; proxies read through `ProxySource`.
 from collections.abc import Iterator, Mapping
 
 from proa.control_plane.memo import Memo
-from proa.control_plane.scope_bundle import Name
+from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.names import WorkloadId, cluster_name
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
@@ -32,13 +32,15 @@ from proa.core.pilot.translate.through import through_clusters
 class WorkloadBundle:
     """Owner: the world. What only one workload's proxy has: its inbound side, its own ports, a gateway's edge."""
 
-    def __init__(self, workload: WorkloadId, memo: Memo) -> None:
+    def __init__(self, workload: WorkloadId, shared: ScopeBundle, memo: Memo) -> None:
         self.id = workload
         self.workload: Workload | None = None
+        # Another when a Sidecar is changed, or its labels are.
+        self.shared = shared
         self.resources: dict[Name, Resource] = {}
         self.notes: tuple[Note, ...] = ()
         # What its clients' rules make different from the scope: shared by all who wear the same labels.
-        self.client = Client(workload.namespace)
+        self.client = Client(shared.scope)
         self.routes: Mapping[Name, Resource] = {}
         self._memo = memo
 

@@ -15,7 +15,8 @@ from proa.control_plane.client_routes import ClientRoutes
 from proa.control_plane.memo import Memo
 from proa.control_plane.proxy_source import ProxySource, is_behind_explicit
 from proa.control_plane.proxyless import ProxylessBundle
-from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.control_plane.scope_bundle import Name
+from proa.control_plane.scopes import Moves, Scopes
 from proa.control_plane.workload_bundle import WorkloadBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -23,8 +24,9 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, MeshSnapshot, fold
 from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
+from proa.core.pilot.scope.scope import Scope, scope_of
 from proa.core.pilot.scope.selectors import worn
-from proa.core.pilot.scope.views import Scope, wanted_gateway_ports
+from proa.core.pilot.scope.views import wanted_gateway_ports
 from proa.runtime.debounce import Debounce
 
 Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
@@ -46,11 +48,12 @@ class World:
         self.index = RuleIndex()
         self.memo = Memo()
         self.generation = 0
-        self._scopes: dict[Scope, ScopeBundle] = {}
+        self._scopes = Scopes(self.memo)
         self._proxyless: dict[Client, ProxylessBundle] = {}
         self._routes: dict[Client, ClientRoutes] = {}
         self._wearing: dict[Client, set[WorkloadId]] = {}
         self._workloads: dict[WorkloadId, WorkloadBundle] = {}
+        self._of_namespace: dict[str, set[WorkloadId]] = {}
         # Those that hear of more than themselves, so that a round need not ask all the others.
         self._edges: set[WorkloadId] = set()
         self._without_sidecar: set[WorkloadId] = set()
@@ -100,20 +103,49 @@ class World:
         if affected == Affected():
             return affected
         self.generation += 1
-        scopes = {
-            scope: bundle.update(self.snapshot, self.index, affected)
-            for scope, bundle in self._scopes.items()
-        }
+        moves = self._move(affected)
+        scopes = self._scopes.update(self.snapshot, self.index, affected)
         workloads = {
             bundle.id: self._update_workload(bundle)
             for bundle in self._bundles_to_ask(affected)
             if bundle.concerns(affected)
         }
-        self._update_routes(affected, workloads)
-        self._update_proxyless(affected, workloads)
+        for moved in moves:
+            names = moves.names(moved, self._workloads[moved].shared)
+            workloads[moved] = workloads.get(moved, set()) | names
+        self._update_routes(affected, workloads, moves)
+        self._update_proxyless(affected, workloads, moves)
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
         return affected
+
+    def _move(self, affected: Affected) -> Moves:
+        """Workloads to the scopes that they are of now."""
+        moves = Moves()
+        for bundle in self._bundles_to_place(affected):
+            scope = scope_of(self.snapshot, self.index, bundle.id)
+            if scope != bundle.shared.scope:
+                before = bundle.shared
+                moves.add(bundle.id, before)
+                bundle.shared = self._scopes.enter(bundle.id, scope, self.snapshot, self.index)
+                self._leave(bundle.id, before.scope)
+        return moves
+
+    def _leave(self, workload: WorkloadId, scope: Scope) -> None:
+        """What nobody shares any more is forgotten."""
+        if self._scopes.leave(workload, scope):
+            self._proxyless.pop(Client(scope), None)
+            for client in [each for each in self._routes if each.scope == scope]:
+                del self._routes[client]
+
+    def _bundles_to_place(self, affected: Affected) -> list[WorkloadBundle]:
+        """Workloads whose Sidecar may be another, or whose labels."""
+        if affected.settings or self.snapshot.settings.root_namespace in affected.scopes:
+            return list(self._workloads.values())
+        asked = set(affected.workloads)
+        for namespace in affected.scopes:
+            asked |= self._of_namespace.get(namespace, set())
+        return [self._workloads[workload] for workload in asked if workload in self._workloads]
 
     def _bundles_to_ask(self, affected: Affected) -> list[WorkloadBundle]:
         """All that a change may concern, and few besides: a change that nobody sees must not cost by the proxies."""
@@ -125,9 +157,8 @@ class World:
     def _update_workload(self, bundle: WorkloadBundle) -> set[Name]:
         """With the explicit listener (a registration may come after the stream) what hangs behind it comes and goes."""
         had, changed = bundle.has_explicit, self._fill_workload(bundle)
-        shared = self._scopes.get(Scope(bundle.id.namespace))
-        if had != bundle.has_explicit and shared is not None:
-            changed |= {name for name in shared.resources if is_behind_explicit(*name)}
+        if had != bundle.has_explicit:
+            changed |= {name for name in bundle.shared.resources if is_behind_explicit(*name)}
         return changed
 
     def _fill_workload(self, bundle: WorkloadBundle) -> set[Name]:
@@ -136,9 +167,12 @@ class World:
             kept.add(bundle.id) if belongs else kept.discard(bundle.id)
         return changed
 
-    def _update_routes(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
+    def _update_routes(
+        self, affected: Affected, workloads: dict[WorkloadId, set[Name]], moves: Moves
+    ) -> None:
         """Routes of clients that wear what rules ask for. Without such rules nobody is looked at."""
-        asked = self._workloads.keys() if affected.clients else affected.workloads & self._workloads.keys()
+        near = {*affected.workloads, *moves}
+        asked = self._workloads.keys() if affected.clients else near & self._workloads.keys()
         told = {workload: self._dress(self._workloads[workload]) for workload in asked}
         for client, routes in self._routes.items():
             changed = routes.update()
@@ -152,7 +186,7 @@ class World:
         """Give a workload the routes of the clients like it; the names that may differ by that."""
         before = set(bundle.routes)
         labels = bundle.workload.labels if bundle.workload else Map[str, str]()
-        client = Client(bundle.id.namespace, worn(self.index.selectors, labels))
+        client = Client(bundle.shared.scope, worn(self.index.selectors, labels))
         if client != bundle.client:
             self._undress(bundle)
             bundle.client = client
@@ -161,7 +195,7 @@ class World:
             self._wearing.setdefault(client, set()).add(bundle.id)
             if bundle.has_explicit:
                 if client not in self._routes:
-                    self._routes[client] = ClientRoutes(self._scopes[Scope(client.namespace)], client)
+                    self._routes[client] = ClientRoutes(bundle.shared, client)
                 bundle.routes = self._routes[client].resources
         return before | set(bundle.routes)
 
@@ -173,16 +207,19 @@ class World:
             for kept in (self._wearing, self._routes, self._proxyless):
                 kept.pop(bundle.client, None)
 
-    def _update_proxyless(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
+    def _update_proxyless(
+        self, affected: Affected, workloads: dict[WorkloadId, set[Name]], moves: Moves
+    ) -> None:
         """What differs for a scope's proxyless workloads is told as their own. One that has just become known is told
         everything: it may have asked before."""
         changed = {
             client: bundle.update(self.snapshot, self.index, affected)
             for client, bundle in self._proxyless.items()
         }
+        moved = set(moves)
         for workload in self._without_sidecar:
             client = self._workloads[workload].client
-            is_new = affected.clients or workload in affected.workloads
+            is_new = affected.clients or workload in affected.workloads or workload in moved
             known = set(self._proxyless_of(client).resources) if is_new else set[Name]()
             workloads[workload] = workloads.get(workload, set()) | known | changed.get(client, set())
 
@@ -195,31 +232,29 @@ class World:
 
     def source_for(self, workload: WorkloadId, *, complete: bool = True) -> ProxySource:
         """What a proxy is served, made on first need and shared from then on."""
-        scope = Scope(workload.namespace)
-        shared = self._scopes.get(scope)
-        if shared is None:
-            shared = self._scopes[scope] = ScopeBundle(scope, self.memo)
-            shared.fill(self.snapshot, self.index)
         own = self._workloads.get(workload)
         if own is None:
-            own = self._workloads[workload] = WorkloadBundle(workload, self.memo)
+            scope = scope_of(self.snapshot, self.index, workload)
+            shared = self._scopes.enter(workload, scope, self.snapshot, self.index)
+            own = self._workloads[workload] = WorkloadBundle(workload, shared, self.memo)
+            self._of_namespace.setdefault(workload.namespace, set()).add(workload)
             self._fill_workload(own)
             self._dress(own)
-        return ProxySource(own, shared, lambda: self._proxyless_of(own.client), complete=complete)
+        return ProxySource(own, lambda: self._proxyless_of(own.client), complete=complete)
 
-    def release(self, workload: WorkloadId, in_use: Iterable[WorkloadId]) -> None:
+    def release(self, workload: WorkloadId) -> None:
         """No stream of this workload is left; what nobody shares any more is forgotten."""
         bundle = self._workloads.pop(workload, None)
-        if bundle is not None:
-            self._undress(bundle)
+        if bundle is None:
+            return
+        self._undress(bundle)
         self._edges.discard(workload)
         self._without_sidecar.discard(workload)
-        scope = Scope(workload.namespace)
-        if all(Scope(other.namespace) != scope for other in in_use):
-            self._scopes.pop(scope, None)
-            self._proxyless.pop(Client(scope.namespace), None)
-            for client in [each for each in self._routes if each.namespace == scope.namespace]:
-                del self._routes[client]
+        near = self._of_namespace[workload.namespace]
+        near.discard(workload)
+        if not near:
+            del self._of_namespace[workload.namespace]
+        self._leave(workload, bundle.shared.scope)
 
     def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
         known = self.snapshot.workloads.get(workload)
@@ -229,7 +264,7 @@ class World:
 
     def notes(self) -> tuple[Note, ...]:
         """What the configuration in force should be told, over all scopes in use."""
-        found = {note for bundle in self._scopes.values() for note in bundle.notes()}
+        found = {note for bundle in self._scopes for note in bundle.notes()}
         found |= {note for routes in self._routes.values() for note in routes.notes()}
         found |= {note for bundle in self._workloads.values() for note in bundle.notes}
         return tuple(sorted(found))
@@ -243,5 +278,7 @@ def _join(one: Affected, other: Affected) -> Affected:
         edge=one.edge or other.edge,
         settings=one.settings or other.settings,
         nodes=one.nodes or other.nodes,
+        scopes=one.scopes | other.scopes,
+        targets=one.targets | other.targets,
         clients=one.clients or other.clients,
     )

@@ -79,7 +79,9 @@ def registrations(draw: st.DrawFn) -> Registration:
 
 
 _gateway_ports = st.sets(st.sampled_from((80, 8080)))
-_export_to: st.SearchStrategy[Json] = st.sampled_from([None, ["."], ["*"]])
+_export_to: st.SearchStrategy[Json] = st.sampled_from(
+    [None, ["."], ["*"], ["shop"], ["default", "elsewhere"]]
+)
 
 
 def _weights(count: int) -> st.SearchStrategy[list[int]]:
@@ -261,6 +263,27 @@ def stream_routes(draw: st.DrawFn, host: str) -> dict[str, Json]:
     return draw(st.sampled_from(rules))
 
 
+@st.composite
+def sidecars(draw: st.DrawFn) -> Config:
+    """Of a namespace, the mesh or some workloads; with what they import, where unknown hosts lead, or both."""
+    selectors: list[Json] = [None, None, {"labels": {"version": "v1"}}]
+    imports: list[Json] = [
+        ["./*"],
+        ["~/*"],
+        ["*/*", "~shop/*"],
+        ["shop/*", "*/x.example.com"],
+        ["*/*.example.com", "default/*"],
+        ["*/a.shop.svc.cluster.local"],
+    ]
+    egress: Json = [{"hosts": draw(st.sampled_from(imports))}]
+    policy: Json = {"mode": draw(st.sampled_from(("REGISTRY_ONLY", "ALLOW_ANY")))}
+    said = draw(st.sampled_from(((egress, None), (None, policy), (egress, policy))))
+    spec = _said(
+        workloadSelector=draw(st.sampled_from(selectors)), egress=said[0], outboundTrafficPolicy=said[1]
+    )
+    return config("Sidecar", draw(_names), spec, namespace=draw(_namespaces))
+
+
 def objects() -> st.SearchStrategy[Config]:
     """Any object that has an effect on what proxies are sent."""
     return st.one_of(
@@ -270,6 +293,7 @@ def objects() -> st.SearchStrategy[Config]:
         service_entries(),
         workload_entries(),
         gateways(),
+        sidecars(),
     )
 
 
@@ -288,7 +312,7 @@ def withdrawals() -> st.SearchStrategy[ObjectRef]:
         st.sampled_from(SERVICES),
         st.integers(1, 2),
     )
-    kinds = st.sampled_from(("VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry"))
+    kinds = st.sampled_from(("VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry", "Sidecar"))
     named = st.builds(ObjectRef, kinds, _namespaces, _names)
     edge = st.builds(lambda namespace: ObjectRef("Gateway", namespace, "edge"), _namespaces)
     return st.one_of(workloads, workloads, named, named, named, edge, st.just(workload_source(GATEWAY)))
@@ -359,6 +383,7 @@ __all__ = [
     "registrations",
     "service_entries",
     "settings",
+    "sidecars",
     "virtual_services",
     "withdrawals",
     "workload_entries",

@@ -3,6 +3,7 @@
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.translate.listeners.outbound import EXPLICIT_ROUTES
 from proa.testing.builders import Mesh, registered_port, registration, simple
 
@@ -119,8 +120,8 @@ def test_what_nobody_wears_any_more_is_forgotten() -> None:
     one, two = WorkloadId("default", "one"), WorkloadId("default", "two")
     before = mesh.source(one).own.routes
     mesh.source(two)
-    mesh.world.release(one, [two])
-    assert mesh.source(two).own.client == Client("default")
+    mesh.world.release(one)
+    assert mesh.source(two).own.client == Client(Scope("default"))
     assert mesh.source(one).own.routes == before
     assert mesh.source(one).own.routes is not before
 

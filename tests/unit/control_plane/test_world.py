@@ -149,9 +149,8 @@ def test_a_scope_is_forgotten_with_its_last_proxy() -> None:
     mesh = Mesh(simple("reviews"))
     first = mesh.source("default/one")
     assert mesh.source("default/two").shared is first.shared
-    mesh.world.release(WorkloadId("default", "two"), [WorkloadId("default", "one")])
-    assert mesh.source("default/two").shared is first.shared
-    mesh.world.release(WorkloadId("default", "one"), [])
+    mesh.world.release(WorkloadId("default", "two"))
+    mesh.world.release(WorkloadId("default", "one"))
     assert mesh.source("default/one").shared is not first.shared
 
 

@@ -107,6 +107,23 @@ def sni_fault(text: str) -> str | None:
     return None
 
 
+def sidecar_host_fault(text: str) -> str | None:
+    """For a host that a Sidecar imports: `namespace/name`, the name `*` or dotted."""
+    namespace, slash, host = text.partition("/")
+    if not slash or not namespace or not host:
+        return (
+            f'"{text}" needs both a namespace and a name; write namespace/name, like ./* or */*.example.com'
+        )
+    owner = namespace.removeprefix("~")
+    if owner not in ("*", ".", "") and not is_dns_label(owner):
+        return f'"{namespace}" is no namespace; write a name, . for this one, * for all or ~ for none'
+    if namespace == "~" and host != "*":
+        return f'"{text}" imports nothing; write ~/* to say so'
+    if host != "*" and "." not in host:
+        return f'"{host}" is a short name; write the full name, like {host}.example.com, or *'
+    return None if host == "*" else wildcard_name_fault(host)
+
+
 def gateway_name_fault(text: str) -> str | None:
     """For the name of a Gateway in a rule: `name` or `namespace/name`."""
     namespace, slash, name = text.partition("/")

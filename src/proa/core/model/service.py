@@ -49,7 +49,8 @@ class ServicePort(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """One host name. `namespace` owns it; `accounts` are the SPIFFE ids its servers may have (empty: no secure
-    naming is possible, mTLS is then not offered to it). `exported` is whether other namespaces see it."""
+    naming is possible, mTLS is then not offered to it). `visible_in` are the
+    namespaces that see it, `*` for all."""
 
     hostname: str
     namespace: str
@@ -58,8 +59,15 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     mesh_external: bool = False
     addresses: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
-    exported: bool = True
+    visible_in: tuple[str, ...] = ("*",)
     sources: tuple[ObjectRef, ...] = ()
+
+    @property
+    def is_public(self) -> bool:
+        return "*" in self.visible_in
+
+    def is_seen_from(self, namespace: str) -> bool:
+        return self.is_public or namespace in self.visible_in
 
     def port(self, number: int) -> ServicePort | None:
         return next((port for port in self.ports if port.number == number), None)

@@ -245,12 +245,12 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
     if not claims:
         return None, None
     # A claim that its namespace keeps to itself must not reach a host that others see: it could hide or take it.
-    public = [claim.service.namespace for _, claim in claims if claim.service.exported]
+    public = [claim.service.namespace for _, claim in claims if claim.service.is_public]
     owner = public[0] if public else claims[0][1].service.namespace
     claims = [
         (source, claim)
         for source, claim in claims
-        if claim.service.exported or claim.service.namespace == owner
+        if claim.service.is_public or claim.service.namespace == owner
     ]
     owned = [claim.service for _, claim in claims if claim.service.namespace == owner]
     first = owned[0]
@@ -270,7 +270,7 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         mesh_external=first.mesh_external,
         addresses=tuple(sorted({address for _, claim in claims for address in claim.service.addresses})),
         accounts=tuple(sorted(accounts)),
-        exported=all(service.exported for service in owned),
+        visible_in=_seen_by_all(owned),
         sources=tuple(source for source, _ in claims),
     )
     endpoints: dict[tuple[int, str, int, str], Endpoint] = {}
@@ -278,6 +278,12 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         for endpoint in (*claim.endpoints, *_selected(snapshot, claim)):
             endpoints.setdefault(endpoint.sort_key, endpoint)
     return service, build_endpoint_set(tuple(endpoints.values()))
+
+
+def _seen_by_all(owned: list[Service]) -> tuple[str, ...]:
+    """Of several that say who sees their host, the strictest holds."""
+    limits = [set(service.visible_in) for service in owned if not service.is_public]
+    return tuple(sorted(set.intersection(*limits))) if limits else ("*",)
 
 
 def _instances_of(snapshot: MeshSnapshot, claim: ServiceClaim) -> Iterable[tuple[ObjectRef, Instance]]:

@@ -8,6 +8,7 @@ from proa.core.config.hostnames import (
     is_dns_label,
     is_ip,
     name_fault,
+    sidecar_host_fault,
     subnet_fault,
     wildcard_name_fault,
 )
@@ -80,6 +81,13 @@ def test_hosts_of_gateways() -> None:
         assert gateway_host_fault(good) is None
     for bad in ("", "short", "/a.com", "ns/", "N S/a.com", "ns/short", "a.*.com"):
         assert gateway_host_fault(bad) is not None
+
+
+def test_hosts_that_sidecars_import() -> None:
+    for good in ("*/*", "./*", "~/*", "shop/*.a.com", "*/a.com", "~shop/*", "~*/a.com"):
+        assert sidecar_host_fault(good) is None
+    for bad in ("", "a.com", "/a.com", "shop/", "shop/a", "N S/a.com", "~/a.com", "./a.*.com", "~~a/*"):
+        assert sidecar_host_fault(bad) is not None
 
 
 def test_names_of_gateways() -> None:

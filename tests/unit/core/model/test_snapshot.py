@@ -92,7 +92,7 @@ def test_several_sources_make_one_service() -> None:
 def test_a_private_claim_neither_hides_nor_joins_anothers_host() -> None:
     public = ServiceClaim(service=service(HOST), endpoints=(endpoint("10.0.0.1"),))
     private = ServiceClaim(
-        service=msgspec.structs.replace(service(HOST, namespace="aaa"), exported=False),
+        service=msgspec.structs.replace(service(HOST, namespace="aaa"), visible_in=("aaa",)),
         endpoints=(endpoint("6.6.6.6"),),
     )
     snapshot = folded(claims("one", public), claims("evil", private, namespace="aaa"))
@@ -102,8 +102,11 @@ def test_a_private_claim_neither_hides_nor_joins_anothers_host() -> None:
 
 def test_a_namespace_may_keep_its_own_host_to_itself() -> None:
     public = ServiceClaim(service=service(HOST))
-    private = ServiceClaim(service=msgspec.structs.replace(service(HOST), exported=False))
-    assert not folded(claims("one", public), claims("two", private)).services[HOST].exported
+    private = ServiceClaim(service=msgspec.structs.replace(service(HOST), visible_in=("default",)))
+    found = folded(claims("one", public), claims("two", private)).services[HOST]
+    assert found.visible_in == ("default",)
+    assert found.is_seen_from("default")
+    assert not found.is_seen_from("shop")
 
 
 SELECTING = ServiceClaim(

@@ -84,6 +84,7 @@ Spec: TypeAlias = (
     | DestinationRule
     | Gateway
     | ServiceEntry
+    | Sidecar
     | WorkloadEntry
     | PeerAuthentication
     | OldSpec
@@ -94,6 +95,7 @@ AnyKind: TypeAlias = (
     | Kind[DestinationRule]
     | Kind[Gateway]
     | Kind[ServiceEntry]
+    | Kind[Sidecar]
     | Kind[WorkloadEntry]
     | Kind[PeerAuthentication]
     | Kind[RouteRule]
@@ -191,6 +193,15 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
     ),
     Kind(
         group=NETWORKING,
+        kind="Sidecar",
+        versions=_NETWORKING_VERSIONS,
+        plural="sidecars",
+        short_names=(),
+        spec=Sidecar,
+        validate=validate_sidecar,
+    ),
+    Kind(
+        group=NETWORKING,
         kind="WorkloadEntry",
         versions=_NETWORKING_VERSIONS,
         plural="workloadentries",
@@ -261,7 +272,6 @@ _OLD_AUTHENTICATION_API = f"{OLD_AUTHENTICATION}/v1alpha1"
 _OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
-    _read_only(_NETWORKING_API, "sidecars", Sidecar, validate_sidecar, may_be_absent=True),
     _read_only(_NETWORKING_API, "workloadgroups", WorkloadGroup, validate_workload_group, "wg"),
     _read_only(f"{NETWORKING}/v1alpha3", "envoyfilters", EnvoyFilter, validate_envoy_filter),
     _read_only(

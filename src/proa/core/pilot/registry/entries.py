@@ -6,6 +6,7 @@ from immutables import Map
 
 from proa.core.auth.spiffe import workload_id
 from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.export_to import visible_in
 from proa.core.config.kinds.service_entry.schema import ServiceEntry, ServicePort
 from proa.core.model.endpoint import Endpoint, TlsFact
 from proa.core.model.names import ObjectRef
@@ -34,7 +35,7 @@ def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_doma
                 mesh_external=spec.location == "MESH_EXTERNAL",
                 addresses=tuple(sorted(spec.addresses)),
                 accounts=tuple(sorted(accounts)),
-                exported=_exported(spec.export_to),
+                visible_in=visible_in(spec.export_to, ref.namespace),
                 sources=(ref,),
             ),
             endpoints=_endpoints(ref.namespace, host, spec, carried, trust_domain),
@@ -56,10 +57,6 @@ def contribution_of_workload_entry(ref: ObjectRef, spec: WorkloadEntry, trust_do
     template = _endpoint(ref.namespace, spec, port=0, service_port=0, trust_domain=trust_domain)
     instance = Instance(namespace=ref.namespace, labels=spec.labels, ports=spec.ports, template=template)
     return Contribution(source=ref, instances=(instance,))
-
-
-def _exported(export_to: tuple[str, ...]) -> bool:
-    return not export_to or "*" in export_to
 
 
 def _model_port(port: ServicePort) -> ModelPort:

@@ -18,6 +18,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     TlsMatch,
     TlsRoute,
 )
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import Labels, labels_of, matches_of, selectors_of, worn
 from proa.core.pilot.scope.views import GatewayView, HostView, Rules
 
@@ -28,7 +29,7 @@ Route = TypeVar("Route", HttpRoute, TlsRoute, TcpRoute)
 class Client(msgspec.Struct, frozen=True):
     """`wears`: of the selectors that rules name, those that hold for its workload."""
 
-    namespace: str
+    scope: Scope
     wears: frozenset[Labels] = frozenset()
 
 
@@ -41,7 +42,7 @@ def gateway_served(view: GatewayView) -> GatewayView:
     """At a gateway the gateway itself is the client."""
     labels = view.workload.labels
     rules = tuple(
-        rules_for(each, Client(view.workload.id.namespace, worn(selectors_of(each.spec), labels)))
+        rules_for(each, Client(Scope(view.workload.id.namespace), worn(selectors_of(each.spec), labels)))
         for each in view.rules
     )
     return msgspec.structs.replace(view, rules=rules)
@@ -82,7 +83,7 @@ def _asks(match: HttpMatch | TlsMatch | TcpMatch) -> bool:
 
 
 def _holds(match: HttpMatch | TlsMatch | TcpMatch, client: Client) -> bool:
-    if match.source_namespace not in ("", client.namespace):
+    if match.source_namespace not in ("", client.scope.namespace):
         return False
     return not match.source_labels or labels_of(match.source_labels) in client.wears
 

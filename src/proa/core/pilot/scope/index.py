@@ -12,6 +12,7 @@ from immutables import Map, MapMutation
 from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.gateway.schema import Gateway
+from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
@@ -26,7 +27,9 @@ MESH_GATEWAY: Final = "mesh"
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
     """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
-    bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for."""
+    bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for;
+    `scopes`: namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send
+    to, which is news to scopes that see them by those rules alone."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -35,12 +38,14 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     settings: bool = False
     nodes: bool = False
     clients: bool = False
+    scopes: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
     that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address.
-    `selectors`: the labels that rules ask of clients, with the rules."""
+    `selectors`: the labels that rules ask of clients, with the rules. `sidecars`: by namespace."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -49,6 +54,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     gateways: frozenset[ObjectRef] = frozenset()
     nodes: Map[str, int] = msgspec.field(default_factory=Map)
     selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
 
 
 def bound_to_mesh(spec: VirtualService) -> bool:
@@ -95,6 +101,8 @@ def reindex(
     rules = _Rules(index)
     hosts: set[str] = set()
     policies: set[str] = set()
+    scopes: set[str] = set()
+    targets: set[str] = set()
     edge = False
     for ref in touched.configs:
         for snapshot, joins in ((before, False), (after, True)):
@@ -105,6 +113,7 @@ def reindex(
                 case VirtualService() as spec:
                     edge = edge or bound_to_gateways(spec)
                     hosts |= rules.virtual_service(config, spec, after, joins)
+                    targets |= destinations_of(spec, ref.namespace) if bound_to_mesh(spec) else frozenset()
                 case DestinationRule() as spec:
                     named = expand_host(spec.host, config.meta.namespace)
                     _index(rules.destination_rules, named, ref, joins)
@@ -112,6 +121,9 @@ def reindex(
                 case Gateway():
                     edge = True
                     rules.gateways = rules.gateways | {ref} if joins else rules.gateways - {ref}
+                case Sidecar():
+                    scopes.add(ref.namespace)
+                    _index(rules.sidecars, ref.namespace, ref, joins)
                 case _:
                     pass
     nodes_changed = rules.nodes_of(before, after, touched)
@@ -132,6 +144,8 @@ def reindex(
         settings=touched.settings,
         nodes=nodes_changed,
         clients=set(index.selectors) != set(following.selectors),
+        scopes=frozenset(scopes),
+        targets=frozenset(targets),
     )
 
 
@@ -166,6 +180,7 @@ class _Rules:
         self.gateways = index.gateways
         self.nodes = index.nodes
         self.selectors = index.selectors.mutate()
+        self.sidecars = index.sidecars.mutate()
 
     def virtual_service(
         self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
@@ -223,6 +238,7 @@ class _Rules:
             gateways=self.gateways,
             nodes=self.nodes,
             selectors=self.selectors.finish(),
+            sidecars=self.sidecars.finish(),
         )
 
 

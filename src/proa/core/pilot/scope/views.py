@@ -1,8 +1,7 @@
 """Views: what of the world one scope's proxies are told, host by host.
 
-A scope is for now a client's namespace; all proxies of a namespace share one OutboundView and so every resource
-made of it. A view names services, policies and rules and holds no endpoints: an address that comes or goes leaves
-it as it is.
+All proxies of an equal scope share one OutboundView and so every resource made of it. A view names services, policies
+and rules and holds no endpoints: an address that comes or goes leaves it as it is.
 """
 
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.config.config import Config
+from proa.core.config.export_to import sees, visible_in
 from proa.core.config.kinds.destination_rule.schema import DestinationRule, Subset, TrafficPolicy
 from proa.core.config.kinds.gateway.schema import Gateway, Server
 from proa.core.config.kinds.virtual_service.schema import VirtualService
@@ -21,12 +21,7 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, destinations_of
-
-
-class Scope(msgspec.Struct, frozen=True, order=True):
-    """Proxies with an equal scope see the same."""
-
-    namespace: str
+from proa.core.pilot.scope.scope import Scope
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +59,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """One host as its clients see it. `names` are the spellings that mean it, the full one first; `destinations`
-    those its rules name and that exist for this scope. `digest` tells two views of a host apart."""
+    those its rules name and that exist for this scope. `is_only_target`: the service is not imported, only rules that
+    are send to it; nobody calls it by its name. `digest` tells two views of a host apart."""
 
     host: str
     names: tuple[str, ...]
@@ -72,6 +68,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy | None
     rules: Rules | None
     destinations: Map[str, Destination]
+    is_only_target: bool = False
     digest: str = ""
 
 
@@ -98,9 +95,12 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 
 def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> HostView | None:
     """None when this scope sees neither a service nor a rule of that name."""
-    service = visible_service(snapshot, scope, host)
+    service = imported_service(snapshot, scope, host)
     # Without a service a wildcard's rules are the wildcard's own affair: it has a view, too.
     rules = _rules(snapshot, index, scope, host, exact=service is None)
+    is_only_target = service is None and _is_sent_to(snapshot, index, scope, host)
+    if is_only_target:
+        service = visible_service(snapshot, scope, host)
     if service is None and rules is None:
         return None
     destinations: Map[str, Destination] = Map()
@@ -115,21 +115,41 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
         policy=policy,
         rules=rules,
         destinations=destinations,
+        is_only_target=is_only_target and service is not None,
     )
     return msgspec.structs.replace(view, digest=digest_of(view))
 
 
 def visible_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
+    """What is exported to this scope's namespace."""
     service = snapshot.services.get(host)
-    if service is None or not (service.exported or service.namespace == scope.namespace):
-        return None
-    return service
+    return service if service is not None and service.is_seen_from(scope.namespace) else None
+
+
+def imported_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
+    """What this scope may call by name."""
+    service = visible_service(snapshot, scope, host)
+    if service is None or scope.imports is None or scope.imports.has(service.namespace, host):
+        return service
+    return None
+
+
+def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> bool:
+    """Whether rules of this scope may send to a host that it does not import."""
+    if scope.imports is None:
+        return False
+    return any(
+        host in destinations_of(rules.spec, rules.ref.namespace)
+        for named in index.mentions.get(host, frozenset())
+        for rules in _rules_named(snapshot, index, scope, named)
+    )
 
 
 def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> frozenset[str]:
     """All names a scope may have a view of; only for a scope that is new."""
-    seen = frozenset(host for host in snapshot.services if visible_service(snapshot, scope, host))
-    return seen | frozenset(index.virtual_services)
+    seen = frozenset(host for host in snapshot.services if imported_service(snapshot, scope, host))
+    sent_to = frozenset(index.mentions) if scope.imports is not None else frozenset[str]()
+    return seen | frozenset(index.virtual_services) | sent_to
 
 
 def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:
@@ -138,9 +158,7 @@ def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:
 
 
 def _visible(export_to: tuple[str, ...], owner: str, scope: Scope) -> bool:
-    if not export_to or "*" in export_to:
-        return True
-    return scope.namespace in export_to or ("." in export_to and owner == scope.namespace)
+    return sees(visible_in(export_to, owner), scope.namespace)
 
 
 def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> tuple[str, ...]:
@@ -149,35 +167,44 @@ def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) ->
         name
         for name in short_names(host, scope.namespace)
         if name == host
-        or not (visible_service(snapshot, scope, name) or _rules(snapshot, index, scope, name, exact=True))
+        or not (imported_service(snapshot, scope, name) or _rules(snapshot, index, scope, name, exact=True))
     )
 
 
-def _candidates(
-    index: Map[str, frozenset[ObjectRef]], host: str, *, exact: bool = False
-) -> Iterator[frozenset[ObjectRef]]:
-    """Rules for a host, the most exact name first: itself, then (unless `exact`) the longest wildcard, then `*`."""
+def _candidates(index: Map[str, frozenset[ObjectRef]], host: str, *, exact: bool = False) -> Iterator[str]:
+    """Names that rules have for a host, the most exact first: itself, then (unless `exact`) the longest wildcard, then
+    `*`."""
     wildcards = () if exact else (f"*{host[cut:]}" for cut in range(1, len(host) + 1))
     for name in dict.fromkeys((host, *wildcards)):
         if name in index:
-            yield index[name]
+            yield name
 
 
 def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str, *, exact: bool) -> Rules | None:
     """On sidecars one VirtualService has a host: of several the first by namespace and name."""
-    for refs in _candidates(index.virtual_services, host, exact=exact):
-        for ref in sorted(refs, key=lambda ref: (ref.namespace, ref.name)):
-            config = snapshot.configs[ref]
-            if isinstance(config, Config) and isinstance(config.spec, VirtualService):
-                if bound_to_mesh(config.spec) and _visible(config.spec.export_to, ref.namespace, scope):
-                    return Rules(ref=ref, spec=config.spec)
+    for name in _candidates(index.virtual_services, host, exact=exact):
+        for rules in _rules_named(snapshot, index, scope, name):
+            return rules
     return None
+
+
+def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: str) -> Iterator[Rules]:
+    """The rules for a name, a wildcard as it is written, that are exported to this scope and imported by it."""
+    refs = index.virtual_services.get(name, frozenset())
+    for ref in sorted(refs, key=lambda ref: (ref.namespace, ref.name)):
+        if scope.imports is not None and not scope.imports.touches(ref.namespace, name):
+            continue
+        config = snapshot.configs[ref]
+        if isinstance(config, Config) and isinstance(config.spec, VirtualService):
+            if bound_to_mesh(config.spec) and _visible(config.spec.export_to, ref.namespace, scope):
+                yield Rules(ref=ref, spec=config.spec)
 
 
 def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
     """Istio's look-up: the client's namespace, then the service's, then the root namespace."""
     lookup = dict.fromkeys((scope.namespace, service.namespace, snapshot.settings.root_namespace))
-    for refs in _candidates(index.destination_rules, service.hostname):
+    for name in _candidates(index.destination_rules, service.hostname):
+        refs = index.destination_rules[name]
         for namespace in lookup:
             rules: list[tuple[ObjectRef, DestinationRule]] = []
             for ref in sorted(refs):

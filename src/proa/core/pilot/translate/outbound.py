@@ -144,7 +144,7 @@ class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):
 def host_routes(view: HostView) -> HostRoutes:
     """The virtual hosts of one host: one per HTTP port in that port's configuration, and per port in the explicit
     proxy's, where CONNECT to any port (TCP too) is answered as well."""
-    if view.service is None or not view.service.ports:
+    if view.service is None or view.is_only_target or not view.service.ports:
         return _hosts_of_rule(view)
     explicit: list[VirtualHostIntent] = []
     by_port: dict[int, VirtualHostIntent] = {}

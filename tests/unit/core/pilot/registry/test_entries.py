@@ -65,9 +65,9 @@ def test_a_selector_instead_of_endpoints() -> None:
 
 
 def test_export_to() -> None:
-    for said, exported in (("['*']", True), ("[.]", False), ("[]", True)):
+    for said, seen in (("['*']", ("*",)), ("[.]", ("default",)), ("[]", ("*",)), ("['~']", ())):
         (claim,) = contributed(f"hosts: [x], resolution: NONE, {PORTS}, exportTo: {said}").claims
-        assert claim.service.exported is exported
+        assert claim.service.visible_in == seen
 
 
 def test_a_workload_entry_is_an_instance() -> None:

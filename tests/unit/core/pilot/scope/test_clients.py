@@ -6,8 +6,9 @@ from immutables import Map
 from proa.core.config.kinds.virtual_service.schema import HttpMatch, HttpRoute, VirtualService
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.scope.clients import Client, gateway_served, rules_for, served_to
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import labels_of
-from proa.core.pilot.scope.views import Rules, Scope, gateway_view, host_view
+from proa.core.pilot.scope.views import Rules, gateway_view, host_view
 from proa.testing.builders import Mesh, registration, simple
 
 V1 = Map({"version": "v1"})
@@ -22,10 +23,10 @@ def rules(*matches: tuple[HttpMatch, ...]) -> Rules:
 @pytest.mark.parametrize(
     ("client", "skipped"),
     [
-        (Client("default"), {0, 1, 2}),
-        (Client("default", frozenset([labels_of(V1)])), {1, 2}),
-        (Client("shop"), {0, 2}),
-        (Client("shop", frozenset([labels_of(V1)])), set[int]()),
+        (Client(Scope("default")), {0, 1, 2}),
+        (Client(Scope("default"), frozenset([labels_of(V1)])), {1, 2}),
+        (Client(Scope("shop")), {0, 2}),
+        (Client(Scope("shop"), frozenset([labels_of(V1)])), set[int]()),
     ],
 )
 def test_rules_for_others_are_skipped_and_keep_their_numbers(client: Client, skipped: set[int]) -> None:
@@ -43,15 +44,15 @@ def test_rules_for_others_are_skipped_and_keep_their_numbers(client: Client, ski
 def test_of_several_conditions_those_for_the_client_are_left() -> None:
     post = HttpMatch(name="post")
     whole = rules((HttpMatch(name="v1", source_labels=V1), post))
-    (rule,) = rules_for(whole, Client("default")).spec.http
+    (rule,) = rules_for(whole, Client(Scope("default"))).spec.http
     assert rule.match == (post,)
-    (rule,) = rules_for(whole, Client("default", frozenset([labels_of(V1)]))).spec.http
+    (rule,) = rules_for(whole, Client(Scope("default"), frozenset([labels_of(V1)]))).spec.http
     assert rule.match == (HttpMatch(name="v1"), post)
 
 
 def test_rules_that_ask_nothing_are_left_as_they_are() -> None:
     plain = rules((HttpMatch(name="a"),), ())
-    assert rules_for(plain, Client("default")) is plain
+    assert rules_for(plain, Client(Scope("default"))) is plain
 
 
 EDGE = """
@@ -79,7 +80,7 @@ def test_views_are_served_by_client() -> None:
     snapshot, index = mesh.world.snapshot, mesh.world.index
     view = host_view(snapshot, index, Scope("default"), "c.default.svc.cluster.local")
     assert view is not None
-    served = served_to(view, Client("default"))
+    served = served_to(view, Client(Scope("default")))
     assert served.rules is not None
     assert served.rules.skipped == {0}
     workload = next(each for each in snapshot.workloads.values() if each.kind == "gateway")

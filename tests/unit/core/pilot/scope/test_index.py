@@ -42,7 +42,7 @@ def mesh() -> Mesh:
 
 
 def test_a_rule_concerns_its_hosts() -> None:
-    assert mesh().apply(rules("a")) == Affected(hosts=frozenset({A}))
+    assert mesh().apply(rules("a")) == Affected(hosts=frozenset({A}), targets=frozenset({B}))
 
 
 def test_a_policy_concerns_its_host_and_who_sends_there() -> None:
@@ -115,6 +115,20 @@ def test_gateways_and_their_rules_are_the_edge() -> None:
     there = mesh()
     assert there.apply(rules("a", extra=", gateways: [g]")) == Affected(edge=True)
     assert there.delete("VirtualService", "r").edge
+
+
+def test_a_sidecar_concerns_its_namespace_and_no_host() -> None:
+    there = mesh()
+    sidecar = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s}
+spec: {egress: [{hosts: ["./*"]}]}
+"""
+    assert there.apply(sidecar) == Affected(scopes=frozenset({"default"}))
+    assert set(there.world.index.sidecars) == {"default"}
+    assert there.delete("Sidecar", "s") == Affected(scopes=frozenset({"default"}))
+    assert not there.world.index.sidecars
 
 
 def test_nothing_touched_is_nothing_affected() -> None:

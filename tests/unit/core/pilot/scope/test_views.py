@@ -2,9 +2,9 @@
 
 import pytest
 
+from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.views import (
     HostView,
-    Scope,
     endpoints_of,
     gateway_view,
     host_view,

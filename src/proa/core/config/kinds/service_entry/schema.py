@@ -2,10 +2,9 @@
 
 from typing import Annotated, Literal
 
-from immutables import Map
-
 from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.record import LaterWords, Port, Record
+from proa.core.config.workload_selector import WorkloadSelector
 
 Location = Literal["MESH_EXTERNAL", "MESH_INTERNAL"]
 Resolution = Literal["NONE", "STATIC", "DNS"]
@@ -18,10 +17,6 @@ class ServicePort(Record, frozen=True, kw_only=True):
     name: str
     protocol: str = ""
     target_port: Port | None = None
-
-
-class WorkloadSelector(Record, frozen=True, kw_only=True):
-    labels: Map[str, str] = Map()
 
 
 class ServiceEntry(Record, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ def validate(spec: ServiceEntry, meta: Meta) -> Iterator[Finding]:
     yield from _check_ports(spec.ports, (*SPEC, "ports"))
     yield from _check_workloads(spec)
     yield from _check_resolution(spec)
-    yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"))
+    yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"), may_hide=True)
     for index, name in enumerate(spec.subject_alt_names):
         if not name:
             yield Finding(

@@ -1,0 +1,71 @@
+"""Which scope a workload is of: its namespace, and what the Sidecars in force for it say.
+
+A scope is a value, and all that a view depends on besides the world: workloads whose Sidecars say the same share one,
+and a Sidecar that is changed moves its workloads to another. Called by the world, when a workload or a Sidecar comes.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from immutables import Map
+
+from proa.core.config.config import Config
+from proa.core.config.kinds.sidecar.schema import Sidecar
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.settings import OutboundPolicy
+from proa.core.model.snapshot import MeshSnapshot
+from proa.core.pilot.scope.imports import Imports, imports_of
+from proa.core.pilot.scope.index import RuleIndex
+
+
+class Scope(msgspec.Struct, frozen=True, cache_hash=True):
+    """Proxies with an equal scope see the same. `imports`: what they see of what is exported to them (None: all);
+    `outbound`: where requests for other hosts go (None: as the mesh's settings say)."""
+
+    namespace: str
+    imports: Imports | None = None
+    outbound: OutboundPolicy | None = None
+
+
+def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> Scope:
+    """A gateway has no Sidecar, as in Istio. A workload of which nothing is known yet wears no labels."""
+    known = snapshot.workloads.get(workload)
+    if known is not None and known.kind == "gateway":
+        return Scope(workload.namespace)
+    labels: Map[str, str] = known.labels if known else Map()
+    in_force = tuple(_in_force(snapshot, index, workload.namespace, labels))
+    if not in_force:
+        return Scope(workload.namespace)
+    policy = in_force[0].outbound_traffic_policy
+    listeners = next((each.egress for each in in_force if each.egress), ())
+    hosts = tuple(host for listener in listeners for host in listener.hosts)
+    return Scope(
+        workload.namespace,
+        imports=imports_of(hosts, workload.namespace) if listeners else None,
+        outbound=policy.mode if policy else None,
+    )
+
+
+def _in_force(
+    snapshot: MeshSnapshot, index: RuleIndex, namespace: str, labels: Map[str, str]
+) -> Iterator[Sidecar]:
+    """The narrowest first: one that names the workload, its namespace's, the mesh's. Of several alike the first by
+    name."""
+    own = _sidecars(snapshot, index, namespace)
+    for _, spec in own:
+        selector = spec.workload_selector
+        if selector and all(labels.get(key) == value for key, value in selector.labels.items()):
+            yield spec
+            break
+    root = snapshot.settings.root_namespace
+    for found in (own, _sidecars(snapshot, index, root) if root != namespace else []):
+        yield from [spec for _, spec in found if spec.workload_selector is None][:1]
+
+
+def _sidecars(snapshot: MeshSnapshot, index: RuleIndex, namespace: str) -> list[tuple[ObjectRef, Sidecar]]:
+    found: list[tuple[ObjectRef, Sidecar]] = []
+    for ref in sorted(index.sidecars.get(namespace, frozenset())):
+        config = snapshot.configs[ref]
+        if isinstance(config, Config) and isinstance(config.spec, Sidecar):
+            found.append((ref, config.spec))
+    return found
