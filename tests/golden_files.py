@@ -18,7 +18,10 @@ class GoldenFiles:
 
     def __call__(self, input_file: Path, text: str, *, suffix: str | None = None) -> None:
         """Raises AssertionError with the difference. `suffix` (".json") when the result is of another format."""
-        path = golden_of(input_file, suffix)
+        self.page(golden_of(input_file, suffix), text)
+
+    def page(self, path: Path, text: str) -> None:
+        """A file that is made whole, like a page of the docs."""
         wanted = path.read_text() if path.exists() else ""
         if text == wanted:
             return

@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Look inside": {
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
         "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),
+        "compat": Entry("compat", "Show which kinds and fields of Istio's API Proa serves."),
         "version": Entry("version", "Print versions of this program and of the control plane."),
     },
     "Run the parts yourself": {

@@ -14,6 +14,7 @@ from proa.core.config.problem import Finding, warning
 from proa.core.config.record import Filled, Record
 from proa.core.config.tree import shorten
 
+NO_WAYPOINTS: Final = "Proa has no waypoints; a policy that names a target selects no sidecar"
 _TARGETS: Final = {
     "Gateway": "gateway.networking.k8s.io",
     "GatewayClass": "gateway.networking.k8s.io",
@@ -75,4 +76,4 @@ def _check_target(target: TargetRef, namespace: str, at: Path) -> Iterator[Findi
     if target.namespace not in ("", namespace):
         message = "a target lies in the policy's own namespace; remove the field"
         yield Finding((*at, "namespace"), "bad-value", message)
-    yield warning(at, "no-effect", "Proa has no waypoints; a policy that names a target selects no sidecar")
+    yield warning(at, "no-effect", NO_WAYPOINTS)

@@ -1,11 +1,12 @@
 """What an AuthorizationPolicy says, as users write it. Read by its validator."""
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
 
 from proa.core.config.record import NotEmpty, ReadOnlySpec, Record
-from proa.core.config.selection import TargetRef, WorkloadSelector
+from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
 
 Action = Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"]
 
@@ -70,6 +71,8 @@ class Rule(Record, frozen=True, kw_only=True):
 
 class AuthorizationPolicy(ReadOnlySpec, frozen=True, kw_only=True):
     """No rules: nothing matches, which for ALLOW means that everything is refused."""
+
+    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
 
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None

@@ -1,11 +1,12 @@
 """What an EnvoyFilter says, as users write it. Read by its validator."""
 
+from types import MappingProxyType
 from typing import Literal
 
 from immutables import Map
 
 from proa.core.config.record import Count32, FreeObject, Int32, ReadOnlySpec, Record
-from proa.core.config.selection import TargetRef
+from proa.core.config.selection import NO_WAYPOINTS, TargetRef
 
 ApplyTo = Literal[
     "INVALID",
@@ -138,6 +139,8 @@ class ConfigPatch(Record, frozen=True, kw_only=True):
 
 class EnvoyFilter(ReadOnlySpec, frozen=True, kw_only=True):
     """Applied in order of `priority`; a negative one comes before the others."""
+
+    IDLE = MappingProxyType(dict.fromkeys(("targetRefs",), NO_WAYPOINTS))
 
     workload_selector: WorkloadSelector | None = None
     target_refs: tuple[TargetRef, ...] = ()

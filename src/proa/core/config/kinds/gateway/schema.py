@@ -1,5 +1,6 @@
 """What a Gateway says, as users write it. Read by its validator and by Pilot's translation."""
 
+from types import MappingProxyType
 from typing import Literal
 
 from immutables import Map
@@ -12,6 +13,8 @@ TlsVersion = Literal["TLS_AUTO", "TLSV1_0", "TLSV1_1", "TLSV1_2", "TLSV1_3"]
 
 class ServerPort(Record, frozen=True, kw_only=True):
     """`protocol` keeps the user's spelling; compare it in upper case. `target_port` has no effect, as in Istio."""
+
+    IDLE = MappingProxyType({"targetPort": "it has no effect on a gateway, in Istio either"})
 
     number: Port
     name: str

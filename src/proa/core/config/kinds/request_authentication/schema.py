@@ -1,9 +1,10 @@
 """What a RequestAuthentication says, as users write it. Read by its validator."""
 
+from types import MappingProxyType
 from typing import Literal
 
 from proa.core.config.record import Duration, Filled, ReadOnlySpec, Record
-from proa.core.config.selection import TargetRef, WorkloadSelector
+from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
 
 Presence = Literal["OPTIONAL", "REQUIRED"]
 
@@ -23,6 +24,8 @@ class ClaimToHeader(Record, frozen=True, kw_only=True):
 class JwtRule(Record, frozen=True, kw_only=True):
     """One issuer. No keys: its OpenID discovery document names them. No places: the usual header and parameter."""
 
+    IDLE = MappingProxyType({"presence": "Istio does not read it either"})
+
     issuer: Filled
     audiences: tuple[Filled, ...] = ()
     jwks_uri: str = ""
@@ -39,6 +42,8 @@ class JwtRule(Record, frozen=True, kw_only=True):
 
 
 class RequestAuthentication(ReadOnlySpec, frozen=True, kw_only=True):
+    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
+
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()

@@ -1,11 +1,12 @@
 """What a Telemetry says, as users write it. Read by its validator."""
 
+from types import MappingProxyType
 from typing import Literal
 
 from immutables import Map
 
 from proa.core.config.record import Duration, Filled, PercentFloat, ReadOnlySpec, Record
-from proa.core.config.selection import TargetRef, WorkloadSelector
+from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
 
 WorkloadMode = Literal["CLIENT_AND_SERVER", "CLIENT", "SERVER"]
 Metric = Literal[
@@ -107,6 +108,8 @@ class AccessLogging(Record, frozen=True, kw_only=True):
 
 
 class Telemetry(ReadOnlySpec, frozen=True, kw_only=True):
+    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
+
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None
     target_refs: tuple[TargetRef, ...] = ()

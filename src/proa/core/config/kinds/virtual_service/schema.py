@@ -1,5 +1,6 @@
 """What a VirtualService says, as users write it. Read by its validator and by Pilot's translation."""
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -98,6 +99,8 @@ class Delay(Record, frozen=True, kw_only=True):
     """`percentage` wins over the old `percent`; neither means no request at all. `exponential_delay` was never in
     force."""
 
+    IDLE = MappingProxyType({"exponentialDelay": "it was never in force, in Istio either"})
+
     fixed_delay: Duration | None = None
     exponential_delay: Duration | None = None
     percent: PercentInt = 0
@@ -111,6 +114,8 @@ class Delay(Record, frozen=True, kw_only=True):
 
 class Abort(Record, frozen=True, kw_only=True):
     """As Delay, with the status that answers instead of the service. `http2_error` was never in force."""
+
+    IDLE = MappingProxyType({"http2Error": "it was never in force, in Istio either"})
 
     http_status: HttpStatus | None = None
     grpc_status: str = ""
