@@ -118,7 +118,7 @@ class _Sidecar:
         self._source = source
         self._servers: dict[Outlet, DeltaServer] = {}
 
-    def connected(self, outlet: Outlet) -> None:
+    def connected(self, outlet: Outlet, pid: int) -> None:
         self._servers[outlet] = DeltaServer(self._source)
 
     def received(self, outlet: Outlet, request: bytes) -> None:

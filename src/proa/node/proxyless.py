@@ -159,7 +159,7 @@ class ProxylessRelay:
 
     # -- the program's side --
 
-    def connected(self, outlet: Outlet) -> None:
+    def connected(self, outlet: Outlet, pid: int) -> None:
         number = next(self._numbers)
         self._streams[number] = outlet
         self._perform(self._table.down_connected(number))

@@ -18,6 +18,7 @@ from proa.core.sidecar.retry import retry_after
 from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.session import Session
 from proa.node.uplink import Uplink
+from proa.runtime.adopted import start_time
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet
@@ -31,8 +32,10 @@ log = logging.getLogger("proa.node.relay")
 
 class Relay:
     """A `servers.xds_local.Downstream`. Everything happens in one event loop and each table call is performed
-    at once, so the order of the table is the order on the wires. `down` tells whether the Envoy is there, `asked` which
-    secrets it wants; `taken` is called when it has accepted something that the table keeps, or dropped it."""
+    at once, so the order of the table is the order on the wires. In a hot restart two Envoys are below: the one that
+    was started last is the table's, the elder keeps what it has, unless it is left alone again: then its stream is
+    ended, and it comes back saying what that is. `down` tells whether the Envoy is there, `asked` which secrets it
+    wants; `taken` is called when it has accepted something that the table keeps, or dropped it."""
 
     def __init__(
         self,
@@ -49,6 +52,8 @@ class Relay:
         self._taken = taken
         self._above: Outlet | None = None
         self._below: Outlet | None = None
+        self._born = 0
+        self._elders: set[Outlet] = set()
         self._has_spoken = False
         self._steps: Cell[int] = Cell(0)
         self.down: Cell[bool] = Cell(False)
@@ -56,11 +61,18 @@ class Relay:
 
     # -- the Envoy's side --
 
-    def connected(self, outlet: Outlet) -> None:
+    def connected(self, outlet: Outlet, pid: int) -> None:
+        born = start_time(pid) or 0
         if self._below is not None:
-            self._below.close()
+            if born < self._born:
+                self._elders.add(outlet)
+                return
+            if born > self._born:
+                self._elders.add(self._below)
+            else:
+                self._below.close()
             self._perform(self._table.down_lost())
-        self._below = outlet
+        self._below, self._born = outlet, born
         self.asked.set(frozenset())
         self._perform(self._table.down_connected())
         self.down.set(True)
@@ -71,10 +83,16 @@ class Relay:
             self._perform(self._table.down_received(request))
 
     def lost(self, outlet: Outlet) -> None:
+        self._elders.discard(outlet)
         if outlet is self._below:
-            self._below = None
-            self.down.set(False)
             self._perform(self._table.down_lost())
+            self._nobody_is_below()
+
+    def _nobody_is_below(self) -> None:
+        self._below = None
+        self.down.set(False)
+        for elder in self._elders:
+            elder.close()
 
     # -- the agent's own --
 
@@ -159,8 +177,7 @@ class Relay:
                     log.error("%s: the Envoy broke the protocol: %s", self._workload, reason)
                     if self._below is not None:
                         self._below.close()
-                        self._below = None
-                        self.down.set(False)
+                        self._nobody_is_below()
                 case Rejected(type=kind, name=name, error=error):
                     log.error("%s: the Envoy refuses %s %s: %s", self._workload, kind.name, name, error)
                 case Acked(type=kind) if kind not in LOCAL_TYPES:

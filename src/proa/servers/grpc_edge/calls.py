@@ -26,6 +26,10 @@ class LocalStream(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, str]: ...
+    @property
+    def peer_pid(self) -> int:
+        """The process at the other end of a Unix socket, 0 of any other connection."""
+
     async def read(self) -> bytes | None: ...
     async def write(self, body: bytes) -> None: ...
 

@@ -20,7 +20,7 @@ from proa.core.grpc_wire.events import Broken, Drained, Ended, Event, HalfClosed
 from proa.core.grpc_wire.request import Head
 from proa.core.grpc_wire.status import OK, Code, Status
 from proa.servers.grpc_edge.calls import StreamHandler, outcome
-from proa.servers.grpc_edge.credentials import ALPN, is_loopback, peer_of
+from proa.servers.grpc_edge.credentials import ALPN, is_loopback, peer_of, pid_of
 
 HEAR_OUT_S: Final = 1.0
 HIGH_WATER: Final = 256 * 1024
@@ -66,6 +66,10 @@ class Call:
     @property
     def is_local(self) -> bool:
         return self._connection.is_local
+
+    @property
+    def peer_pid(self) -> int:
+        return self._connection.peer_pid
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -169,6 +173,10 @@ class Connection(asyncio.Protocol):
     @cached_property
     def is_local(self) -> bool:
         return self._transport is not None and is_loopback(self._transport.get_extra_info("peername"))
+
+    @cached_property
+    def peer_pid(self) -> int:
+        return 0 if self._transport is None else pid_of(self._transport)
 
     # What calls ask.
 

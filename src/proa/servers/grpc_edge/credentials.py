@@ -1,7 +1,9 @@
 """TLS of the server: its key and chain, the roots clients are checked against, and who a verified client is."""
 
 import asyncio
+import socket
 import ssl
+import struct
 import tempfile
 from ipaddress import IPv6Address, ip_address
 from typing import Final
@@ -53,6 +55,15 @@ def peer_of(transport: asyncio.BaseTransport) -> SpiffeId:
         return parse_spiffe_id(uri)
     except (ValueError, InvalidSpiffeId, x509.ExtensionNotFound) as error:
         raise PeerRefused("a client certificate with one SPIFFE id is needed") from error
+
+
+def pid_of(transport: asyncio.BaseTransport) -> int:
+    """The process at the other end of a Unix socket when it connected, 0 of any other transport."""
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    if peer is None or peer.family != socket.AF_UNIX:
+        return 0
+    pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
 
 
 def is_loopback(peername: object) -> bool:

@@ -24,8 +24,8 @@ GRACE_S: Final = 0.2
 class Downstream(Protocol):
     """Who answers the Envoy. Every call is made in the event loop and returns at once."""
 
-    def connected(self, outlet: Outlet) -> None:
-        """A stream began. Of an Envoy it takes the place of an earlier one."""
+    def connected(self, outlet: Outlet, pid: int) -> None:
+        """A stream of that process began. It takes the place of the process's earlier one, if it is an Envoy."""
 
     def received(self, outlet: Outlet, request: bytes) -> None: ...
 
@@ -50,7 +50,7 @@ async def serve_xds(socket: Path, downstream: Downstream, method: str = DELTA) -
 
 async def _serve(wire: LocalStream, downstream: Downstream) -> None:
     outlet = Outlet()
-    downstream.connected(outlet)
+    downstream.connected(outlet, wire.peer_pid)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_read(wire, downstream, outlet), name="envoy's requests")

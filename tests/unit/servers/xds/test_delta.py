@@ -62,6 +62,7 @@ class Wire:
 
     peer: SpiffeId = node_id("cluster.local", "node")
     is_local = True
+    peer_pid = 0
     metadata: Mapping[str, str] = {WORKLOAD_KEY: "default/a"}
 
     def __init__(self) -> None:
