@@ -17,7 +17,7 @@ from proa.cli.output import (
     span,
     to_text,
 )
-from proa.cli.parameters import WorkloadWord
+from proa.cli.parameters import Duration, WorkloadWord
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def status(context: click.Context, output: Format) -> None:
         click.echo("no proxies; `proa run` brings a program into the mesh", err=True)
     else:
         _print_statuses(found.proxies, time.time())
+        _print_remarks(context.ensure_object(Surroundings))
     context.exit(1 if any(proxy.rejections for proxy in found.proxies) else 0)
 
 
@@ -93,6 +94,16 @@ def _print_statuses(proxies: "Sequence[ProxyStatus]", now: float) -> None:
             click.echo(click.style(rejection_line(str(proxy.id), each), fg="red"), err=True)
 
 
+def _print_remarks(surroundings: Surroundings) -> None:
+    """What the agent of this host, where there is one, knows better than the control plane."""
+    from proa.node.client import AgentUnreachable, list_workloads
+
+    with contextlib.suppress(AgentUnreachable):
+        for each in asyncio.run(list_workloads(surroundings.home)).workloads:
+            if each.remark:
+                click.echo(f"{each.id}: {each.remark}", err=True)
+
+
 def _cell(status: "TypeStatus") -> str:
     behind = [
         f"{number} {word}"
@@ -100,6 +111,31 @@ def _cell(status: "TypeStatus") -> str:
         if number
     ]
     return f"{status.synced} ({', '.join(behind)})" if behind else str(status.synced)
+
+
+@command.command("restart")
+@click.argument("workload", type=WorkloadWord())
+@click.option(
+    "--timeout", type=Duration(), default="90s", show_default=True, help="How long to wait for the new one."
+)
+@click.pass_obj
+def restart(surroundings: Surroundings, workload: str, timeout: float) -> None:
+    """Replace the Envoy of a workload on this host by one that is started now; no request is lost.
+
+    The new one takes the listening sockets of the one before, which ends its open requests (as long as a drain of
+    the workload may take) and then itself. Where that cannot be, as between Envoys that do not know each other's hot
+    restart, the workload is drained first, and the answer says so.
+
+    \b
+    Example, after another Envoy was installed under a running agent:
+      proa proxy restart reviews-v1
+    """
+    from proa.node import client
+
+    with surroundings.node_agent():
+        done = asyncio.run(client.restart_sidecar(surroundings.home, workload, timeout))
+    how = f"epoch {done.epoch}" if done.hot else f"not hot, {done.why}"
+    click.echo(f"{done.id} has a new Envoy (pid {done.envoy_pid}, {how})")
 
 
 @command.command("config")

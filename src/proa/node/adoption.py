@@ -10,17 +10,28 @@ import itertools
 import logging
 import os
 import signal
-import socket
-import struct
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from proa.core.sidecar.record import Fate, ProcessMark, Record, Seen, fate_of
+from proa.core.sidecar.bootstrap import EPOCH_FLAG
+from proa.core.sidecar.record import (
+    Fate,
+    HeirMark,
+    ProcessMark,
+    Record,
+    Seen,
+    Sight,
+    Stage,
+    fate_of,
+    stage_of,
+)
 from proa.home import Home
-from proa.node.envoy_admin import EnvoyAdmin
+from proa.node.app_sockets import listens_on
+from proa.node.envoy import Family
+from proa.node.envoy_admin import EnvoyAdmin, listener_of
 from proa.node.record_store import FILE, read_record, read_records
 from proa.node.shared_memory import forget_shared_memory
 from proa.runtime.adopted import Adopted, adopt, boot_id, start_time
@@ -35,11 +46,11 @@ CONFIG_FLAG: Final = "--config-path"
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
-    """A workload of an earlier agent. `envoy` is held when it goes on serving, `owner` when it lives."""
+    """A workload of an earlier agent. `envoy` are the processes that go on serving, `owner` is held when it lives."""
 
     record: Record
     fate: Fate
-    envoy: Adopted | None = None
+    envoy: Family | None = None
     owner: Adopted | None = None
 
 
@@ -53,7 +64,7 @@ async def find_earlier(home: Home, address: str) -> tuple[Earlier, ...]:
         ]
     found = [task.result() for task in looking]
     kept = tuple(each for each in found if each.fate != "forget")
-    serving = {each.envoy.pid for each in kept if each.envoy is not None}
+    serving = {held.pid for each in kept if each.envoy is not None for held in each.envoy.processes}
     orphans = [pid for pid in await asyncio.to_thread(envoys_of, home) if pid not in serving]
     await _end(orphans)
     for directory, earlier in zip(records, found, strict=True):
@@ -75,45 +86,96 @@ _WORDS: Final[dict[Fate, str]] = {
 
 async def _look(home: Home, record: Record, address: str) -> Earlier:
     boot = boot_id()
-    owner = _held(record.owner) if record.boot == boot else None
-    envoy = _held(record.envoy.process) if record.boot == boot and record.envoy else None
-    serves = envoy is not None and await _serves(home, record, envoy.pid)
-    seen = Seen(boot=boot, address=address, owner_lives=owner is not None, serves=serves)
-    fate = fate_of(record, seen)
-    if envoy is not None and fate not in ("adopt", "drain"):
-        envoy.close()
-        envoy = None
-    return Earlier(record=record, fate=fate, envoy=envoy, owner=owner)
+    is_this_boot = record.boot == boot
+    owner = _held(record.owner) if is_this_boot else None
+    heir_mark = await asyncio.to_thread(_find_heir, home, record) if is_this_boot and record.heir else None
+    envoy = _held(record.envoy.process) if is_this_boot and record.envoy else None
+    heir = _held(heir_mark.process) if heir_mark else None
+    elder = _held(record.elder) if is_this_boot else None
+    seen = Seen(
+        boot=boot,
+        address=address,
+        owner_lives=owner is not None,
+        envoy=await _sight(home, record, envoy),
+        heir=await _sight(home, record, heir),
+        elder_lives=elder is not None,
+    )
+    fate, stage = fate_of(record, seen), stage_of(record, seen)
+    family = None
+    if stage is not None and fate in ("adopt", "drain"):
+        family = _family(stage, record, heir_mark, envoy, heir, elder)
+    for each in (envoy, heir, elder):
+        if each is not None and (family is None or each not in family.processes):
+            each.close()
+    return Earlier(record=record, fate=fate, envoy=family, owner=owner)
+
+
+def _family(
+    stage: Stage,
+    record: Record,
+    heir_mark: HeirMark | None,
+    envoy: Adopted | None,
+    heir: Adopted | None,
+    elder: Adopted | None,
+) -> Family | None:
+    if stage == "promoted":
+        promoted = heir_mark.promoted() if heir_mark else None
+        if heir is None or promoted is None:
+            return None
+        before = record.envoy.process if envoy is not None and record.envoy else None
+        return Family(stage=stage, envoy=heir, mark=promoted, elder=envoy, elder_mark=before)
+    if envoy is None or record.envoy is None:
+        return None
+    return Family(
+        stage=stage,
+        envoy=envoy,
+        mark=record.envoy,
+        heir=heir if stage == "replacing" else None,
+        heir_mark=heir_mark if stage == "replacing" else None,
+        elder=elder,
+        elder_mark=record.elder if elder is not None else None,
+    )
+
+
+def _find_heir(home: Home, record: Record) -> HeirMark | None:
+    """The recorded heir with its process, which an agent that was killed just then has not written down. Blocking."""
+    mark = record.heir
+    if mark is None or mark.process is not None:
+        return mark
+    directory = home.workload_dir(str(record.spec.id))
+    for pid in envoys_of(home):
+        try:
+            argv = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        started = start_time(pid)
+        if (
+            _stands_in(pid, directory)
+            and _word_after(argv, EPOCH_FLAG) == str(mark.epoch).encode()
+            and started
+        ):
+            return msgspec.structs.replace(mark, process=ProcessMark(pid=pid, started=started))
+    return None
 
 
 def _held(mark: ProcessMark | None) -> Adopted | None:
     return None if mark is None else adopt(mark.pid, mark.started)
 
 
-async def _serves(home: Home, record: Record, pid: int) -> bool:
+async def _sight(home: Home, record: Record, envoy: Adopted | None) -> Sight:
+    if envoy is None:
+        return "gone"
     path = home.workload_socket(str(record.spec.id), "admin")
-    if _listener_of(path) != pid:
-        return False
     ports = frozenset(port.sidecar_port for port in record.ports)
     if record.outbound_port is not None:
         ports |= {record.outbound_port}
+    if listener_of(path) != envoy.pid:
+        return "listens" if await asyncio.to_thread(listens_on, envoy.pid, ports) else "lives"
     try:
         async with asyncio.timeout(ANSWER_S), EnvoyAdmin(path) as admin:
-            return await admin.serves(ports)
+            return "serves" if await admin.serves(ports) else "lives"
     except TimeoutError:
-        return False
-
-
-def _listener_of(path: Path) -> int:
-    """The pid of the process that listens at a Unix socket, 0 for none: the kernel remembers who called listen(2)."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return 0
-        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        return int(pid)
+        return "lives"
 
 
 def envoys_of(home: Home) -> tuple[int, ...]:
@@ -130,7 +192,7 @@ def envoys_of(home: Home) -> tuple[int, ...]:
         try:
             if entry.stat().st_uid != os.getuid():
                 continue
-            bootstrap = _bootstrap_of((entry / "cmdline").read_bytes().split(b"\0"))
+            bootstrap = _word_after((entry / "cmdline").read_bytes().split(b"\0"), CONFIG_FLAG)
             if not bootstrap.startswith(workloads):
                 continue
             there, ours = os.stat(entry / "cwd"), os.stat(os.path.dirname(bootstrap))
@@ -141,9 +203,8 @@ def envoys_of(home: Home) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _bootstrap_of(argv: list[bytes]) -> bytes:
-    flag = CONFIG_FLAG.encode()
-    return next((value for word, value in itertools.pairwise(argv) if word == flag), b"")
+def _word_after(argv: list[bytes], flag: str) -> bytes:
+    return next((value for word, value in itertools.pairwise(argv) if word == flag.encode()), b"")
 
 
 async def _end(pids: Iterable[int]) -> None:

@@ -1,9 +1,9 @@
-"""Which sockets an app and its children listen on, read from /proc. An app that listens beyond loopback can be
-reached past its sidecar, and its user should know."""
+"""Which sockets a process listens on, read from /proc. An app that listens beyond loopback can be reached past its
+sidecar, and its user should know; an Envoy that has no admin interface any more may serve."""
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,14 +14,23 @@ _SOCKET: Final = re.compile(r"socket:\[(\d+)\]")
 
 def listening_beyond_loopback(pid: int) -> tuple[Listening, ...]:
     """Of the process and its descendants, in its own network namespace. Blocking, a few milliseconds."""
-    inodes = frozenset(inode for each in _family(pid) for inode in _socket_inodes(each))
+    return beyond_loopback(_listening(pid, _family(pid)))
+
+
+def listens_on(pid: int, ports: frozenset[int]) -> bool:
+    """Whether that very process listens on each of the ports. Blocking, a few milliseconds."""
+    return ports <= {each.port for each in _listening(pid, (pid,))}
+
+
+def _listening(pid: int, family: Iterable[int]) -> list[Listening]:
+    inodes = frozenset(inode for each in family for inode in _socket_inodes(each))
     found: list[Listening] = []
     for table in ("tcp", "tcp6"):
         try:
             found.extend(parse_listening(Path(f"/proc/{pid}/net/{table}").read_text(), inodes))
         except OSError:
             continue
-    return beyond_loopback(found)
+    return found
 
 
 def _family(pid: int) -> Iterator[int]:

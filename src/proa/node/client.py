@@ -21,6 +21,7 @@ from proa.core.sidecar.local import (
     AskEnvironment,
     AskGone,
     AskList,
+    AskRestart,
     AskUndrain,
     Environment,
     Failed,
@@ -28,6 +29,7 @@ from proa.core.sidecar.local import (
     LocalMessage,
     NodeDrained,
     Placed,
+    Restarted,
     Undrained,
     WorkloadDrained,
     Workloads,
@@ -157,6 +159,11 @@ async def drain(
 async def undrain(home: Home, name: str) -> Undrained:
     """Takes it back. Raises NoSuchWorkload, AgentUnreachable."""
     return await _ask(home, AskUndrain(workload=name), Undrained)
+
+
+async def restart_sidecar(home: Home, name: str, timeout_s: float) -> Restarted:
+    """Replaces the workload's Envoy. Raises NoSuchWorkload, AgentUnreachable."""
+    return await _ask(home, AskRestart(workload=name), Restarted, timeout_s)
 
 
 async def wait_gone(home: Home, name: str, timeout_s: float) -> bool:

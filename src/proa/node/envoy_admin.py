@@ -1,5 +1,7 @@
 """An Envoy's admin interface over its Unix socket: readiness, listeners, drain, statistics."""
 
+import socket
+import struct
 from pathlib import Path
 from types import TracebackType
 from typing import Final
@@ -47,6 +49,18 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
 
     open: int
     total: int
+
+
+def listener_of(path: Path) -> int:
+    """The pid of the process that listens at a Unix socket, 0 for none: the kernel remembers who called listen(2)."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return 0
+        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return int(pid)
 
 
 class EnvoyAdmin:

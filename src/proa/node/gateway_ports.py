@@ -11,7 +11,7 @@ from typing import Final
 
 from proa.core.sidecar.local import GatewayPortClosed, GatewayPortServed, OwnerEvent, Warned, WorkloadSpec
 from proa.core.sidecar.session import GatewayPort
-from proa.core.sidecar.supervision import State
+from proa.core.sidecar.supervision import SERVING
 from proa.node.envoy import Envoy
 from proa.node.envoy_admin import EnvoyAdmin
 from proa.node.port_book import PortBook
@@ -107,7 +107,7 @@ class GatewayPorts:
         held = self._held[port]
 
         async def is_served() -> bool:
-            ready = envoy.state.value.state is State.READY
+            ready = envoy.state.value.state in SERVING
             return ready and await admin.is_listening(frozenset((held.port,)))
 
         if await poll(is_served, POLL_S, lambda: self._held.get(port) is held):

@@ -23,6 +23,7 @@ from proa.core.sidecar.local import (
     AskEnvironment,
     AskGone,
     AskList,
+    AskRestart,
     AskUndrain,
     Environment,
     Exited,
@@ -47,6 +48,7 @@ from proa.core.sidecar.local import (
 from proa.core.sidecar.record import ProcessMark
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
 from proa.node.intake import Intake, drain
+from proa.node.replacement import NotReplaced
 from proa.node.surroundings import Surroundings
 from proa.node.workload import Vanish, Workload
 from proa.node.workloads import Workloads
@@ -137,7 +139,15 @@ class LocalServer:
                 case Place():
                     await self._own(message, reader, outlet, peer)
                     return
-                case AskEnvironment() | AskList() | AskAdmin() | AskGone() | AskDrain() | AskUndrain():
+                case (
+                    AskEnvironment()
+                    | AskList()
+                    | AskAdmin()
+                    | AskGone()
+                    | AskDrain()
+                    | AskUndrain()
+                    | AskRestart()
+                ):
                     async for answer in self._answers(message):
                         _put(outlet, answer)
                 case _:
@@ -227,6 +237,8 @@ class LocalServer:
                     yield answer
             case AskUndrain():
                 yield await self._undrain(message)
+            case AskRestart(workload=name):
+                yield await self._restart(name)
 
     async def _drain(self, message: AskDrain) -> AsyncIterator[LocalMessage]:
         chosen = self._chosen(message.workload)
@@ -253,6 +265,15 @@ class LocalServer:
         back = tuple(each.spec.id for each in drained if each.resume())
         stay = tuple(each.spec.id for each in drained if each.spec.id not in back)
         return Undrained(workloads=back, stay=stay)
+
+    async def _restart(self, name: str) -> LocalMessage:
+        found = self._workloads.find(name)
+        if isinstance(found, Failed):
+            return found
+        try:
+            return await found.restart_sidecar()
+        except NotReplaced as error:
+            return Failed(code="unavailable", message=f"{found.spec.id}: {error}")
 
     def _chosen(self, name: str) -> tuple[Workload, ...] | Failed:
         if not name:

@@ -29,6 +29,7 @@ from proa.core.sidecar.local import (
     Progress,
     Refused,
     Removed,
+    Restarted,
     Started,
     Stop,
     Undrained,
@@ -231,6 +232,7 @@ class Owner:
                 | WorkloadDrained()
                 | NodeDrained()
                 | Undrained()
+                | Restarted()
                 | Failed()
             ):
                 return

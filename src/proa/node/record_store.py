@@ -29,12 +29,18 @@ class RecordStore:
     def __init__(self, directory: Path) -> None:
         self._path = directory / FILE
         self._news = Cell(0)
+        self._kept = Cell(0)
         self._writing = threading.Lock()
         self._is_forgotten = False
 
     def changed(self) -> None:
         """There may be something to write."""
         self._news.set(self._news.value + 1)
+
+    async def kept(self) -> None:
+        """Returns when what was `changed` so far is on disk."""
+        wanted = self._news.version
+        await self._kept.until(lambda kept: kept >= wanted)
 
     async def keep(self, current: Callable[[], Record]) -> None:
         """Until cancelled: after each `changed` the disk gets what is `current`."""
@@ -43,10 +49,12 @@ class RecordStore:
             seen = await self._news.changed(seen)
             record = current()
             if record == on_disk:
+                self._kept.set(seen)
                 continue
             try:
                 await asyncio.to_thread(self._write, record)
                 on_disk = record
+                self._kept.set(seen)
             except OSError as error:  # a full disk: a new agent would start this sidecar again
                 log.error("%s: the record is not kept on disk: %s", self._path.parent.name, error)
                 seen = -1

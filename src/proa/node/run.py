@@ -27,6 +27,7 @@ from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
 from proa.node.port_book import PortBook
+from proa.node.replacement import AT_ONCE
 from proa.node.servers import learn_servers
 from proa.node.session import Session
 from proa.node.surroundings import Surroundings
@@ -104,6 +105,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         uplink=uplink,
         session=session,
         book=PortBook(options.sidecar_ports, str(home.path)),
+        replacements=asyncio.Semaphore(AT_ONCE),
     )
     async with AsyncExitStack() as stack:
         found = await find_earlier(home, options.address)

@@ -4,7 +4,7 @@ The workload makes it when it has a certificate, and lives with what the Envoy d
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from proa.core.auth.roots import root_digests
@@ -27,7 +27,7 @@ from proa.servers.xds_local import serve_xds
 class Sidecar:
     """`envoy` is not started before its owner asks it; `keeper` holds a certificate when `serve` is called. `known` is
     what is served until the control plane says otherwise, and stays on disk by `store`. `marked` hears of every change
-    of the Envoy's mark."""
+    of the Envoy's marks, `written` returns when they are on disk."""
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Sidecar:
         *,
         known: Table | None,
         marked: Callable[[], None],
+        written: Callable[[], Awaitable[None]],
         gateway_ports: Callable[[], tuple[GatewayPort, ...]],
     ) -> None:
         home, name = around.home, str(place.id)
@@ -59,6 +60,7 @@ class Sidecar:
             ports=lambda: place.listening,
             patience=Patience(drain=drain_of(place, around)),
             marked=marked,
+            written=written,
         )
 
     def supervise(self, tasks: Supervisor) -> None:

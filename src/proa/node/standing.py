@@ -11,7 +11,7 @@ from proa.core.sidecar.health import worst
 from proa.core.sidecar.local import AppPort, HealthChanged
 from proa.core.sidecar.record import Record
 from proa.core.sidecar.session import Health, Registration
-from proa.core.sidecar.supervision import State
+from proa.core.sidecar.supervision import SERVING, State
 from proa.node.places import Place
 
 
@@ -88,7 +88,7 @@ class Standing:
 
     def publish(self, why: str = "") -> None:
         """What is registered follows what is."""
-        self._was_ready = self._was_ready or self._surface.sidecar is State.READY
+        self._was_ready = self._was_ready or self._surface.sidecar in SERVING
         if self._is_leaving:
             return
         health = {port: self._effective(state) for port, state in self._app.items()}
@@ -101,6 +101,6 @@ class Standing:
     def _effective(self, app: Health) -> Health:
         if self.is_draining:
             return "DRAINING"
-        if self._surface.sidecar is not State.READY:
+        if self._surface.sidecar not in SERVING:
             return "UNHEALTHY" if self._was_ready else "STARTING"
         return app

@@ -1,5 +1,7 @@
 """What all workloads of one agent share. Made by `node.run`, read by everybody else."""
 
+import asyncio
+
 import msgspec
 
 from proa.home import Home
@@ -13,7 +15,8 @@ from proa.runtime.cell import Cell
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """`node_credential` holds the trust domain, `trust` its roots; `binary` is the Envoy's path."""
+    """`node_credential` holds the trust domain, `trust` its roots; `binary` is the Envoy's path.
+    `replacements` is held by who replaces an Envoy."""
 
     home: Home
     options: NodeOptions
@@ -24,3 +27,4 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     uplink: Uplink
     session: Session
     book: PortBook
+    replacements: asyncio.Semaphore

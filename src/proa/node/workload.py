@@ -7,7 +7,6 @@ what happens. Ends with nothing left, unless the agent itself fails (`spare`).
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,6 +24,7 @@ from proa.core.sidecar.local import (
     Progress,
     Refused,
     Removed,
+    Restarted,
     Started,
     Stop,
     Warned,
@@ -44,6 +44,7 @@ from proa.node.places import Place, find_place, fits, retake_place
 from proa.node.port_book import is_listened_on
 from proa.node.proxyless import Proxyless
 from proa.node.record_store import RecordStore
+from proa.node.replacement import NotReplaced, remark, replace_envoy
 from proa.node.sidecar import Sidecar
 from proa.node.standing import Standing
 from proa.node.surroundings import Surroundings
@@ -119,6 +120,7 @@ class Workload:
         self._standing: Standing | None = None
         self._is_provisional = False
         self._is_ending = False
+        self._cold_reason = ""
 
     def obey(self, order: Order) -> None:
         self._orders.put_nowait(order)
@@ -240,6 +242,8 @@ class Workload:
             owner=self._owner,
             app=self._app,
             envoy=self._envoy.mark if self._envoy else None,
+            heir=self._envoy.heir_mark if self._envoy else None,
+            elder=self._envoy.elder_mark if self._envoy else None,
             is_placed=self.placed is not None,
             is_draining=self.is_draining,
         )
@@ -273,8 +277,8 @@ class Workload:
         admission = await readmit(place.facts, store, roots)
         sidecar = self._make_sidecar(place, keeper, store, admission)
         envoy = sidecar.envoy
-        if earlier.envoy is not None and earlier.record.envoy is not None:
-            envoy.adopt(earlier.envoy, earlier.record.envoy)
+        if earlier.envoy is not None:
+            envoy.adopt(earlier.envoy)
         self._envoy = envoy
         sidecar.supervise(tasks)
         if self.is_draining:
@@ -289,6 +293,8 @@ class Workload:
         if earlier.envoy is None:
             envoy.ask(Event.START)
             await envoy.until(State.READY)
+        elif envoy.is_outdated and not self.is_draining:
+            tasks.run(f"replacement {place.id}", self._replace_outdated())
 
     async def _start(self, place: Place, tasks: Supervisor) -> None:
         around = self._around
@@ -356,6 +362,7 @@ class Workload:
             store,
             known=admission.known,
             marked=self._records.changed,
+            written=self._records.kept,
             gateway_ports=self._gateway_ports,
         )
 
@@ -472,6 +479,26 @@ class Workload:
         self._standing.resume()
         return True
 
+    async def restart_sidecar(self) -> Restarted:
+        """By an Envoy that is started now. Raises NotReplaced."""
+        if self._envoy is None or self.placed is None:
+            raise NotReplaced("it has no sidecar that serves")
+        async with self._around.replacements:
+            done = await replace_envoy(self.spec.id, self._envoy, self._restart_cold)
+        self._cold_reason = done.why
+        return done
+
+    async def _restart_cold(self) -> bool:
+        await self._drained(None)
+        return self.resume()
+
+    async def _replace_outdated(self) -> None:
+        log.info("%s: its Envoy is of another bootstrap or binary and is replaced", self.spec.id)
+        try:
+            await self.restart_sidecar()
+        except NotReplaced as error:
+            log.warning("%s: its Envoy is not replaced: %s", self.spec.id, error)
+
     @property
     def is_draining(self) -> bool:
         return self._standing is not None and self._standing.is_draining
@@ -525,8 +552,7 @@ class Workload:
             self._envoy.ask(Event.STOP)
             await self._envoy.until(State.GONE)
         elif self._earlier is not None and self._earlier.envoy is not None:
-            self._earlier.envoy.send(signal.SIGKILL)
-            self._earlier.envoy.close()
+            self._earlier.envoy.kill()
 
     def _say(self, stage: str, text: str) -> None:
         self._tell(Progress(stage=stage, text=text))
@@ -552,6 +578,8 @@ class Workload:
             certificate_not_after=credential.not_after if credential else 0,
             envoy_log=str(home.workload_log(name, "envoy")),
             access_log=str(home.workload_log(name, "access")),
+            epoch=self._envoy.mark.epoch if self._envoy and self._envoy.mark else 0,
+            remark=remark(self._envoy, self._cold_reason) if self._envoy else "",
         )
 
     @property

@@ -5,7 +5,6 @@ Owns the registrations that the session sends up. The local server adds workload
 
 import asyncio
 import logging
-import signal
 
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.local import Failed, WorkloadSummary, find_workload
@@ -97,8 +96,7 @@ class Workloads:
             return
         log.error("%s: not taken over: %s", workload_id, problem)
         if earlier.envoy is not None:
-            earlier.envoy.send(signal.SIGKILL)
-            earlier.envoy.close()
+            earlier.envoy.kill()
 
     async def leave_all(self, reason: str, within_s: float) -> None:
         """Drains and removes every workload; gives up waiting after that time."""

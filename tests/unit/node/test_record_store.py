@@ -90,3 +90,21 @@ def test_the_newest_word_wins(home: Home) -> None:
     drained = msgspec.structs.replace(RECORD, is_draining=True)
     path = written(home, drained)
     assert read_records(home) == {path.parent: drained}
+
+
+def test_what_was_changed_is_on_disk_when_it_is_said_to_be(home: Home) -> None:
+    path = record_path(home, RECORD.spec.id)
+
+    async def scenario() -> None:
+        store, now = RecordStore(path.parent), RECORD
+        await store.kept()
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            keeping = tasks.create_task(store.keep(lambda: now))
+            for address in ("127.0.0.2", "127.0.0.2", "127.0.0.3"):  # the second is no change
+                now = msgspec.structs.replace(RECORD, address=address)
+                store.changed()
+                await store.kept()
+                assert read_record(path) == now
+            keeping.cancel()
+
+    asyncio.run(scenario())

@@ -23,10 +23,13 @@ from immutables import Map
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import WorkloadKind
 
+PARTING_S: Final = 1
+"""Between the end of an Envoy's drain and its end, when another has taken its place."""
 ADS_CLUSTER: Final = "proa_agent"
 REGEX_PROGRAM_SIZE: Final = 32_768
 """Envoy's own limit of 100 refuses regexes that validation accepts; this is Istio's figure."""
 MAX_CONNECTIONS: Final = 100_000
+EPOCH_FLAG: Final = "--restart-epoch"
 RETRY_BASE_MS: Final = 100
 RETRY_MAX_MS: Final = 1_000
 
@@ -83,6 +86,11 @@ class SidecarProcess(msgspec.Struct, frozen=True, kw_only=True):
     drain_s: int = 5
 
     @property
+    def parting_s(self) -> int:
+        """How long an Envoy that is replaced by its heir may take to end its open requests."""
+        return self.drain_s + PARTING_S
+
+    @property
     def base_id_file(self) -> str:
         """Where the Envoy writes under which number a successor finds it."""
         return f"{self.bootstrap_file}.base-id"
@@ -129,15 +137,27 @@ def bootstrap_json(process: SidecarProcess) -> str:
     return MessageToJson(build_bootstrap(process), preserving_proto_field_name=True, sort_keys=True)
 
 
-def command_line(process: SidecarProcess) -> tuple[str, ...]:
-    """The Envoy's argv. Its log goes to stderr, labelled with the workload; access logs go to stdout."""
+class Descent(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an Envoy that takes over from the one of the epoch before with the same base id."""
+
+    base_id: int
+    epoch: int
+
+
+def command_line(process: SidecarProcess, heir: Descent | None = None) -> tuple[str, ...]:
+    """The Envoy's argv, of an heir when `heir` is given. Its log goes to stderr, labelled with the workload; access
+    logs go to stdout. The heir ends its parent when that has had `parting_s`."""
+    if heir is None:
+        name: tuple[str, ...] = ("--use-dynamic-base-id", "--base-id-path", process.base_id_file)
+    else:
+        name = ("--base-id", str(heir.base_id), EPOCH_FLAG, str(heir.epoch))
     return (
         process.binary,
         "--config-path",
         process.bootstrap_file,
-        "--use-dynamic-base-id",
-        "--base-id-path",
-        process.base_id_file,
+        *name,
+        "--parent-shutdown-time-s",
+        str(process.parting_s),
         "--concurrency",
         str(process.concurrency),
         "--drain-time-s",

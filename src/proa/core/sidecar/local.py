@@ -8,7 +8,8 @@ One connection places at most one workload, and the connection is the lease: whe
     client:  Place            Started(pid)          Stop             Exited(code)
     agent:   Progress* Placed | HealthChanged* Warned* GatewayPortServed* | Progress* Drained | Removed
 
-One-shot calls on a connection of their own: AskEnvironment, AskList, AskAdmin, AskGone, AskDrain, AskUndrain.
+One-shot calls on a connection of their own: AskEnvironment, AskList, AskAdmin, AskGone, AskDrain, AskUndrain,
+AskRestart.
 
 What is placed (`core.sidecar.spec`) is part of the protocol, so its names can be had from here too.
 """
@@ -59,7 +60,8 @@ class LocalUpstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of `list`. `proxy` is the Envoy's state of `core.sidecar.supervision`."""
+    """A line of `list`. `proxy` is the Envoy's state of `core.sidecar.supervision`, `epoch` counts hot restarts since
+    it was started cold, `remark` is for people: why it is not what it should be."""
 
     id: WorkloadId
     kind: LocalKind
@@ -75,6 +77,8 @@ class WorkloadSummary(msgspec.Struct, frozen=True, kw_only=True):
     certificate_not_after: int = 0
     envoy_log: str = ""
     access_log: str = ""
+    epoch: int = 0
+    remark: str = ""
 
 
 class LocalMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -144,6 +148,12 @@ class AskUndrain(LocalMessage, frozen=True, kw_only=True, tag="undrain"):
     """Takes AskDrain back. Answered by Undrained."""
 
     workload: str = ""
+
+
+class AskRestart(LocalMessage, frozen=True, kw_only=True, tag="restart"):
+    """Replace the workload's Envoy by one that is started now, without losing a request. Answered by Restarted."""
+
+    workload: str
 
 
 class Progress(LocalMessage, frozen=True, kw_only=True, tag="progress"):
@@ -262,6 +272,17 @@ class Undrained(LocalMessage, frozen=True, kw_only=True, tag="undrained"):
     stay: tuple[WorkloadId, ...] = ()
 
 
+class Restarted(LocalMessage, frozen=True, kw_only=True, tag="restarted"):
+    """Answer to AskRestart: the new Envoy serves. When it is not `hot` the one before was drained first, or had ended;
+    `why` says for what reason."""
+
+    id: WorkloadId
+    hot: bool
+    epoch: int = 0
+    envoy_pid: int | None = None
+    why: str = ""
+
+
 class Failed(LocalMessage, frozen=True, kw_only=True, tag="failed"):
     """A one-shot call has no answer: `code` is not_found, ambiguous, unavailable or malformed."""
 
@@ -269,7 +290,7 @@ class Failed(LocalMessage, frozen=True, kw_only=True, tag="failed"):
     message: str
 
 
-Question: TypeAlias = AskEnvironment | AskList | AskAdmin | AskGone | AskDrain | AskUndrain
+Question: TypeAlias = AskEnvironment | AskList | AskAdmin | AskGone | AskDrain | AskUndrain | AskRestart
 """What is asked on a connection that owns nothing."""
 ClientMessage: TypeAlias = Place | Started | Stop | Exited | Question
 OwnerEvent: TypeAlias = (
@@ -285,7 +306,15 @@ OwnerEvent: TypeAlias = (
 )
 """What the owner of a workload hears, in order."""
 OneShotAnswer: TypeAlias = (
-    Environment | Workloads | AdminAnswer | Gone | WorkloadDrained | NodeDrained | Undrained | Failed
+    Environment
+    | Workloads
+    | AdminAnswer
+    | Gone
+    | WorkloadDrained
+    | NodeDrained
+    | Undrained
+    | Restarted
+    | Failed
 )
 AgentMessage: TypeAlias = OwnerEvent | OneShotAnswer
 

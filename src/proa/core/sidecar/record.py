@@ -38,10 +38,27 @@ class EnvoyMark(msgspec.Struct, frozen=True, kw_only=True):
     build: str = ""
 
 
+class HeirMark(msgspec.Struct, frozen=True, kw_only=True):
+    """An Envoy that is to replace a running one (hot restart). Written down before it is started: until `process` is
+    known it is found by its epoch, which stands in its command line."""
+
+    epoch: int
+    base_id: int
+    build: str
+    process: ProcessMark | None = None
+
+    def promoted(self) -> EnvoyMark | None:
+        """The mark of the Envoy that it becomes; None before it has a process."""
+        if self.process is None:
+            return None
+        return EnvoyMark(process=self.process, epoch=self.epoch, base_id=self.base_id, build=self.build)
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One workload. `address` is where its inbound ports are bound; `ports`, `upstreams` and `outbound_port` are its
     place, `health` that of its ports in order. `owner` holds it (a `proa run`), `app` is its program. `is_placed`: its
-    owner was told that it may start; `is_draining`: it takes no new requests."""
+    owner was told that it may start; `is_draining`: it takes no new requests. `heir` is to replace `envoy`, `elder` was
+    replaced by it and ends its open requests."""
 
     boot: str
     spec: WorkloadSpec
@@ -54,18 +71,43 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     owner: ProcessMark | None = None
     app: ProcessMark | None = None
     envoy: EnvoyMark | None = None
+    heir: HeirMark | None = None
+    elder: ProcessMark | None = None
     is_placed: bool = False
     is_draining: bool = False
 
 
+Sight = Literal["gone", "lives", "listens", "serves"]
+"""Of an Envoy that was recorded. `serves`: it answers at the workload's admin socket with listeners at the recorded
+ports. `listens`: the socket is not its own (an heir has it, or had), it listens at these ports. `lives`: neither."""
+
+
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new agent finds. `serves`: the Envoy runs, is the recorded one, and answers at its admin socket with
-    listeners at the recorded ports."""
+    """What a new agent finds."""
 
     boot: str
     address: str
     owner_lives: bool
-    serves: bool
+    envoy: Sight = "gone"
+    heir: Sight = "gone"
+    elder_lives: bool = False
+
+
+Stage = Literal["ready", "replacing", "holding", "parting", "promoted"]
+"""In which a running sidecar is taken over; `promoted`: its heir serves already, and becomes the Envoy."""
+
+
+def stage_of(record: Record, seen: Seen) -> Stage | None:
+    """None: nothing of it serves. An heir takes the listeners last of all: while it does not serve the Envoy does."""
+    if seen.heir == "serves":
+        return "promoted"
+    if seen.envoy not in ("serves", "listens"):
+        return None
+    if seen.heir != "gone":
+        return "replacing"
+    if seen.envoy == "serves":
+        return "parting" if seen.elder_lives else "ready"
+    return "holding" if record.heir is not None else None
 
 
 Fate = Literal["adopt", "restart", "drain", "forget"]
@@ -81,9 +123,10 @@ def fate_of(record: Record, seen: Seen) -> Fate:
     if not is_ours:
         return "forget"
     has_sidecar = record.spec.kind != "proxyless"
+    serves = stage_of(record, seen) is not None
     if not seen.owner_lives:
-        return "drain" if has_sidecar and seen.serves else "forget"
-    return "adopt" if seen.serves or not has_sidecar else "restart"
+        return "drain" if has_sidecar and serves else "forget"
+    return "adopt" if serves or not has_sidecar else "restart"
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True):

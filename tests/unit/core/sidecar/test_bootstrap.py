@@ -7,6 +7,8 @@ from immutables import Map
 
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.bootstrap import (
+    EPOCH_FLAG,
+    Descent,
     SidecarProcess,
     bootstrap_json,
     build_bootstrap,
@@ -78,3 +80,12 @@ def test_the_command_line() -> None:
     assert "--use-dynamic-base-id" in argv
     assert argv[argv.index("--concurrency") + 1] == "3"
     assert "[default/reviews-v1]" in argv[argv.index("--log-format") + 1]
+
+
+def test_the_command_line_of_an_heir() -> None:
+    argv = command_line(PROCESS, Descent(base_id=7, epoch=2))
+    assert argv[argv.index("--base-id") + 1] == "7"
+    assert argv[argv.index(EPOCH_FLAG) + 1] == "2"
+    assert "--use-dynamic-base-id" not in argv
+    drain, shutdown = (argv[argv.index(each) + 1] for each in ("--drain-time-s", "--parent-shutdown-time-s"))
+    assert int(shutdown) == PROCESS.parting_s > int(drain)

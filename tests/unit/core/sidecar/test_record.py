@@ -10,12 +10,16 @@ from proa.core.sidecar.local import AppPort, LocalUpstream
 from proa.core.sidecar.record import (
     BadRecord,
     EnvoyMark,
+    HeirMark,
     ProcessMark,
     Record,
     Seen,
+    Sight,
+    Stage,
     decode_record,
     encode_record,
     fate_of,
+    stage_of,
 )
 from proa.core.sidecar.session import GatewayPort
 from proa.core.sidecar.spec import HealthCheck, WorkloadSpec, parse_port, parse_upstream
@@ -40,11 +44,52 @@ RECORD = Record(
     envoy=EnvoyMark(process=ProcessMark(pid=12, started=120), epoch=0, base_id=7, build="d"),
     is_placed=True,
 )
-SEEN = Seen(boot="b-1", address="10.0.0.6", owner_lives=True, serves=True)
+SEEN = Seen(boot="b-1", address="10.0.0.6", owner_lives=True, envoy="serves")
 
 
-def test_what_is_written_is_read() -> None:
-    assert decode_record(encode_record(RECORD)) == RECORD
+HEIR = HeirMark(epoch=1, base_id=7, build="e")
+REPLACING = msgspec.structs.replace(RECORD, heir=HEIR, elder=ProcessMark(pid=9, started=90))
+
+
+@pytest.mark.parametrize("record", [RECORD, REPLACING])
+def test_what_is_written_is_read(record: Record) -> None:
+    assert decode_record(encode_record(record)) == record
+
+
+def test_an_heir_becomes_the_envoy_once_it_is_known() -> None:
+    assert HEIR.promoted() is None
+    mark = ProcessMark(pid=13, started=130)
+    assert msgspec.structs.replace(HEIR, process=mark).promoted() == EnvoyMark(
+        process=mark, epoch=1, base_id=7, build="e"
+    )
+
+
+@pytest.mark.parametrize(
+    ("envoy", "heir", "elder_lives", "stage"),
+    [
+        ("serves", "gone", False, "ready"),
+        ("serves", "gone", True, "parting"),
+        ("serves", "lives", False, "replacing"),
+        ("listens", "lives", False, "replacing"),
+        ("listens", "listens", False, "replacing"),
+        ("listens", "gone", False, "holding"),
+        ("lives", "serves", False, "promoted"),
+        ("gone", "serves", False, "promoted"),
+        ("lives", "lives", False, None),
+        ("gone", "lives", False, None),
+        ("gone", "gone", True, None),
+    ],
+)
+def test_a_hot_restart_is_found_where_it_stands(
+    envoy: Sight, heir: Sight, elder_lives: bool, stage: Stage | None
+) -> None:
+    seen = msgspec.structs.replace(SEEN, envoy=envoy, heir=heir, elder_lives=elder_lives)
+    assert stage_of(REPLACING, seen) == stage
+    assert fate_of(REPLACING, seen) == ("restart" if stage is None else "adopt")
+
+
+def test_an_admin_interface_that_is_gone_without_an_heir_is_no_service() -> None:
+    assert stage_of(RECORD, msgspec.structs.replace(SEEN, envoy="listens")) is None
 
 
 @given(st.permutations([("b", "1"), ("a", "2"), ("c", "3")]))
@@ -81,12 +126,12 @@ def test_what_serves_and_is_owned_goes_on() -> None:
 
 
 def test_an_envoy_that_does_not_serve_is_started_again() -> None:
-    assert fate_of(RECORD, msgspec.structs.replace(SEEN, serves=False)) == "restart"
+    assert fate_of(RECORD, msgspec.structs.replace(SEEN, envoy="gone")) == "restart"
 
 
 def test_without_an_owner_it_ends_and_gently_while_it_serves() -> None:
     assert fate_of(RECORD, msgspec.structs.replace(SEEN, owner_lives=False)) == "drain"
-    assert fate_of(RECORD, msgspec.structs.replace(SEEN, owner_lives=False, serves=False)) == "forget"
+    assert fate_of(RECORD, msgspec.structs.replace(SEEN, owner_lives=False, envoy="gone")) == "forget"
 
 
 @pytest.mark.parametrize("other", [{"boot": "b-2"}, {"address": "10.0.0.7"}])
@@ -100,6 +145,6 @@ def test_what_was_never_placed_is_asked_for_again_by_its_owner() -> None:
 
 def test_a_workload_without_a_sidecar_hangs_on_its_owner_alone() -> None:
     record = msgspec.structs.replace(RECORD, spec=WorkloadSpec(name="client", kind="proxyless"), envoy=None)
-    alone = msgspec.structs.replace(SEEN, serves=False)
+    alone = msgspec.structs.replace(SEEN, envoy="gone")
     assert fate_of(record, alone) == "adopt"
     assert fate_of(record, msgspec.structs.replace(alone, owner_lives=False)) == "forget"
