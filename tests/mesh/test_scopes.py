@@ -20,6 +20,22 @@ spec:
   egress: [{hosts: [./*, default/echo.default.svc.cluster.local]}]
   outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 """
+FOR_HIDDEN = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: for-hidden}
+spec:
+  host: echo
+  workloadSelector: {labels: {app: hidden}}
+  trafficPolicy: {tls: {mode: DISABLE}}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: strict}
+spec:
+  selector: {matchLabels: {app: echo}}
+  mtls: {mode: STRICT}
+"""
 EXPORTED = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -74,6 +90,15 @@ def test_a_sidecar_hides_hosts_and_their_clusters(shop: Mesh) -> None:
         assert status(shop, "caller", hidden) == 200
     assert clusters(shop, "narrow", "shop") == before
     assert status(shop, "shop/narrow", hidden) == 200
+
+
+def test_a_policy_for_some_workloads_is_theirs_alone(shop: Mesh) -> None:
+    """Plaintext to a port that takes mutual TLS only: whoever has the policy is turned away."""
+    with shop.applied(FOR_HIDDEN):
+        assert status(shop, "hidden", "http://echo:8080/") == 503
+        assert status(shop, "caller", "http://echo:8080/") == 200
+        assert status(shop, "shop/narrow", "http://echo.default:8080/") == 200
+    assert status(shop, "hidden", "http://echo:8080/") == 200
 
 
 def test_what_is_exported_to_one_namespace_holds_there(shop: Mesh) -> None:

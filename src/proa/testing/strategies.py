@@ -162,7 +162,13 @@ def destination_rules(draw: st.DrawFn) -> Config:
         host=draw(st.sampled_from(HOSTS)),
         subsets=subsets,
         trafficPolicy=draw(st.sampled_from(policies)),
-        exportTo=draw(_export_to),
+    )
+    # What is for some workloads only holds in its own namespace.
+    spec |= draw(
+        st.one_of(
+            _export_to.map(lambda said: _said(exportTo=said)),
+            st.just({"workloadSelector": {"labels": {"version": "v1"}}}),
+        )
     )
     return config("DestinationRule", draw(_names), spec, namespace=draw(_namespaces))
 

@@ -173,3 +173,47 @@ def test_programs_without_a_sidecar_have_one_too() -> None:
     assert "g:50051" in mesh.source("one").names(LISTENER)
     mesh.apply(ONLY_A)
     assert "g:50051" not in mesh.source("one").names(LISTENER)
+
+
+FOR_V1 = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: v1}
+spec:
+  host: c
+  workloadSelector: {labels: {version: v1}}
+  subsets: [{name: v1, labels: {version: v1}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: all}
+spec: {host: c, subsets: [{name: all}]}
+"""
+
+
+def test_a_policy_for_some_workloads_is_theirs_alone_and_comes_first() -> None:
+    mesh = mesh_of_clients()
+    mesh.place(registration("shop/one", labels={"version": "v1"}))
+    for each in ("one", "two", "shop/one"):
+        mesh.source(each)
+    mesh.apply(FOR_V1)
+
+    def subsets(workload: str) -> set[str]:
+        parts = (name.split("|") for name in mesh.source(workload).names(CLUSTER))
+        return {each[2] for each in parts if len(each) == 4 and each[2]}
+
+    assert (subsets("one"), subsets("two"), subsets("shop/one")) == ({"v1"}, {"all"}, {"all"})
+    mesh.delete("DestinationRule", "all")
+    assert (subsets("one"), subsets("two"), subsets("shop/one")) == ({"v1"}, set(), set())
+    mesh.place(registration("two", labels={"version": "v1"}))
+    assert mesh.source("two").shared is mesh.source("one").shared
+    mesh.delete("DestinationRule", "v1")
+    assert subsets("one") == set()
+
+
+def test_a_gateway_obeys_policies_for_its_labels() -> None:
+    mesh = mesh_of_clients()
+    mesh.place(registration("edge", kind="gateway", labels={"version": "v1"}))
+    mesh.source("edge")
+    mesh.apply(FOR_V1)
+    assert "outbound|9080|v1|c.default.svc.cluster.local" in mesh.source("edge").names(CLUSTER)

@@ -16,7 +16,7 @@ from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
-from proa.core.pilot.scope.selectors import Labels, matches_of, selectors_of
+from proa.core.pilot.scope.selectors import Labels, labels_of, matches_of, selectors_of
 
 K = TypeVar("K")
 M = TypeVar("M")
@@ -45,7 +45,8 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
     that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address.
-    `selectors`: the labels that rules ask of clients, with the rules. `sidecars`: by namespace."""
+    `selectors`: the labels that rules ask of clients, with the rules. `sidecars`: by namespace;
+    `policy_selectors`: by namespace the labels that DestinationRules ask of clients, with the rules."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -55,6 +56,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     nodes: Map[str, int] = msgspec.field(default_factory=Map)
     selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    policy_selectors: Map[str, frozenset[tuple[Labels, ObjectRef]]] = msgspec.field(default_factory=Map)
 
 
 def bound_to_mesh(spec: VirtualService) -> bool:
@@ -118,6 +120,10 @@ def reindex(
                     named = expand_host(spec.host, config.meta.namespace)
                     _index(rules.destination_rules, named, ref, joins)
                     policies |= matching_hosts(named, after.services)
+                    if spec.workload_selector is not None:
+                        asked = labels_of(spec.workload_selector.labels)
+                        scopes.add(ref.namespace)
+                        _index(rules.policy_selectors, ref.namespace, (asked, ref), joins)
                 case Gateway():
                     edge = True
                     rules.gateways = rules.gateways | {ref} if joins else rules.gateways - {ref}
@@ -181,6 +187,7 @@ class _Rules:
         self.nodes = index.nodes
         self.selectors = index.selectors.mutate()
         self.sidecars = index.sidecars.mutate()
+        self.policy_selectors = index.policy_selectors.mutate()
 
     def virtual_service(
         self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
@@ -239,6 +246,7 @@ class _Rules:
             nodes=self.nodes,
             selectors=self.selectors.finish(),
             sidecars=self.sidecars.finish(),
+            policy_selectors=self.policy_selectors.finish(),
         )
 
 

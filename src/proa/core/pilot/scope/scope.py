@@ -4,7 +4,7 @@ A scope is a value, and all that a view depends on besides the world: workloads 
 and a Sidecar that is changed moves its workloads to another. Called by the world, when a workload or a Sidecar comes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from immutables import Map
@@ -16,26 +16,30 @@ from proa.core.model.settings import OutboundPolicy
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
 from proa.core.pilot.scope.index import RuleIndex
+from proa.core.pilot.scope.selectors import Labels, worn
 
 
 class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     """Proxies with an equal scope see the same. `imports`: what they see of what is exported to them (None: all);
-    `outbound`: where requests for other hosts go (None: as the mesh's settings say)."""
+    `outbound`: where requests for other hosts go (None: as the mesh's settings say); `wears`: of the selectors of
+    DestinationRules in its namespace, those that hold for them."""
 
     namespace: str
     imports: Imports | None = None
     outbound: OutboundPolicy | None = None
+    wears: frozenset[Labels] = frozenset()
 
 
 def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> Scope:
     """A gateway has no Sidecar, as in Istio. A workload of which nothing is known yet wears no labels."""
     known = snapshot.workloads.get(workload)
-    if known is not None and known.kind == "gateway":
-        return Scope(workload.namespace)
     labels: Map[str, str] = known.labels if known else Map()
+    plain = plain_scope(index, workload.namespace, labels)
+    if known is not None and known.kind == "gateway":
+        return plain
     in_force = tuple(_in_force(snapshot, index, workload.namespace, labels))
     if not in_force:
-        return Scope(workload.namespace)
+        return plain
     policy = in_force[0].outbound_traffic_policy
     listeners = next((each.egress for each in in_force if each.egress), ())
     hosts = tuple(host for listener in listeners for host in listener.hosts)
@@ -43,7 +47,14 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
         workload.namespace,
         imports=imports_of(hosts, workload.namespace) if listeners else None,
         outbound=policy.mode if policy else None,
+        wears=plain.wears,
     )
+
+
+def plain_scope(index: RuleIndex, namespace: str, labels: Mapping[str, str]) -> Scope:
+    """That of a workload without a Sidecar."""
+    asked = {selector for selector, _ in index.policy_selectors.get(namespace, frozenset())}
+    return Scope(namespace, wears=worn(asked, labels))
 
 
 def _in_force(

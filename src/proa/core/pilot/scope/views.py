@@ -21,7 +21,8 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, destinations_of
-from proa.core.pilot.scope.scope import Scope
+from proa.core.pilot.scope.scope import Scope, plain_scope
+from proa.core.pilot.scope.selectors import labels_of
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,19 +202,24 @@ def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: s
 
 
 def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
-    """Istio's look-up: the client's namespace, then the service's, then the root namespace."""
+    """Istio's look-up: the client's namespace, there first what is for the client by its labels, then the service's
+    namespace, then the root namespace."""
     lookup = dict.fromkeys((scope.namespace, service.namespace, snapshot.settings.root_namespace))
     for name in _candidates(index.destination_rules, service.hostname):
-        refs = index.destination_rules[name]
         for namespace in lookup:
-            rules: list[tuple[ObjectRef, DestinationRule]] = []
-            for ref in sorted(refs):
-                config = snapshot.configs[ref]
-                if ref.namespace == namespace and isinstance(config.spec, DestinationRule):
-                    if _visible(config.spec.export_to, ref.namespace, scope):
-                        rules.append((ref, config.spec))
-            if rules:
-                return _join(rules)
+            chosen: list[tuple[ObjectRef, DestinationRule]] = []
+            others: list[tuple[ObjectRef, DestinationRule]] = []
+            for ref in sorted(index.destination_rules[name]):
+                spec = snapshot.configs[ref].spec
+                if ref.namespace != namespace or not isinstance(spec, DestinationRule):
+                    continue
+                if spec.workload_selector is None:
+                    if _visible(spec.export_to, ref.namespace, scope):
+                        others.append((ref, spec))
+                elif namespace == scope.namespace and labels_of(spec.workload_selector.labels) in scope.wears:
+                    chosen.append((ref, spec))
+            if chosen or others:
+                return _join(chosen or others)
     return None
 
 
@@ -252,7 +258,7 @@ def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
         for server in spec.servers
     )
     names = {f"{each.ref.namespace}/{each.ref.name}" for each in servers}
-    scope = Scope(workload.id.namespace)
+    scope = plain_scope(index, workload.id.namespace, workload.labels)
     rules: list[Rules] = []
     for ref in sorted(index.edge_rules, key=lambda ref: (ref.namespace, ref.name)):
         config = snapshot.configs[ref]

@@ -18,6 +18,7 @@ from proa.core.config.record import (
     Record,
     Within,
 )
+from proa.core.config.workload_selector import WorkloadSelector
 
 SimpleLoadBalancer = Literal[
     "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
@@ -204,9 +205,10 @@ class Subset(Record, frozen=True, kw_only=True):
 
 
 class DestinationRule(Record, frozen=True, kw_only=True):
-    NOT_YET = ("workloadSelector",)
+    """With a selector: only for clients of its own namespace that wear the labels, and before all others there."""
 
     host: str
     traffic_policy: TrafficPolicy | None = None
     subsets: tuple[Subset, ...] = ()
     export_to: tuple[str, ...] = ()
+    workload_selector: WorkloadSelector | None = None

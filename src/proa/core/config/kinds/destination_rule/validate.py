@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from proa.core.config.export_to import check_export_to
+from proa.core.config.export_to import OWN_NAMESPACE, check_export_to
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
 from proa.core.config.kinds.destination_rule.balancing import check_load_balancer
 from proa.core.config.kinds.destination_rule.pools import check_connection_pool, check_outlier_detection
@@ -13,7 +13,7 @@ from proa.core.config.kinds.destination_rule.schema import (
     Subset,
     TrafficPolicy,
 )
-from proa.core.config.labels import check_labels
+from proa.core.config.labels import check_labels, check_selector
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
@@ -31,6 +31,11 @@ def validate(spec: DestinationRule, meta: Meta) -> Iterator[Finding]:
         yield from _check_policy(spec.traffic_policy, (*SPEC, "trafficPolicy"))
     yield from _check_subsets(spec.subsets, (*SPEC, "subsets"))
     yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"))
+    if spec.workload_selector is not None:
+        yield from check_selector(spec.workload_selector.labels, (*SPEC, "workloadSelector", "labels"))
+        if any(entry not in (OWN_NAMESPACE, meta.namespace) for entry in spec.export_to):
+            message = "a rule for some workloads holds in its own namespace only; write . or remove exportTo"
+            yield Finding((*SPEC, "exportTo"), "conflict", message)
 
 
 def _check_subsets(subsets: tuple[Subset, ...], at: Path) -> Iterator[Finding]:

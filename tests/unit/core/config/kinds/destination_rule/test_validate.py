@@ -49,3 +49,17 @@ def test_old_names_are_warned_about() -> None:
     assert policy({"outlierDetection": {"consecutiveErrors": 3}}) == [
         ".outlierDetection.consecutiveErrors deprecated"
     ]
+
+
+def test_a_rule_for_some_workloads_stays_at_home() -> None:
+    selector: Json = {"labels": {"app": "a"}}
+    for own in ([], ["."], ["default"]):
+        exported: Json = [*own]
+        assert judge("dr", {"host": "a", "workloadSelector": selector, "exportTo": exported}) == []
+    for wide in (["*"], ["shop"]):
+        exported = [*wide]
+        found = judge("dr", {"host": "a", "workloadSelector": selector, "exportTo": exported})
+        assert found == ["spec.exportTo conflict"]
+    assert judge("dr", {"host": "a", "workloadSelector": {"labels": {"app": "*"}}}) == [
+        "spec.workloadSelector.labels.app bad-value"
+    ]
