@@ -34,7 +34,13 @@ from proa.core.pilot.translate.listeners.outbound import (
     internal_listener_name,
     port_routes_name,
 )
-from proa.core.pilot.translate.outbound import cluster_intents, endpoint_intents, host_routes, unknown_hosts
+from proa.core.pilot.translate.outbound import (
+    cluster_intents,
+    endpoint_intents,
+    host_routes,
+    tunnelled_ports,
+    unknown_hosts,
+)
 from proa.core.pilot.translate.routes.virtual_host import (
     VirtualHostPart,
     build_route_configuration,
@@ -160,8 +166,7 @@ class ScopeBundle:
         built += [self._memo.get(build_endpoints, intent) for intent in endpoint_intents(view, endpoints)]
         names = frozenset(self._put(resource, changed) for resource in built)
         parts, notes = self.parts_of(served_to(view, Client(self.scope)))
-        is_called = view.service is not None and not view.is_only_target and view.service.resolution != "NONE"
-        ports = view.service.ports if view.service and is_called else ()
+        ports = tunnelled_ports(view)
         return _Owned(
             view=view,
             resources=names,

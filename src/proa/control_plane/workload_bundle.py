@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping
 
 from proa.control_plane.memo import Memo
 from proa.control_plane.scope_bundle import Name, ScopeBundle
-from proa.core.model.names import WorkloadId, cluster_name
+from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
-from proa.core.pilot.scope.clients import Client, gateway_served
+from proa.core.pilot.scope.clients import Client, client_of, gateway_served, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
-from proa.core.pilot.scope.views import endpoints_of, gateway_view
+from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.clusters import InboundClusterIntent, build_cluster, build_inbound_cluster
 from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
@@ -25,6 +25,7 @@ from proa.core.pilot.translate.listeners.outbound import (
     build_explicit_listener,
     build_upstream_listener,
 )
+from proa.core.pilot.translate.outbound_streams import upstream_stream
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 from proa.core.pilot.translate.through import through_clusters
 
@@ -55,7 +56,7 @@ class WorkloadBundle:
             elif self.workload.kind == "gateway":
                 built = self._gateway(snapshot, index, self.workload, access_log)
             else:
-                built = list(self._sidecar(self.workload, access_log))
+                built = list(self._sidecar(snapshot, index, self.workload, access_log))
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -74,6 +75,11 @@ class WorkloadBundle:
         return self.workload is not None and self.workload.kind == "gateway"
 
     @property
+    def hears_of_hosts(self) -> bool:
+        """Whether what it has of its own follows from services and rules."""
+        return self.is_edge or bool(self.workload is not None and self.workload.upstreams)
+
+    @property
     def is_proxyless(self) -> bool:
         return self.workload is not None and self.workload.kind == "proxyless"
 
@@ -83,9 +89,15 @@ class WorkloadBundle:
             affected.settings
             or self.id in affected.workloads
             or (self.is_edge and bool(affected.edge or affected.hosts))
+            or (
+                self.workload is not None
+                and any(each.host in affected.hosts for each in self.workload.upstreams)
+            )
         )
 
-    def _sidecar(self, workload: Workload, access_log: bool) -> Iterator[Resource]:
+    def _sidecar(
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
+    ) -> Iterator[Resource]:
         get = self._memo.get
         for port in workload.inbound:
             yield get(
@@ -106,12 +118,15 @@ class WorkloadBundle:
                 ),
             )
         for upstream in workload.upstreams:
+            view = host_view(snapshot, index, self.shared.scope, upstream.host)
+            served = (
+                served_to(view, client_of(self.shared.scope, workload, view)) if view is not None else None
+            )
+            stream, objects = upstream_stream(served, upstream.host, upstream.port)
             yield get(
                 build_upstream_listener,
                 UpstreamListenerIntent(
-                    local_port=upstream.local_port,
-                    cluster=cluster_name("outbound", upstream.port, "", upstream.host),
-                    access_log=access_log,
+                    local_port=upstream.local_port, stream=stream, access_log=access_log, objects=objects
                 ),
             )
         if workload.outbound_port:

@@ -111,8 +111,10 @@ class World:
             if bundle.concerns(affected)
         }
         for moved in moves:
-            names = moves.names(moved, self._workloads[moved].shared)
-            workloads[moved] = workloads.get(moved, set()) | names
+            bundle = self._workloads[moved]
+            names = moves.names(moved, bundle.shared)
+            own = self._update_workload(bundle) if bundle.hears_of_hosts else set[Name]()
+            workloads[moved] = workloads.get(moved, set()) | names | own
         self._update_routes(affected, workloads, moves)
         self._update_proxyless(affected, workloads, moves)
         for listener in self._listeners:
@@ -163,7 +165,10 @@ class World:
 
     def _fill_workload(self, bundle: WorkloadBundle) -> set[Name]:
         changed = bundle.update(self.snapshot, self.index)
-        for kept, belongs in ((self._edges, bundle.is_edge), (self._without_sidecar, bundle.is_proxyless)):
+        for kept, belongs in (
+            (self._edges, bundle.hears_of_hosts),
+            (self._without_sidecar, bundle.is_proxyless),
+        ):
             kept.add(bundle.id) if belongs else kept.discard(bundle.id)
         return changed
 

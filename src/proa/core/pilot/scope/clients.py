@@ -18,6 +18,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     TlsMatch,
     TlsRoute,
 )
+from proa.core.model.workload import Workload
 from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import Labels, labels_of, matches_of, selectors_of, worn
 from proa.core.pilot.scope.views import GatewayView, HostView, Rules
@@ -36,6 +37,12 @@ class Client(msgspec.Struct, frozen=True):
 def served_to(view: HostView, client: Client) -> HostView:
     """The view with the rules that are for this client."""
     return view if view.rules is None else msgspec.structs.replace(view, rules=rules_for(view.rules, client))
+
+
+def client_of(scope: Scope, workload: Workload, view: HostView) -> Client:
+    """A workload of this scope as a client of one host."""
+    asked = selectors_of(view.rules.spec) if view.rules is not None else frozenset[Labels]()
+    return Client(scope, worn(asked, workload.labels))
 
 
 def gateway_served(view: GatewayView) -> GatewayView:

@@ -15,6 +15,7 @@ from envoy.config.route.v3.route_components_pb2 import (
     VirtualHost,
 )
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.v3.percent_pb2 import FractionalPercent
 
 from proa.core.pilot.simulate.request import Request
 
@@ -60,9 +61,19 @@ def matches_route(match: RouteMatch, request: Request) -> bool:
         path_fits = request.method != "CONNECT" and _matches_path(match, request.path)
     return (
         path_fits
+        and _is_drawn(match, request.roll)
         and all(matches_header(matcher, request) for matcher in match.headers)
         and all(_matches_query(matcher, request) for matcher in match.query_parameters)
     )
+
+
+def _is_drawn(match: RouteMatch, roll: float) -> bool:
+    """Whether chance takes the request here: shares of several routes are laid end to end."""
+    if not match.HasField("runtime_fraction"):
+        return True
+    fraction = match.runtime_fraction.default_value
+    whole = {FractionalPercent.HUNDRED: 100, FractionalPercent.TEN_THOUSAND: 10_000}
+    return roll < fraction.numerator / whole.get(fraction.denominator, 1_000_000)
 
 
 def _matches_path(match: RouteMatch, path: str) -> bool:

@@ -21,6 +21,7 @@ from proa.core.pilot.translate.clusters import (
     connect_cluster_name,
 )
 from proa.core.pilot.translate.endpoints import EndpointsIntent
+from proa.core.pilot.translate.outbound_streams import outbound_streams
 from proa.core.pilot.translate.routes.intents import (
     Connect,
     DirectResponse,
@@ -138,7 +139,7 @@ class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):
 
     explicit: tuple[VirtualHostIntent, ...]
     by_port: dict[int, VirtualHostIntent]
-    notes: tuple[Note, ...]
+    notes: tuple[Note, ...] = ()
 
 
 def host_routes(view: HostView) -> HostRoutes:
@@ -155,13 +156,22 @@ def host_routes(view: HostView) -> HostRoutes:
         notes += found
         domains = tuple(f"{name}:{port.number}" for name in names)
         bare = names if port.number == 80 else ()
-        connect = _connect(view.service, port)
+        connect, streams = _connect(view, view.service, port)
+        notes += streams
         explicit.append(msgspec.structs.replace(intent, domains=(*domains, *bare), connect=connect))
         if port.is_http:
             by_port[port.number] = msgspec.structs.replace(intent, domains=(*names, *domains))
     if not view.host.startswith("*"):
         explicit.append(_unserved_ports(view, view.service))
     return HostRoutes(explicit=tuple(explicit), by_port=by_port, notes=tuple(dict.fromkeys(notes)))
+
+
+def tunnelled_ports(view: HostView) -> tuple[ServicePort, ...]:
+    """Those to which CONNECT is opened in an internal listener, for some client at least."""
+    if view.service is None or view.is_only_target:
+        return ()
+    has_streams = view.rules is not None and bool(view.rules.spec.tls or view.rules.spec.tcp)
+    return view.service.ports if view.service.resolution != "NONE" or has_streams else ()
 
 
 def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
@@ -180,13 +190,14 @@ def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
     )
 
 
-def _connect(service: Service, port: ServicePort) -> Connect:
-    if service.resolution == "NONE":
-        return Connect(guarded=PASSTHROUGH)
-    return Connect(
-        tunnel=connect_cluster_name(port.number),
-        fallback=cluster_name("outbound", port.number, "", service.hostname),
-    )
+def _connect(view: HostView, service: Service, port: ServicePort) -> tuple[Connect, tuple[Note, ...]]:
+    found = outbound_streams(view, service, port)
+    guarded = PASSTHROUGH if service.resolution == "NONE" else ""
+    if not found.streams:
+        return Connect(guarded=guarded), found.notes
+    tunnel = connect_cluster_name(port.number)
+    connect = Connect(port=port.number, tunnel=tunnel, streams=found.streams, guarded=guarded)
+    return connect, found.notes
 
 
 def _virtual_host(
@@ -196,7 +207,7 @@ def _virtual_host(
     if not port.is_http:
         refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
         return VirtualHostIntent(name=name, domains=(), routes=(RouteIntent(direct_response=refused),)), ()
-    if view.rules is None:
+    if view.rules is None or not view.rules.spec.http:
         return VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),)), ()
     translated = translate_rules(view.rules, view.destinations, port=port.number, gateways=MESH)
     intent = VirtualHostIntent(name=name, domains=(), routes=translated.routes, objects=(view.rules.ref,))
@@ -215,6 +226,15 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
     if view.rules is None:
         return HostRoutes(explicit=(), by_port={}, notes=())
     translated = translate_rules(view.rules, view.destinations, port=80, gateways=MESH)
+    notes = list(translated.notes)
+    spec = view.rules.spec
+    if spec.tls or spec.tcp:
+        message = (
+            f"no service or ServiceEntry has the host {view.host}, and with it the ports of tls and tcp rules"
+        )
+        notes.append(Note(code="host-missing", about=view.rules.ref, message=message))
+        if not spec.http:
+            return HostRoutes(explicit=(), by_port={}, notes=tuple(notes))
     names = view.names
     domains = names if view.host.startswith("*") else (*names, *(f"{name}:*" for name in names))
     intent = VirtualHostIntent(
@@ -223,7 +243,7 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
         routes=translated.routes,
         objects=(view.rules.ref,),
     )
-    return HostRoutes(explicit=(intent,), by_port={}, notes=translated.notes)
+    return HostRoutes(explicit=(intent,), by_port={}, notes=tuple(notes))
 
 
 def unknown_hosts(policy: OutboundPolicy) -> VirtualHostIntent:

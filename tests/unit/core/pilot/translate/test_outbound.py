@@ -3,6 +3,7 @@
 import pytest
 
 from proa.core.model.settings import MeshSettings
+from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate import (
     HTTP1,
     MESH_HTTP1,
@@ -15,6 +16,8 @@ from proa.core.pilot.simulate import (
     Mutual,
     Plain,
 )
+from proa.core.pilot.simulate import Upstream as SimulatedUpstream
+from proa.core.sidecar.session import Registration, Upstream
 from proa.testing.builders import Mesh, registered_port, registration, simple
 
 REVIEWS = "outbound|9080||reviews.default.svc.cluster.local"
@@ -233,3 +236,156 @@ def test_the_client_offers_what_the_server_takes() -> None:
     offered = Connection(transport="tls", protocols=found.transport.alpn)
     inside = mesh.get(found.workload, "http://reviews:9080/", via=Inbound(port=9080, carries=offered))
     assert [(each.address, each.port) for each in inside.candidates] == [("127.0.0.1", 9080)]
+
+
+LINES = "outbound|9000|{}|lines.default.svc.cluster.local"
+
+
+def streams(kind: str, *blocks: str, hosts: str = "lines", name: str = "lines") -> str:
+    listed = "".join(f"\n  - {block}" for block in blocks)
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: {name}}}
+spec:
+  hosts: ['{hosts}']
+  {kind}:{listed}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: lines}}
+spec: {{host: lines, subsets: [{{name: v1, labels: {{version: v1}}}}, {{name: v2, labels: {{version: v2}}}}]}}
+"""
+
+
+def to(match: str = "", *subsets: str) -> str:
+    listed = ", ".join(f"{{destination: {{host: lines, subset: {each}}}, weight: 1}}" for each in subsets)
+    return f"{{{match}{', ' if match else ''}route: [{listed}]}}"
+
+
+def mesh_of_lines(protocol: str, *more: Registration) -> Mesh:
+    versions = [
+        simple("lines", version, number=9000, protocol=protocol, address=f"10.0.0.{number}")
+        for number, version in enumerate(("v1", "v2"), start=1)
+    ]
+    return Mesh(*versions, *more)
+
+
+def dial(
+    mesh: Mesh,
+    authority: str = "lines:9000",
+    *,
+    client: str = "client",
+    roll: float = 0.0,
+    carries: Connection = RAW,
+) -> str:
+    via = Connect(authority=authority, carries=carries)
+    return mesh.get(client, f"http://{authority}/", via=via, roll=roll).cluster
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "TLS", "AUTO"])
+def test_tcp_rules_send_streams_by_weight(protocol: str) -> None:
+    mesh = mesh_of_lines(protocol)
+    assert dial(mesh) == LINES.format("")
+    mesh.apply(streams("tcp", to("match: [{port: 1}]", "v1"), to("", "v1", "v2"), to("", "v1")))
+    assert [dial(mesh, roll=roll) for roll in (0.1, 0.49, 0.5, 0.9)] == [
+        LINES.format(subset) for subset in ("v1", "v1", "v2", "v2")
+    ]
+    outcome = mesh.get("client", "http://lines:9000/", via=Connect(authority="lines:9000", carries=RAW))
+    assert "from VirtualService/default/lines tcp[1]" in outcome.why[0]
+
+
+def test_declared_requests_are_not_streams() -> None:
+    mesh = mesh_of_lines("HTTP")
+    mesh.apply(streams("tcp", to("", "v1")))
+    assert dial(mesh, carries=HTTP1) == dial(mesh) == LINES.format("")
+
+
+def test_requests_on_an_undeclared_port_follow_their_own_rules() -> None:
+    mesh = mesh_of_lines("AUTO")
+    mesh.apply(streams("tcp", to("", "v1")))
+    assert dial(mesh, carries=HTTP1) == LINES.format("")
+    assert dial(mesh) == LINES.format("v1")
+
+
+def test_tls_rules_go_by_the_name_that_is_asked_for() -> None:
+    mesh = mesh_of_lines("TCP")
+    outside = "hosts: ['*.example.com'], ports: [{number: 443, name: tls, protocol: TLS}], resolution: NONE"
+    mesh.apply(entry(outside))
+    blocks = (
+        to("match: [{port: 443, sniHosts: [A.example.com]}]", "v1"),
+        to("match: [{sniHosts: ['*.b.example.com']}]", "v2"),
+        to("match: [{port: 9, sniHosts: ['*.example.com']}]", "v2"),
+    )
+    mesh.apply(streams("tls", *blocks, hosts="*.example.com"))
+    assert dial(mesh, "a.example.com:443", carries=OWN_TLS) == LINES.format("v1")
+    assert dial(mesh, "x.B.example.com:443", carries=OWN_TLS) == LINES.format("v2")
+    assert dial(mesh, "c.example.com:443", carries=OWN_TLS) == PASSTHROUGH
+    mesh.delete("VirtualService", "lines")
+    assert dial(mesh, "a.example.com:443", carries=OWN_TLS) == PASSTHROUGH
+
+
+def test_streams_are_told_apart_by_who_asks_and_which_network_is_dialled() -> None:
+    entry_of = (
+        "hosts: [far.example], addresses: [10.7.0.0/16], ports: [{number: 9, name: tcp, protocol: TCP}]"
+    )
+    mesh = mesh_of_lines("TCP", registration("worker", labels={"app": "worker"}))
+    mesh.apply(entry(f"{entry_of}, resolution: STATIC, endpoints: [{{address: 10.7.1.1}}]"))
+    blocks = (
+        to("match: [{sourceLabels: {app: worker}, port: 9}, {sourceNamespace: shop}]", "v1"),
+        to("match: [{destinationSubnets: [10.8.0.0/16]}]", "v1"),
+        to("match: [{destinationSubnets: [10.0.0.0/8, '::/0']}]", "v2"),
+    )
+    rule = streams("tcp", *blocks, hosts="far.example", name="far")
+    mesh.apply(rule)
+    assert dial(mesh, "far.example:9", client="worker") == LINES.format("v1")
+    assert dial(mesh, "far.example:9", client="shop/client") == LINES.format("v1")
+    assert dial(mesh, "far.example:9") == LINES.format("v2")
+
+
+def test_a_local_port_follows_the_rules_of_its_service() -> None:
+    at_home = registration("caller", upstreams=(Upstream(host="lines", port=9000, local_port=20001),))
+    mesh = mesh_of_lines("TCP", at_home)
+
+    def dialled(roll: float = 0.0) -> str:
+        return mesh.get("caller", "http://x/", via=SimulatedUpstream(local_port=20001), roll=roll).cluster
+
+    assert dialled() == LINES.format("")
+    mesh.apply(streams("tcp", to("", "v1", "v2")))
+    assert {dialled(0.1), dialled(0.9)} == {LINES.format("v1"), LINES.format("v2")}
+    source = mesh.source("caller")
+    found = source.lookup(ResourceType.LISTENER, "127.0.0.1_20001")
+    assert found is not None
+    assert [str(ref) for ref in found.objects] == ["VirtualService/default/lines"]
+    mesh.delete("VirtualService", "lines")
+    assert dialled() == LINES.format("")
+
+
+def test_a_local_port_follows_its_workload_to_another_scope() -> None:
+    at_home = registration("caller", upstreams=(Upstream(host="lines", port=9000, local_port=20001),))
+    mesh = mesh_of_lines("TCP", at_home)
+    away = streams("tcp", to("", "v1")).replace("name: lines}", "name: lines, namespace: shop}")
+    rule = away.split("---")[0].replace("['lines']", "[lines.default.svc.cluster.local]")
+    mesh.apply(
+        rule.replace("host: lines", "host: lines.default.svc.cluster.local")
+        + "---"
+        + streams("tcp").split("---")[1]
+    )
+    way = SimulatedUpstream(local_port=20001)
+    assert mesh.get("caller", "http://x/", via=way).cluster == LINES.format("v1")
+    sidecar = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: own}
+spec: {egress: [{hosts: [./*]}]}
+"""
+    mesh.apply(sidecar)
+    assert mesh.get("caller", "http://x/", via=way).cluster == LINES.format("")
+
+
+def test_a_rule_for_streams_of_nobody_is_told() -> None:
+    mesh = mesh_of_lines("TCP")
+    mesh.source("client")
+    mesh.apply(streams("tcp", to("", "v1"), hosts="nobody.example", name="nobody"))
+    assert [note.code for note in mesh.world.notes()] == ["host-missing"]
+    assert mesh.get("client", "http://nobody.example/").cluster == PASSTHROUGH

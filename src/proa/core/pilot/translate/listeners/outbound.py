@@ -13,16 +13,24 @@ from envoy.config.core.v3.base_pb2 import TrafficDirection
 from envoy.config.listener.v3.listener_components_pb2 import FilterChain, FilterChainMatch
 from envoy.config.listener.v3.listener_pb2 import Listener
 
+from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.clusters import BLACK_HOLE
-from proa.core.pilot.translate.encode import build_resource, millis, socket_address
-from proa.core.pilot.translate.filters.chain import Direction, http_chain, outbound_filters, tcp_chain
+from proa.core.pilot.translate.encode import build_resource, millis, provenance, socket_address
+from proa.core.pilot.translate.filters.chain import (
+    Direction,
+    http_chain,
+    outbound_filters,
+    stream_chain,
+    tcp_chain,
+)
 from proa.core.pilot.translate.listeners.inbound import (
     INSPECTION_TIMEOUT_MS,
     PLAIN_HTTP,
     http_inspector,
     tls_inspector,
 )
+from proa.core.pilot.translate.routes.intents import Stream
 
 EXPLICIT_ROUTES: Final = "http_proxy"
 EXPLICIT_LISTENER: Final = "virtualOutbound"
@@ -101,11 +109,12 @@ def build_internal_listener(intent: InternalListenerIntent) -> Resource:
 
 
 class UpstreamListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """A local TCP port that leads to `cluster`."""
+    """A local TCP port that leads where `stream` says, because of `objects`."""
 
     local_port: int
-    cluster: str
+    stream: Stream
     access_log: bool
+    objects: tuple[ObjectRef, ...] = ()
 
 
 def upstream_listener_name(local_port: int) -> str:
@@ -119,7 +128,8 @@ def build_upstream_listener(intent: UpstreamListenerIntent) -> Resource:
         address=socket_address("127.0.0.1", intent.local_port),
         traffic_direction=TrafficDirection.OUTBOUND,
         filter_chains=[
-            FilterChain(filters=tcp_chain(Direction.OUTBOUND, intent.cluster, access_log=intent.access_log))
+            FilterChain(filters=stream_chain(Direction.OUTBOUND, intent.stream, access_log=intent.access_log))
         ],
+        metadata=provenance(intent.objects),
     )
-    return build_resource(ResourceType.LISTENER, name, listener)
+    return build_resource(ResourceType.LISTENER, name, listener, intent.objects)

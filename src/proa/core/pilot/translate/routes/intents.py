@@ -174,12 +174,22 @@ class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
 
 
-class Connect(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of CONNECT. `tunnel` leads into an internal listener, with `fallback` as the cluster of
-    streams that turn out not to be HTTP; `guarded` goes straight out; neither: refused with `refusal`."""
+class ConnectStream(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a tunnel's bytes go that are no requests. `names`: for these in CONNECT alone, `*.` for all below."""
 
+    stream: Stream
+    names: tuple[str, ...] = ()
+    objects: tuple[ObjectRef, ...] = ()
+    rule: str = ""
+
+
+class Connect(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of CONNECT to `port`. `tunnel` leads into an internal listener, by the first of `streams` that
+    holds; what is left goes straight out (`guarded`), or is refused with `refusal`."""
+
+    port: int = 0
     tunnel: str = ""
-    fallback: str = ""
+    streams: tuple[ConnectStream, ...] = ()
     guarded: str = ""
     refusal: int = 0
 

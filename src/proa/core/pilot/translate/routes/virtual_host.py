@@ -8,39 +8,33 @@ from collections.abc import Iterable
 
 import msgspec
 from envoy.config.route.v3.route_components_pb2 import (
-    DirectResponseAction,
     FilterConfig,
     Route,
-    RouteAction,
-    RouteMatch,
     VirtualHost,
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.any_pb2 import Any as AnyMessage
-from google.protobuf.message import Message
 
 from proa.core.model.digest import digest_bytes
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
-from proa.core.pilot.translate.encode import millis, pack, provenance
-from proa.core.pilot.translate.filters import filter_state
+from proa.core.pilot.translate.encode import pack, provenance
 from proa.core.pilot.translate.filters.names import (
     APP_REFUSED_HEADER,
     CORS,
     EGRESS_GUARD,
     FAULT,
-    FILTER_STATE,
     FORWARD_PROXY,
 )
 from proa.core.pilot.translate.routes.actions import act
 from proa.core.pilot.translate.routes.cors import build_cors
 from proa.core.pilot.translate.routes.faults import build_fault
 from proa.core.pilot.translate.routes.intents import (
-    Connect,
     RouteIntent,
     VirtualHostIntent,
 )
 from proa.core.pilot.translate.routes.match import build_match
+from proa.core.pilot.translate.routes.tunnels import connect_routes
 
 
 class VirtualHostPart(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,36 +66,10 @@ def build_route_configuration(name: str, parts: Iterable[VirtualHostPart]) -> Re
 
 
 def _connect_routes(intent: VirtualHostIntent) -> list[Route]:
-    connect = intent.connect
-    if connect is None:
-        return []
-    route = Route(
-        name="connect",
-        match=RouteMatch(connect_matcher=RouteMatch.ConnectMatcher()),
-        metadata=provenance(intent.objects),
-    )
-    if connect.refusal:
-        route.direct_response.CopyFrom(DirectResponseAction(status=connect.refusal))
-        return [route]
-    route.route.CopyFrom(_tunnel(connect))
-    if connect.tunnel:
-        config: Message = filter_state.fall_back_to(connect.fallback)
-        route.typed_per_filter_config[FILTER_STATE].CopyFrom(pack(config))
-    else:
-        _guard(route)
-    return [route]
-
-
-def _tunnel(connect: Connect) -> RouteAction:
-    return RouteAction(
-        cluster=connect.tunnel or connect.guarded,
-        timeout=millis(0),
-        upgrade_configs=[
-            RouteAction.UpgradeConfig(
-                upgrade_type="CONNECT", connect_config=RouteAction.UpgradeConfig.ConnectConfig()
-            )
-        ],
-    )
+    routes = list(connect_routes(intent))
+    if routes and intent.connect and intent.connect.guarded:
+        _guard(routes[-1])
+    return routes
 
 
 def _guard(route: Route) -> None:

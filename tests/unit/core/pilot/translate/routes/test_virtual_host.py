@@ -8,8 +8,10 @@ from proa.core.model.names import ObjectRef
 from proa.core.pilot.simulate.resources import decode
 from proa.core.pilot.translate.routes.intents import (
     Connect,
+    ConnectStream,
     Retry,
     RouteIntent,
+    Stream,
     Target,
     VirtualHostIntent,
 )
@@ -45,7 +47,9 @@ def connect_route(connect: Connect) -> RouteConfiguration:
 
 
 def test_connect_comes_first_and_is_tunnelled_guarded_or_refused() -> None:
-    tunnel = connect_route(Connect(tunnel="connect_80", fallback="c")).virtual_hosts[0].routes[0]
+    streams = (ConnectStream(stream=Stream(targets=(Target(cluster="c"),))),)
+    connect = Connect(port=80, tunnel="connect_80", streams=streams)
+    tunnel = connect_route(connect).virtual_hosts[0].routes[0]
     assert tunnel.match.HasField("connect_matcher")
     assert tunnel.route.cluster == "connect_80"
     assert "envoy.filters.http.set_filter_state" in tunnel.typed_per_filter_config

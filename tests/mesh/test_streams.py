@@ -1,0 +1,151 @@
+"""Where a workload's streams go: `tls` and `tcp` rules at sidecars, by CONNECT and by local ports.
+
+Two programs of lines, two of HTTPS; `dialler` has a local port for each and a label that rules can ask for.
+"""
+
+import socket
+from collections import Counter
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.mesh.harness import FOREVER, Mesh, app
+from tests.mesh.tls_clients import Dial, line, subsets, tls_client
+
+pytestmark = pytest.mark.mesh
+
+UPSTREAMS = ("--upstream=lines:9000", "--upstream=secure:8443")
+OUTSIDE = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: outside}
+spec:
+  hosts: ["*.example.com"]
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  resolution: NONE
+"""
+
+
+@pytest.fixture(scope="module")
+def streams(shared_mesh: Mesh) -> Iterator[Mesh]:
+    mesh = shared_mesh
+    names = ("secure-1", "secure-2", "lines-1", "lines-2")
+    for name in names:
+        kind, _, version = name.partition("-")
+        argv = app("secure", name) if kind == "secure" else app("named_lines")
+        port = "8443:auto/tls" if kind == "secure" else "9000:auto/tcp"
+        mesh.run(name, argv, f"--service={kind}", f"--label=version=v{version}", port=port, wait=False)
+    mesh.until_healthy(*names)
+    try:
+        with (
+            mesh.running("dialler", FOREVER, *UPSTREAMS, "--label=app=dialler"),
+            mesh.applied(subsets("secure"), subsets("lines")),
+        ):
+            yield mesh
+    finally:
+        for name in names:
+            mesh.stop(name)
+
+
+def rules(kind: str, *blocks: str, host: str = "lines") -> str:
+    listed = "".join(f"\n  - {block}" for block in blocks)
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: streams}}
+spec:
+  hosts: ["{host}"]
+  {kind}:{listed}
+"""
+
+
+def to(host: str, *weights: int, match: str = "") -> str:
+    """The subsets by their weights; 0 is left out."""
+    listed = ", ".join(
+        f"{{destination: {{host: {host}, subset: v{number}}}, weight: {weight}}}"
+        for number, weight in enumerate(weights, start=1)
+        if weight
+    )
+    return f"{{{match}{', ' if match else ''}route: [{listed}]}}"
+
+
+def connect(mesh: Mesh, authority: str, workload: str = "caller") -> Dial:
+    """Opens tunnels through a workload's sidecar."""
+    proxy = urlsplit(mesh.proxy(workload))
+
+    def dial() -> socket.socket:
+        connection = socket.create_connection((str(proxy.hostname), proxy.port or 0), timeout=20)
+        connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n\r\n".encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = connection.recv(1)
+            assert byte, f"the proxy hung up: {head!r}"
+            head += byte
+        assert head.split(b" ", 2)[1] == b"200", head
+        return connection
+
+    return dial
+
+
+def local_port(mesh: Mesh, name: str) -> int:
+    return int(mesh.environment("dialler")[f"PROA_UPSTREAM_{name}"].rpartition(":")[2])
+
+
+def test_streams_are_shared_out_by_weight(streams: Mesh) -> None:
+    by_name, local = connect(streams, "lines:9000"), local_port(streams, "LINES")
+    with streams.applied(rules("tcp", to("lines", 3, 1))):
+        for way in (by_name, local):
+            answers = Counter(line(way) for _ in range(60))
+            assert 0 < answers["lines-2 hello"] < answers["lines-1 hello"], answers
+            assert sum(answers.values()) == 60
+    with streams.applied(rules("tcp", to("lines", 0, 1))):
+        for way in (by_name, local):
+            assert {line(way) for _ in range(8)} == {"lines-2 hello"}
+
+
+def test_who_asks_decides(streams: Mesh) -> None:
+    of_dialler = to("lines", 1, match="match: [{sourceLabels: {app: dialler}, port: 9000}]")
+    with streams.applied(rules("tcp", of_dialler, to("lines", 0, 1))):
+        assert {line(connect(streams, "lines:9000")) for _ in range(6)} == {"lines-2 hello"}
+        assert {line(connect(streams, "lines:9000", "dialler")) for _ in range(6)} == {"lines-1 hello"}
+        assert {line(local_port(streams, "LINES")) for _ in range(6)} == {"lines-1 hello"}
+
+
+def test_tls_goes_by_the_name_that_is_asked_for(streams: Mesh) -> None:
+    with streams.applied(
+        rules("tls", to("secure", 0, 1, match="match: [{sniHosts: [secure]}]"), host="secure")
+    ):
+        for way in (connect(streams, "secure:8443"), local_port(streams, "SECURE")):
+            assert {tls_client(way, "secure").answer[-10:] for _ in range(6)} == {"secure-2 /"}
+    names = (
+        to("secure", 1, match="match: [{port: 443, sniHosts: [a.example.com]}]"),
+        to("secure", 0, 1, match="match: [{sniHosts: ['*.b.example.com']}]"),
+    )
+    with streams.applied(OUTSIDE + "---" + rules("tls", *names, host="*.example.com")):
+        for name, served in {"a.example.com": "secure-1 /", "x.b.example.com": "secure-2 /"}.items():
+            seen = {tls_client(connect(streams, f"{name}:443"), name).answer[-10:] for _ in range(6)}
+            assert seen == {served}
+
+
+@pytest.mark.parametrize("limit", ["idleTimeout: 300ms", "maxConnectionDuration: 300ms"])
+def test_streams_end_when_they_are_idle_or_old(streams: Mesh, limit: str) -> None:
+    policy = f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: lines}}
+spec: {{host: lines, trafficPolicy: {{connectionPool: {{tcp: {{{limit}}}}}}}}}
+"""
+    streams.apply(policy)
+    try:
+        local = local_port(streams, "LINES")
+        for dial in (
+            connect(streams, "lines:9000"),
+            lambda: socket.create_connection(("127.0.0.1", local), timeout=20),
+        ):
+            with dial() as connection:
+                connection.sendall(b"hello\n")
+                assert connection.recv(100)
+                assert connection.recv(100) == b"", "the sidecar hangs up"
+    finally:
+        streams.apply(subsets("lines"))
