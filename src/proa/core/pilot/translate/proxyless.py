@@ -110,7 +110,7 @@ def _understood(intent: VirtualHostIntent) -> VirtualHostIntent:
 
 def _plain(rule: RouteIntent) -> RouteIntent:
     targets = tuple(msgspec.structs.replace(target, follows_client=False) for target in rule.targets)
-    return msgspec.structs.replace(rule, targets=targets, cors=None, mirrors=())
+    return msgspec.structs.replace(rule, targets=targets, cors=None, mirrors=(), without_proxy=True)
 
 
 def _is_mutual(intent: ClusterIntent, endpoints: tuple[Endpoint, ...]) -> bool:

@@ -22,12 +22,13 @@ from google.protobuf.wrappers_pb2 import BoolValue
 
 from proa.core.pilot.translate.encode import millis, pack, uint32
 from proa.core.pilot.translate.filters import filter_state
-from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER, FILTER_STATE
-from proa.core.pilot.translate.routes.faults import fraction
+from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER, FAULT, FILTER_STATE
+from proa.core.pilot.translate.routes.faults import build_fault, fraction
 from proa.core.pilot.translate.routes.hashing import hash_policy
 from proa.core.pilot.translate.routes.header_edits import edit_headers
 from proa.core.pilot.translate.routes.intents import (
     DirectResponse,
+    Fault,
     Mirror,
     Redirect,
     Retry,
@@ -95,7 +96,11 @@ def _forward(rule: RouteIntent, prefix: str) -> RouteAction:
     timeout = 0 if faulty else rule.timeout_ms
     action = RouteAction(timeout=millis(timeout))
     if timeout:
-        action.max_stream_duration.grpc_timeout_header_max.CopyFrom(millis(timeout))
+        if rule.without_proxy:
+            action.max_stream_duration.max_stream_duration.CopyFrom(millis(timeout))
+        else:
+            # Deprecated, and as in Istio: an Envoy that sees `max_stream_duration` ignores the route's timeout.
+            action.max_grpc_timeout.CopyFrom(millis(timeout))
     keys = tuple(dict.fromkeys(target.hash_key for target in rule.targets if target.hash_key is not None))
     action.hash_policy.extend(hash_policy(key) for key in keys)
     if not faulty and rule.retry.attempts:
@@ -144,6 +149,9 @@ def _weighted(target: Target) -> WeightedCluster.ClusterWeight:
     if target.authority:
         weighted.host_rewrite_literal = target.authority
     edit_headers(weighted, target.request_headers, target.response_headers)
+    if target.answers:
+        fault = Fault(abort_status=target.answers, abort_percent=100.0)
+        weighted.typed_per_filter_config[FAULT].CopyFrom(pack(build_fault(fault)))
     if target.follows_client:
         weighted.typed_per_filter_config[FILTER_STATE].CopyFrom(pack(filter_state.follow_client()))
     return weighted

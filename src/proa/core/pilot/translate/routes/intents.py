@@ -62,7 +62,8 @@ class HashKey(msgspec.Struct, frozen=True, kw_only=True):
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """`follows_client` marks a cluster of a port with undeclared protocol: the hop speaks what the client spoke.
-    `hash_key`: which endpoint takes a request is not any one's turn. `authority`: the host it is told, if another."""
+    `hash_key`: which endpoint takes a request is not any one's turn. `authority`: the host it is told, if another.
+    `answers`: this status is answered, and nothing forwarded."""
 
     cluster: str
     weight: int = 1
@@ -71,6 +72,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     authority: str = ""
     request_headers: HeaderEdits = HeaderEdits()
     response_headers: HeaderEdits = HeaderEdits()
+    answers: int = 0
 
 
 class Mirror(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,7 +156,8 @@ class Rewrite(msgspec.Struct, frozen=True, kw_only=True):
 
 class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: `matches` are alternatives, in order. Exactly one of targets, redirect, direct_response is set.
-    `timeout_ms` 0: none. `guarded`: the egress guard looks at where it goes."""
+    `timeout_ms` 0: none. `guarded`: the egress guard looks at where it goes. `without_proxy`: a gRPC client reads
+    it itself, for which a timeout has another name."""
 
     name: str = ""
     matches: tuple[RequestMatch, ...] = (RequestMatch(),)
@@ -170,6 +173,7 @@ class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: HeaderEdits = HeaderEdits()
     response_headers: HeaderEdits = HeaderEdits()
     guarded: bool = False
+    without_proxy: bool = False
     objects: tuple[ObjectRef, ...] = ()
     rule: str = ""
 

@@ -26,6 +26,14 @@ def built(intent: RouteIntent = ONE, prefix: str = "", **changes: object) -> Rou
     return route
 
 
+def test_whom_a_timeout_is_told() -> None:
+    # Beside `max_stream_duration` an Envoy has no timeout at all; a gRPC client knows no other.
+    envoy, client = built().route, built(without_proxy=True).route
+    assert not envoy.HasField("max_stream_duration")
+    assert envoy.max_grpc_timeout.nanos == 500_000_000
+    assert client.max_stream_duration.max_stream_duration.nanos == 500_000_000
+
+
 def test_a_fault_has_neither_timeout_nor_retry() -> None:
     assert built().route.timeout.nanos == 500_000_000
     faulty = built(fault=Fault(abort_status=500))
