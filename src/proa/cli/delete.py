@@ -7,7 +7,7 @@ import click
 from proa.cli.output import print_problems
 from proa.cli.parameters import Duration, KindWord, complete_objects, namespace_option
 from proa.cli.surroundings import Failure, Surroundings
-from proa.core.model.names import ObjectRef
+from proa.core.model.names import ObjectRef, object_kind
 
 
 @click.command("delete", short_help="Take configuration out of force.")
@@ -80,6 +80,8 @@ def _of_files(files: tuple[str, ...], namespace: str) -> tuple[ObjectRef, ...]:
         where = metadata.get("namespace") if isinstance(metadata, dict) else None
         if not isinstance(kind, str) or not isinstance(name, str):
             raise Failure(f"{document.file}:{document.line}: an object needs kind and metadata.name")
+        version = document.value.get("apiVersion")
+        kind = object_kind(version if isinstance(version, str) else "", kind)
         yield ObjectRef(kind, where if isinstance(where, str) and where else namespace, name)
 
     parsed = [parse(file.text, file.name) for file in read_files(files, ())]

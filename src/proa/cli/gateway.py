@@ -20,7 +20,8 @@ from proa.cli.surroundings import Surroundings
     "labels",
     multiple=True,
     metavar="KEY=VALUE",
-    help="Label that Gateway objects select by; may be repeated. `istio` is the name unless given.",
+    help="Label that Gateway objects select by; may be repeated. `istio` and "
+    "`gateway.networking.k8s.io/gateway-name` are the name unless given.",
 )
 @click.option("--serve-low-ports", is_flag=True, help="Take ports below 1024 where this user may.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings.")
@@ -43,6 +44,9 @@ def command(
       proa gateway
       proa apply -f gateway.yaml --wait
     """
+    from immutables import Map
+
+    from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL
     from proa.core.sidecar.local import WorkloadSpec, spec_problems
     from proa.node.client import serve_gateway
 
@@ -51,7 +55,7 @@ def command(
         namespace=namespace,
         account=account,
         kind="gateway",
-        labels=pairs(labels, istio=name),
+        labels=Map({GATEWAY_NAME_LABEL: name, **pairs(labels, istio=name)}),
         serve_low_ports=serve_low_ports,
     )
     problems = spec_problems(spec)

@@ -146,10 +146,23 @@ def _about_mtls(spec: dict[str, Any]) -> str:
     return str(spec.get("mtls", {}).get("mode", ""))
 
 
+def _about_route(spec: dict[str, Any]) -> str:
+    parents = _words([each.get("name") for each in spec.get("parentRefs", [])])
+    hosts = _words(spec.get("hostnames"))
+    return f"{hosts} at {parents}" if hosts else f"at {parents}"
+
+
+def _about_listeners(spec: dict[str, Any]) -> str:
+    return _words([f"{each.get('port')}/{each.get('protocol')}" for each in spec.get("listeners", [])])
+
+
 _ABOUT: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "VirtualService": _about_routes,
     "DestinationRule": _about_subsets,
     "Gateway": _about_servers,
+    "Gateway.gateway.networking.k8s.io": _about_listeners,
+    "HTTPRoute": _about_route,
+    "GRPCRoute": _about_route,
     "ServiceEntry": lambda spec: _words(spec.get("hosts")),
     "WorkloadEntry": lambda spec: str(spec.get("address", "")),
     "PeerAuthentication": _about_mtls,

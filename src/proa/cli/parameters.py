@@ -47,9 +47,10 @@ class KindWord(click.ParamType[str]):
         kind = find_kind(word)
         if kind is None:
             served = [row for row in KINDS.values() if row.in_force]
-            known = ", ".join([*(f"{row.kind} ({row.short_names[0]})" for row in served), *self.extra])
+            named = (f"{row.kind} ({', '.join(row.short_names) or row.plural})" for row in served)
+            known = ", ".join([*named, *self.extra])
             self.fail(f"there is no kind {word!r}; the kinds are {known}", param, ctx)
-        return kind.kind + slash + rest
+        return kind.object_kind + slash + rest
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

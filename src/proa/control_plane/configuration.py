@@ -40,6 +40,7 @@ class Configuration:
         self._from_store: dict[ObjectRef, Config] = {}
         self._from_directory: dict[ObjectRef, Config] = {}
         self._in_force: dict[ObjectRef, Config] = {}
+        self._since: dict[ObjectRef, int] = {}
         self._places: dict[ObjectRef, tuple[str, int]] = {}
         self.conversion = Conversion()
         self._problems: dict[str, tuple[Problem, ...]] = {}
@@ -76,6 +77,14 @@ class Configuration:
                 at = path_text(finding.path)
                 told.append(Problem(file, line, at, finding.code, finding.message, finding.severity))
         return tuple(told)
+
+    def written(self, ref: ObjectRef) -> Config | None:
+        """An object as somebody wrote it, if it is valid."""
+        return self._from_directory.get(ref) or self._from_store.get(ref)
+
+    def since(self, ref: ObjectRef) -> int:
+        """The generation in which an object came into force as it is now."""
+        return self._since.get(ref, 0)
 
     def place_of(self, ref: ObjectRef) -> tuple[str, int]:
         """Where an object was written; an empty file for one that nobody wrote."""
@@ -139,7 +148,8 @@ class Configuration:
             await self._moved.wait()
 
     async def _fold_in(self) -> int:
-        following = self.conversion.in_force({**self._from_store, **self._from_directory})
+        created = {ref: each.created for ref, each in self._stored.items()}
+        following = self.conversion.in_force({**self._from_store, **self._from_directory}, created)
         changed = [
             config
             for ref, config in following.items()
@@ -161,6 +171,10 @@ class Configuration:
                 ),
             )
         )
+        for config in changed:
+            self._since[config.ref] = generation
+        for ref in removed:
+            self._since.pop(ref, None)
         if "PeerAuthentication" in kinds:
             policies = (each for each in following.values() if isinstance(each.spec, PeerAuthentication))
             self._on_policies(tuple(policies))

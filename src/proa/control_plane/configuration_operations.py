@@ -22,6 +22,7 @@ from proa.ports.config_store import (
     Delete,
     ObjectResult,
     Put,
+    StoredObject,
     Transaction,
 )
 from proa.ports.store_backup import Backup, BackupRefused, StoreBackups
@@ -131,7 +132,7 @@ class ConfigurationOperations:
             for ref, each in self._configuration.conversion.derived.items():
                 found[ref] = as_derived(each, self._configuration.place_of(each.sources[0]))
         matching = tuple(
-            found[ref]
+            self._told(found[ref]) if query.kind is not None else found[ref]
             for ref in sorted(found)
             if query.kind in (None, ref.kind)
             and query.namespace in (None, ref.namespace)
@@ -142,6 +143,10 @@ class ConfigurationOperations:
             objects=matching,
             problems=self._configuration.problems(),
         )
+
+    def _told(self, stored: StoredObject) -> StoredObject:
+        """With its status, which those who know proxies can tell."""
+        return stored
 
     # -- the past --
 

@@ -1,4 +1,5 @@
-"""Old objects in a live mesh: what they are together in today's language, kept up to date by what changed.
+"""Old objects, and those of Gateway API, in a live mesh: what they are together in today's language, kept up to date
+by what changed.
 
 Owned by `configuration`. What users wrote is what is stored and shown; what is derived here is in force and never
 stored. A group of old objects (the rules of one host, say) is converted again only when one of its members is new.
@@ -9,7 +10,9 @@ from typing import Final
 
 import msgspec
 
+from proa.control_plane.gateway_api import GatewayApi
 from proa.core.config import Config
+from proa.core.config.gateway_api.today import is_api
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.legacy.convert import Group, convert_group, groups_for, silenced
 from proa.core.config.legacy.draft import SPEC
@@ -27,17 +30,24 @@ class Conversion:
 
     def __init__(self) -> None:
         self.derived: Mapping[ObjectRef, Today] = {}
+        self.gateway_api = GatewayApi()
         self.findings: tuple[tuple[ObjectRef, Finding], ...] = ()
         self._groups: dict[Group, tuple[tuple[Config, ...], ReadBack]] = {}
         self._belongs: dict[ObjectRef, tuple[Config, tuple[Group, ...]]] = {}
         self._silenced: tuple[tuple[ObjectRef, Finding], ...] = ()
 
-    def in_force(self, configs: Mapping[ObjectRef, Config]) -> dict[ObjectRef, Config]:
-        """Objects of today with what the old ones among `configs` are together."""
+    def in_force(
+        self, configs: Mapping[ObjectRef, Config], created: Mapping[ObjectRef, float] | None = None
+    ) -> dict[ObjectRef, Config]:
+        """Objects of today with what the old ones, and those of Gateway API, among `configs` are together. `created`
+        tells which of two routes that match alike is the older."""
         old = [config for config in configs.values() if is_old(config)]
+        api = [config for config in configs.values() if is_api(config)]
+        apart = {config.ref for config in (*old, *api)}
         today = (
-            {ref: config for ref, config in configs.items() if not is_old(config)} if old else dict(configs)
+            {ref: config for ref, config in configs.items() if ref not in apart} if apart else dict(configs)
         )
+        self.gateway_api.derive(api, created or {})
         self._convert(old)
         self._name(today)
         return {**today, **{ref: each.config for ref, each in self.derived.items()}}
@@ -85,15 +95,23 @@ class Conversion:
         derived: dict[ObjectRef, Today] = {}
         findings = [finding for _, made in sorted(self._groups.items()) for finding in made[1].findings]
         findings += self._silenced
-        claims = _claims(today) if self._groups else {}
-        for _, made in sorted(self._groups.items()):
-            for each in made[1].objects:
+        parts = [*self.gateway_api.parts, *(made[1] for _, made in sorted(self._groups.items()))]
+        findings += [finding for part in self.gateway_api.parts for finding in part.findings]
+        claims = _claims(today) if parts else {}
+        for number, made in enumerate(parts):
+            if number == len(self.gateway_api.parts):
+                claims |= _claims({ref: each.config for ref, each in derived.items()})
+            for each in made.objects:
                 owner = _owner(each.config, claims)
                 if owner is not None:
-                    message = f"{owner} has the rules of this host in today's language; remove one of both"
+                    message = f"{owner} has the rules of this host; remove one of both"
                     findings += [(source, warning(SPEC, "no-effect", message)) for source in each.sources]
                     continue
                 config = each.config
+                if number < len(self.gateway_api.parts) and config.ref in today:
+                    message = f"it becomes {config.ref}, and there is one of that name; rename one of both"
+                    findings += [(source, warning(SPEC, "conflict", message)) for source in each.sources]
+                    continue
                 while config.ref in today or config.ref in derived:
                     config = _renamed(config)
                 derived[config.ref] = msgspec.structs.replace(each, config=config)

@@ -28,13 +28,14 @@ from proa.control_plane.showing import (
     show_rejection,
     show_types,
 )
+from proa.control_plane.standing import Standings
 from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import GatewayPort
 from proa.core.pilot.resource import ResourceType
 from proa.ports.authority_store import AuthorityStore
-from proa.ports.config_store import ConfigStore
+from proa.ports.config_store import ConfigStore, StoredObject
 from proa.ports.store_backup import StoreBackups
 from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
 from proa.servers.admin.operations import (
@@ -94,6 +95,16 @@ class Operations(ConfigurationOperations):
         self._started = clock()
         self._servers = servers
         self._others = others
+        self._standings = Standings(
+            world,
+            configuration,
+            streams.stream_of,
+            self.is_opening,
+            lambda workload: others.taken_of(workload) if others else None,
+        )
+
+    def _told(self, stored: StoredObject) -> StoredObject:
+        return self._standings.with_status(stored)
 
     # -- proxies --
 

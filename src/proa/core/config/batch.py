@@ -11,6 +11,8 @@ import msgspec
 
 from proa.core.config.config import Config, examine
 from proa.core.config.document import Document, parse
+from proa.core.config.gateway_api.derive import derive
+from proa.core.config.gateway_api.today import is_api, read_derived
 from proa.core.config.legacy.convert import convert
 from proa.core.config.legacy.today import is_old, read_back
 from proa.core.config.problem import Problem
@@ -63,9 +65,12 @@ def read_batch(
 
 
 def _of_conversion(found: Mapping[ObjectRef, Written]) -> Iterator[Problem]:
-    """What old objects do not go together, each of which may be fine by itself."""
+    """What old objects, and those of Gateway API, do not go together, each of which may be fine by itself."""
     old = [written.config for written in found.values() if is_old(written.config)]
     for ref, finding in read_back(convert(old)).findings:
+        yield found[ref].document.placed(finding)
+    api = [written.config for written in found.values() if is_api(written.config)]
+    for ref, finding in read_derived(derive(api)).findings if api else ():
         yield found[ref].document.placed(finding)
 
 

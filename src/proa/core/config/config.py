@@ -13,7 +13,7 @@ from proa.core.config.near_names import suggestion
 from proa.core.config.problem import Finding, Problem, warning
 from proa.core.config.tree import Json, shorten, type_name
 from proa.core.model.digest import digest_of
-from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
+from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef, object_kind
 
 _TOP_LEVEL = {"apiVersion": "", "kind": "", "metadata": "", "spec": ""}
 # What a cluster adds to an object on the way out.
@@ -31,7 +31,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ref(self) -> ObjectRef:
-        return ObjectRef(self.kind, self.meta.namespace, self.meta.name)
+        return ObjectRef(object_kind(self.api_version, self.kind), self.meta.namespace, self.meta.name)
 
 
 class Examined(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +135,10 @@ def _unknown_kind(group: str, api_version: str, kind: str) -> Finding:
     if is_not_yet(group, kind):
         message = f"{kind} of {shorten(api_version)} is not supported yet; remove the object"
         return Finding(("kind",), "kind-not-supported-yet", message)
-    kinds = {row.kind: row for row in KINDS.values() if row.group != OLD or row.in_force}
+    kinds: dict[str, AnyKind] = {}
+    for each in KINDS.values():
+        if each.group != OLD or each.in_force:
+            kinds.setdefault(each.kind, each)
     if kind in kinds:
         row = kinds[kind]
         message = f'{kind} is not of the group "{shorten(group)}"; write {row.group}/{row.versions[0]}'

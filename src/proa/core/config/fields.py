@@ -142,7 +142,7 @@ class Fields(msgspec.Struct, frozen=True):
         elif name not in self.type.NOT_YET:
             found.append(unknown_field((*at, name), name, self.fields))
         elif content is not None:
-            message = f'Istio\'s field "{name}" is not supported yet; remove it'
+            message = f'{self.type.LANGUAGE}\'s field "{name}" is not supported yet; remove it'
             found.append(Finding((*at, name), "not-supported-yet", message))
 
     def write(self, value: object) -> Json:

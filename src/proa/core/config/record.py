@@ -16,6 +16,7 @@ import msgspec
 class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Base of every struct that users write. A field without a default is required; names are Istio's camelCase."""
 
+    LANGUAGE: ClassVar[str] = "Istio"
     NOT_YET: ClassVar[tuple[str, ...]] = ()
     GONE: ClassVar[Mapping[str, str]] = MappingProxyType({})
     IDLE: ClassVar[Mapping[str, str]] = MappingProxyType({})

@@ -23,6 +23,12 @@ class ObjectRef(msgspec.Struct, frozen=True, order=True):
         return f"{self.kind}/{self.namespace}/{self.name}"
 
 
+def object_kind(api_version: str, kind: str) -> str:
+    """The kind in an object's name. Of the two Gateways Kubernetes' own bears its group, as for kubectl."""
+    group = api_version.rpartition("/")[0]
+    return f"{kind}.{group}" if (group, kind) == ("gateway.networking.k8s.io", "Gateway") else kind
+
+
 class WorkloadId(msgspec.Struct, frozen=True, order=True):
     """A workload's name in the mesh, unique over all nodes. Written `namespace/name`."""
 

@@ -24,12 +24,21 @@ def test_other_words_name_no_kind() -> None:
 
 
 def test_names_are_unique() -> None:
-    names = [name for row in KINDS.values() for name in row.names()]
+    names = [name for row in KINDS.values() if row.object_kind == row.kind for name in row.names()]
     assert len(names) == len(set(names))
 
 
+def test_of_two_gateways_istios_is_meant() -> None:
+    istio, api = find_kind("gateway"), find_kind("gateways.gateway.networking.k8s.io")
+    assert istio is not None
+    assert api is not None
+    assert (istio.group, api.group) == ("networking.istio.io", "gateway.networking.k8s.io")
+    assert find_kind("gtw") is api
+    assert api.object_kind == "Gateway.gateway.networking.k8s.io"
+
+
 def test_kinds_to_come() -> None:
-    assert is_not_yet("gateway.networking.k8s.io", "HTTPRoute")
+    assert is_not_yet("gateway.networking.k8s.io", "TLSRoute")
     assert is_not_yet("config.istio.io", "somebodys-adapter")
     assert not is_not_yet("networking.istio.io", "Siedcar")
     assert not any(is_not_yet(group, kind) for group, kind in KINDS)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from proa.core.config import Document, Problem, examine, parse
-from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
+from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef, object_kind
 from proa.ports.config_source import SourceObject, SourceState
 
 
@@ -107,4 +107,5 @@ def _ref_of(document: Document) -> ObjectRef | None:
     name, namespace = meta.get("name"), meta.get("namespace", DEFAULT_NAMESPACE)
     if not isinstance(name, str) or not isinstance(namespace, str):
         return None
-    return ObjectRef(kind, namespace, name)
+    version = document.value.get("apiVersion")
+    return ObjectRef(object_kind(version if isinstance(version, str) else "", kind), namespace, name)

@@ -10,6 +10,13 @@ from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.gateway_api.check import check_class, check_gateway, check_grant, check_route
+from proa.core.config.gateway_api.derive import ApiSpec
+from proa.core.config.gateway_api.gateway_schema import Gateway as ApiGateway
+from proa.core.config.gateway_api.gateway_schema import GatewayClass, ReferenceGrant
+from proa.core.config.gateway_api.rules import Route
+from proa.core.config.gateway_api.schema import GROUP as GATEWAY_API
+from proa.core.config.gateway_api.schema import GrpcRoute, HttpRoute
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.authorization_policy.validate import validate as validate_authorization_policy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
@@ -88,6 +95,7 @@ Spec: TypeAlias = (
     | WorkloadEntry
     | PeerAuthentication
     | OldSpec
+    | ApiSpec
     | ReadOnlySpec
 )
 AnyKind: TypeAlias = (
@@ -103,6 +111,11 @@ AnyKind: TypeAlias = (
     | Kind[EgressRule]
     | Kind[IngressRule]
     | Kind[Ingress]
+    | Kind[GatewayClass]
+    | Kind[ApiGateway]
+    | Kind[HttpRoute]
+    | Kind[GrpcRoute]
+    | Kind[ReferenceGrant]
     | Kind[ReadOnlySpec]
 )
 R = TypeVar("R", bound=ReadOnlySpec)
@@ -123,6 +136,11 @@ _OLD_VERSIONS = ("v1alpha2", "v1alpha1", "v1beta1")
 def _checked_as(kind: str) -> Callable[[OldSpec, Meta], Iterator[Finding]]:
     """The validator of an old kind: by itself, and by what it becomes."""
     return lambda spec, meta: check_old(kind, spec, meta, KINDS)
+
+
+def _route_checked_as(kind: str) -> Callable[[Route, Meta], Iterator[Finding]]:
+    """As `_checked_as`, of a route of Gateway API."""
+    return lambda spec, meta: check_route(kind, spec, meta, KINDS)
 
 
 def _read_only(
@@ -265,6 +283,54 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
     ),
 )
 
+_ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
+    Kind(
+        group=GATEWAY_API,
+        kind="GatewayClass",
+        versions=("v1", "v1beta1"),
+        plural="gatewayclasses",
+        short_names=("gc",),
+        spec=GatewayClass,
+        validate=check_class,
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="Gateway",
+        versions=("v1", "v1beta1"),
+        plural="gateways",
+        short_names=("gtw",),
+        spec=ApiGateway,
+        validate=check_gateway,
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="HTTPRoute",
+        versions=("v1", "v1beta1"),
+        plural="httproutes",
+        short_names=("hr",),
+        spec=HttpRoute,
+        validate=_route_checked_as("HTTPRoute"),
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="GRPCRoute",
+        versions=("v1", "v1alpha2"),
+        plural="grpcroutes",
+        short_names=("gr",),
+        spec=GrpcRoute,
+        validate=_route_checked_as("GRPCRoute"),
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="ReferenceGrant",
+        versions=("v1", "v1beta1", "v1alpha2"),
+        plural="referencegrants",
+        short_names=("refgrant",),
+        spec=ReferenceGrant,
+        validate=check_grant,
+    ),
+)
+
 _NETWORKING_API = f"{NETWORKING}/{','.join(_NETWORKING_VERSIONS)}"
 _SECURITY_API = f"{SECURITY}/v1,v1beta1"
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
@@ -344,7 +410,7 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
         for name, spec in TEMPLATES.items()
     ),
 )
-_ROWS = (*_ROWS_IN_FORCE, *_ROWS_READ_ONLY)
+_ROWS = (*_ROWS_IN_FORCE, *_ROWS_GATEWAY_API, *_ROWS_READ_ONLY)
 
 KINDS: Mapping[tuple[str, str], AnyKind] = MappingProxyType({(row.group, row.kind): row for row in _ROWS})
 
@@ -353,7 +419,8 @@ GROUPS_NOT_YET = frozenset([OLD, "gateway.networking.k8s.io"])
 
 
 def find_kind(word: str) -> AnyKind | None:
-    """The row a user means by `vs`, `virtualservice`, `virtualservices`, `VirtualService`, or with `.group` behind."""
+    """The row a user means by `vs`, `virtualservice`, `virtualservices`, `VirtualService`, or with `.group` behind. Two
+    kinds are called Gateway: without a group Istio's is meant."""
     name, _, group = word.lower().partition(".")
     rows = (row for row in _ROWS if name in row.names() and group in ("", row.group))
     return next(rows, None)

@@ -11,6 +11,7 @@ from proa.core.config.path import is_under
 from proa.core.config.problem import Finding
 from proa.core.config.record import Record
 from proa.core.config.tree import Json
+from proa.core.model.names import object_kind
 
 S = TypeVar("S", bound=Record)
 
@@ -48,6 +49,11 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         if value is not None:
             found.extend(meant for meant in self.validate(spec, meta) if not _follows(meant, unread))
         return spec
+
+    @property
+    def object_kind(self) -> str:
+        """What objects of it are called in their names."""
+        return object_kind(f"{self.group}/", self.kind)
 
     def names(self) -> tuple[str, ...]:
         """Every word a user may call the kind by, in lower case."""

@@ -1,10 +1,16 @@
 """From a connection manager's routes to what one request is to do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from envoy.config.core.v3.base_pb2 import DataSource
-from envoy.config.route.v3.route_components_pb2 import FilterConfig, RedirectAction, Route, RouteAction
+from envoy.config.route.v3.route_components_pb2 import (
+    FilterConfig,
+    RedirectAction,
+    Route,
+    RouteAction,
+    WeightedCluster,
+)
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as FilterState
@@ -96,26 +102,37 @@ def _take(route: Route, configuration: str, host: str, request: Request) -> Rout
         # A gRPC status travels in a header of an answer that is well as far as HTTP goes.
         status, body = (fault.abort_status, "fault filter abort") if fault.abort_status else (200, "")
         return Routed(taken=taken, answer=Answered(status=status, body=body), why=why)
-    return Routed(taken=taken, cluster=_choose(action, request.roll), fallback=_fallback(route), why=why)
+    share = _share_of(action, request.roll)
+    refused = _fault_of(share.typed_per_filter_config, request.roll) if share else None
+    if share is not None and refused is not None and refused.abort_status:
+        answer = Answered(status=refused.abort_status, body="fault filter abort", cluster=share.name)
+        return Routed(taken=taken, answer=answer, why=f"{why}, whose share of {share.name} is refused")
+    cluster = share.name if share else action.cluster
+    return Routed(taken=taken, cluster=cluster, fallback=_fallback(route), why=why)
 
 
 def _body(source: DataSource) -> str:
     return source.inline_string or source.inline_bytes.decode(errors="replace")
 
 
-def _choose(action: RouteAction, roll: float) -> str:
+def _share_of(action: RouteAction, roll: float) -> WeightedCluster.ClusterWeight | None:
+    """Of several destinations the one that is chosen."""
     if action.HasField("weighted_clusters"):
         clusters = action.weighted_clusters.clusters
         point = int(roll * sum(each.weight.value for each in clusters))
         for each in clusters:
             point -= each.weight.value
             if point < 0:
-                return each.name
-    return action.cluster
+                return each
+    return None
 
 
 def _fault(route: Route, roll: float) -> FaultTaken | None:
-    for _, packed in _filters(route):
+    return _fault_of(route.typed_per_filter_config, roll)
+
+
+def _fault_of(filters: Mapping[str, AnyMessage], roll: float) -> FaultTaken | None:
+    for _, packed in sorted(filters.items()):
         fault = unpack(packed, HTTPFault)
         if fault is None:
             continue

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import msgspec
 from immutables import Map
 
+from proa.core.config.kinds.virtual_service.schema import DerivedRoutes, Headers, HttpMatch, HttpRoute
 from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
-from proa.core.config.kinds.virtual_service.schema import Headers, HttpMatch, HttpRoute
 from proa.core.model.names import expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
@@ -18,6 +18,7 @@ from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
 from proa.core.pilot.translate.routes.intents import (
+    DirectResponse,
     FieldMatch,
     Mirror,
     RequestMatch,
@@ -55,7 +56,7 @@ def translate_rules(
         matches = tuple(_matches(rules, rule, port, gateways))
         if not matches or number in rules.skipped:
             continue
-        translated, found = _route(rules, rule, f"http[{number}]", matches, destinations, port)
+        translated, found = _route(rules, rule, number, matches, destinations, port)
         routes.append(translated)
         notes += found
         if any(match.takes_all for match in matches):
@@ -96,13 +97,20 @@ def _match(match: HttpMatch) -> RequestMatch:
 def _route(
     rules: Rules,
     rule: HttpRoute,
-    place: str,
+    number: int,
     matches: tuple[RequestMatch, ...],
     destinations: Map[str, Destination],
     port: int,
 ) -> tuple[RouteIntent, list[Note]]:
     notes: list[Note] = []
     targets = tuple(_targets(rules, rule, destinations, port, notes))
+    missing = _missing_status(rules, number)
+    if missing and targets and all(target.cluster == BLACK_HOLE for target in targets):
+        return _answered(rules, rule, number, matches, missing), notes
+    targets = tuple(
+        msgspec.structs.replace(target, answers=missing) if target.cluster == BLACK_HOLE else target
+        for target in targets
+    )
     guarded = any(target.cluster == PASSTHROUGH for target in targets)
     edits = rule.headers or Headers()
     intent = RouteIntent(
@@ -121,9 +129,31 @@ def _route(
         response_headers=edits_of(edits.response),
         guarded=guarded,
         objects=(rules.ref,),
-        rule=place,
+        rule=f"http[{number}]",
     )
     return intent, notes
+
+
+def _missing_status(rules: Rules, number: int) -> int:
+    """What is answered for a destination that is not there; 0: the black hole's 503."""
+    spec = rules.spec
+    return spec.missing[number] if isinstance(spec, DerivedRoutes) and number < len(spec.missing) else 0
+
+
+def _answered(
+    rules: Rules, rule: HttpRoute, number: int, matches: tuple[RequestMatch, ...], status: int
+) -> RouteIntent:
+    """A rule with nowhere to go."""
+    edits = rule.headers or Headers()
+    return RouteIntent(
+        name=rule.name,
+        matches=matches,
+        direct_response=DirectResponse(status=status),
+        cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
+        response_headers=edits_of(edits.response),
+        objects=(rules.ref,),
+        rule=f"http[{number}]",
+    )
 
 
 def _mirrors(

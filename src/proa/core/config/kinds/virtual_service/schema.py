@@ -269,3 +269,15 @@ class VirtualService(Record, frozen=True, kw_only=True):
     tls: tuple[TlsRoute, ...] = ()
     tcp: tuple[TcpRoute, ...] = ()
     export_to: tuple[str, ...] = ()
+
+
+class DerivedRoutes(VirtualService, frozen=True, kw_only=True):
+    """A VirtualService that nobody wrote: it comes of Gateway API's routes. `missing` holds for each rule the status
+    that answers the share of a destination that is not there; Istio's own rules answer 503."""
+
+    missing: tuple[Annotated[int, Within(0, 599)], ...] = ()
+
+    def as_written(self) -> VirtualService:
+        """Without what nobody can write."""
+        names = (info.name for info in msgspec.structs.fields(VirtualService))
+        return VirtualService(**{name: getattr(self, name) for name in names})

@@ -1,0 +1,50 @@
+"""What an object of Gateway API is told by itself; the words are golden cases."""
+
+import pytest
+
+from proa.core.config import load_all
+from proa.core.config.gateway_api.check import check_class, check_gateway, check_grant, check_route
+from proa.core.config.gateway_api.gateway_schema import Gateway, GatewayClass, Listener, ReferenceGrant
+from proa.core.config.gateway_api.schema import HttpRoute, ParentRef
+from proa.core.config.kinds import KINDS
+from proa.core.config.meta import Meta
+from tests.unit.core.config.gateway_api.objects import route
+
+META = Meta(name="a", namespace="default")
+
+
+def test_what_is_fine_has_no_findings() -> None:
+    listener = Listener(name="http", port=80, protocol="HTTP", hostname="*.example.com")
+    assert list(check_gateway(Gateway(gateway_class_name="proa", listeners=(listener,)), META)) == []
+    assert list(check_class(GatewayClass(controller_name="proa.dev/gateway-controller"), META)) == []
+    spec = HttpRoute(parent_refs=(ParentRef(name="web"),))
+    assert list(check_route("HTTPRoute", spec, META, KINDS)) == []
+
+
+def test_an_empty_grant_is_told_twice() -> None:
+    assert [each.path for each in check_grant(ReferenceGrant(from_=(), to=()), META)] == [
+        ("spec", "from"),
+        ("spec", "to"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "code"),
+    [
+        (
+            "{matches: [{path: {type: RegularExpression, value: '('}}]}",
+            "spec.rules[0].matches[0].path.value",
+            "bad-regex",
+        ),
+        ("{filters: [{type: Nothing}]}", "spec.rules[0].filters[0].type", "bad-value"),
+        ("{backendRefs: [{name: a}]}", "spec.rules[0].backendRefs[0].port", "required"),
+        (
+            "{filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: 'a b', value: c}]}}]}",
+            "spec.rules[0].filters",
+            "bad-value",
+        ),
+    ],
+)
+def test_mistakes_are_told_at_their_place(rule: str, path: str, code: str) -> None:
+    (problem,) = load_all(route("r", rule), "f").errors
+    assert (problem.path, problem.code) == (path, code)
