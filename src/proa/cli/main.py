@@ -32,6 +32,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Say what the mesh shall do": {
         "validate": Entry("validate", "Check configuration files; no mesh needed."),
+        "analyze": Entry("analyze", "Find what does not go together, in files or in the mesh."),
         "convert": Entry("convert", "Write configuration of 2018 in today's language; no mesh needed."),
         "apply": Entry("apply", "Put configuration files into force, all or nothing."),
         "diff": Entry("diff", "Show what an apply would change."),

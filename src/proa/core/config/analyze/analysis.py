@@ -1,0 +1,120 @@
+"""All checks over one world, with what users chose not to be told; over files, with old objects in today's form.
+
+`proa analyze` is the caller. A message knows its object and a path; `told_of` finds the document, for objects of 2018
+by where the converted object came from.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from proa.core.config.analyze.codes import Level
+from proa.core.config.analyze.destinations import check_destinations
+from proa.core.config.analyze.gateways import check_gateways
+from proa.core.config.analyze.message import Message
+from proa.core.config.analyze.mutual_tls import check_mutual_tls
+from proa.core.config.analyze.owners import check_owners
+from proa.core.config.analyze.patches import check_patches
+from proa.core.config.analyze.routes import check_routes
+from proa.core.config.analyze.selectors import check_selectors
+from proa.core.config.analyze.world import World
+from proa.core.config.batch import Written
+from proa.core.config.config import Config
+from proa.core.config.legacy.convert import convert
+from proa.core.config.legacy.draft import Derived
+from proa.core.config.legacy.today import is_old, read_back
+from proa.core.config.path import path_text
+from proa.core.model.names import ObjectRef
+
+SUPPRESS: Final = "galley.istio.io/analyze-suppress"
+_CHECKS: Final = (
+    check_destinations,
+    check_routes,
+    check_owners,
+    check_gateways,
+    check_selectors,
+    check_mutual_tls,
+    check_patches,
+)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """A message with its place. `path` is printed form; `istio` are Istio's codes for the same."""
+
+    file: str
+    line: int
+    path: str
+    code: str
+    istio: tuple[str, ...]
+    level: Level
+    object: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}: {self.path}" if self.path else f"{self.file}:{self.line}"
+        note = "" if self.level == "error" else f"{self.level}: "
+        return f"{place}: {note}{self.message} [{', '.join((self.code, *self.istio))}]"
+
+
+class Subjects(msgspec.Struct, frozen=True, kw_only=True):
+    """What is analyzed: today's `configs`, those made of old objects among them, and where each was written."""
+
+    configs: tuple[Config, ...]
+    written: Mapping[ObjectRef, Written]
+    derived: Mapping[ObjectRef, Derived]
+
+
+def subjects_of(written: Iterable[Written]) -> Subjects:
+    """Old objects are converted all together; one of today by the same name stays beside what comes of them."""
+    by_ref = {each.config.ref: each for each in written}
+    old = [each.config for each in by_ref.values() if is_old(each.config)]
+    today = [each.config for each in by_ref.values() if not is_old(each.config)]
+    converted = convert(old)
+    made = [each.config for each in read_back(converted).objects]
+    return Subjects(
+        configs=(*today, *(config for config in made if config.ref not in by_ref)),
+        written=by_ref,
+        derived={each.ref: each for each in converted.derived if each.ref not in by_ref},
+    )
+
+
+def analyze(world: World) -> tuple[Message, ...]:
+    """Each message once, without those that an object's annotation suppresses."""
+    silent = {
+        config.ref: _suppressed(config) for config in world.configs if SUPPRESS in config.meta.annotations
+    }
+    found = dict.fromkeys(message for check in _CHECKS for message in check(world))
+    return tuple(message for message in found if not _is_silent(message, silent.get(message.about)))
+
+
+def _suppressed(config: Config) -> frozenset[str]:
+    return frozenset(word.strip() for word in config.meta.annotations[SUPPRESS].split(","))
+
+
+def _is_silent(message: Message, words: frozenset[str] | None) -> bool:
+    return words is not None and bool(words & {"*", message.code, *message.istio})
+
+
+def told_of(messages: Iterable[Message], subjects: Subjects) -> tuple[Told, ...]:
+    """In order of places."""
+    return tuple(sorted({_told(message, subjects) for message in messages}))
+
+
+def _told(message: Message, subjects: Subjects) -> Told:
+    about, path = message.about, message.path
+    made_of = subjects.derived.get(about)
+    if made_of is not None:
+        about, path = made_of.origin(path)
+    document = subjects.written[about].document
+    placed = document.problem(path, message.code, message.text)
+    return Told(
+        file=document.file,
+        line=placed.line,
+        path=placed.path or path_text(path),
+        code=message.code,
+        istio=message.istio,
+        level=message.level,
+        object=str(about),
+        message=message.text,
+    )
