@@ -28,13 +28,16 @@ class Memo:
         self._old: dict[tuple[str, str], object] = {}
 
     def get(self, builder: Callable[[Intent], Built], intent: Intent) -> Built:
-        key = (builder.__name__, digest_of(intent))
+        return self.recall((builder.__name__, digest_of(intent)), lambda: builder(intent))
+
+    def recall(self, key: tuple[str, str], build: Callable[[], Built]) -> Built:
+        """For what is made of bytes whose digest is known already. The key's first part names the builder."""
         found = self._young.get(key)
         if found is None:
             found = self._old.get(key)
             if found is None:
-                found = builder(intent)
-                self.built[builder.__name__] += 1
+                found = build()
+                self.built[key[0]] += 1
             if len(self._young) >= self._size:
                 self._young, self._old = {}, self._young
             self._young[key] = found

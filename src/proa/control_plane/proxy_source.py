@@ -36,6 +36,12 @@ class ProxySource:
         return self.own.shared
 
     def lookup(self, kind: ResourceType, name: str) -> Resource | None:
+        found = self.bare(kind, name)
+        patched = self.own.patched
+        return found if patched is None else patched.lookup(kind, name, found)
+
+    def bare(self, kind: ResourceType, name: str) -> Resource | None:
+        """As `lookup`, before EnvoyFilters."""
         found = self.own.resources.get((kind, name))
         if found is None and self._shares(kind, name):
             found = self.own.routes.get((kind, name)) or self._of_scope.get((kind, name))
@@ -46,6 +52,12 @@ class ProxySource:
         return self._proxyless().resources if self.own.is_proxyless else self.shared.resources
 
     def names(self, kind: ResourceType) -> Iterable[str]:
+        yield from self.bare_names(kind)
+        for each, name in self.own.patched.added if self.own.patched else ():
+            if each is kind and self.bare(kind, name) is None:
+                yield name
+
+    def bare_names(self, kind: ResourceType) -> Iterable[str]:
         for each, name in self.own.resources:
             if each is kind:
                 yield name

@@ -6,6 +6,7 @@ Called by the world alone; proxies read through `ProxySource`.
 from collections.abc import Iterator, Mapping
 
 from proa.control_plane.memo import Memo
+from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -43,6 +44,8 @@ class WorkloadBundle:
         # What its clients' rules make different from the scope: shared by all who wear the same labels.
         self.client = Client(shared.scope)
         self.routes: Mapping[Name, Resource] = {}
+        # EnvoyFilters in force for its proxy; most have none.
+        self.patched: PatchedView | None = None
         self._memo = memo
 
     def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:

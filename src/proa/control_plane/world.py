@@ -13,6 +13,8 @@ from immutables import Map
 
 from proa.control_plane.client_routes import ClientRoutes
 from proa.control_plane.memo import Memo
+from proa.control_plane.patch_notes import patch_notes
+from proa.control_plane.patched import PatchedView
 from proa.control_plane.proxy_source import ProxySource, is_behind_explicit
 from proa.control_plane.proxyless import ProxylessBundle
 from proa.control_plane.scope_bundle import Name
@@ -24,6 +26,7 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, MeshSnapshot, fold
 from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
+from proa.core.pilot.scope.patches import patches_of
 from proa.core.pilot.scope.scope import Scope, scope_of
 from proa.core.pilot.scope.selectors import worn
 from proa.core.pilot.scope.views import wanted_gateway_ports
@@ -117,6 +120,7 @@ class World:
             workloads[moved] = workloads.get(moved, set()) | names | own
         self._update_routes(affected, workloads, moves)
         self._update_proxyless(affected, workloads, moves)
+        self._update_patches(affected, workloads)
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
         return affected
@@ -235,6 +239,27 @@ class World:
             bundle.fill(self.snapshot, self.index)
         return bundle
 
+    def _update_patches(self, affected: Affected, workloads: dict[WorkloadId, set[Name]]) -> None:
+        """EnvoyFilters in force for each proxy. While there are none, nobody is looked at."""
+        everybody = affected.patches or affected.settings
+        for workload in self._workloads.keys() if everybody else affected.workloads & self._workloads.keys():
+            names = self._patch(self._workloads[workload])
+            if names:
+                workloads[workload] = workloads.get(workload, set()) | names
+
+    def _patch(self, bundle: WorkloadBundle) -> set[Name]:
+        """Give a proxy the patches that are for it; the names that may differ by that."""
+        before, workload = bundle.patched, bundle.workload
+        patches = patches_of(self.snapshot, self.index, workload) if workload else None
+        if workload is None or patches is None:
+            bundle.patched = None
+        else:
+            bundle.patched = PatchedView(patches, workload, lambda: bundle.resources, self.memo)
+        if before is bundle.patched or (before is not None and before.is_as(bundle.patched)):
+            return set()
+        known = {*bundle.resources, *bundle.shared.resources}
+        return {name for view in (before, bundle.patched) if view for name in view.touched(known)}
+
     def source_for(self, workload: WorkloadId, *, complete: bool = True) -> ProxySource:
         """What a proxy is served, made on first need and shared from then on."""
         own = self._workloads.get(workload)
@@ -245,6 +270,7 @@ class World:
             self._of_namespace.setdefault(workload.namespace, set()).add(workload)
             self._fill_workload(own)
             self._dress(own)
+            self._patch(own)
         return ProxySource(own, lambda: self._proxyless_of(own.client), complete=complete)
 
     def release(self, workload: WorkloadId) -> None:
@@ -272,6 +298,10 @@ class World:
         found = {note for bundle in self._scopes for note in bundle.notes()}
         found |= {note for routes in self._routes.values() for note in routes.notes()}
         found |= {note for bundle in self._workloads.values() for note in bundle.notes}
+        sources = (
+            [self.source_for(workload) for workload in self._workloads] if self.index.envoy_filters else []
+        )
+        found |= set(patch_notes(sources, self.index.envoy_filters))
         return tuple(sorted(found))
 
 
@@ -286,4 +316,5 @@ def _join(one: Affected, other: Affected) -> Affected:
         scopes=one.scopes | other.scopes,
         targets=one.targets | other.targets,
         clients=one.clients or other.clients,
+        patches=one.patches or other.patches,
     )

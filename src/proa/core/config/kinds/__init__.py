@@ -94,6 +94,7 @@ Spec: TypeAlias = (
     | Sidecar
     | WorkloadEntry
     | PeerAuthentication
+    | EnvoyFilter
     | OldSpec
     | ApiSpec
     | ReadOnlySpec
@@ -106,6 +107,7 @@ AnyKind: TypeAlias = (
     | Kind[Sidecar]
     | Kind[WorkloadEntry]
     | Kind[PeerAuthentication]
+    | Kind[EnvoyFilter]
     | Kind[RouteRule]
     | Kind[DestinationPolicy]
     | Kind[EgressRule]
@@ -228,6 +230,15 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         validate=validate_workload_entry,
     ),
     Kind(
+        group=NETWORKING,
+        kind="EnvoyFilter",
+        versions=("v1alpha3",),
+        plural="envoyfilters",
+        short_names=("ef",),
+        spec=EnvoyFilter,
+        validate=validate_envoy_filter,
+    ),
+    Kind(
         group=SECURITY,
         kind="PeerAuthentication",
         versions=("v1", "v1beta1"),
@@ -339,7 +350,6 @@ _OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(_NETWORKING_API, "workloadgroups", WorkloadGroup, validate_workload_group, "wg"),
-    _read_only(f"{NETWORKING}/v1alpha3", "envoyfilters", EnvoyFilter, validate_envoy_filter),
     _read_only(
         f"{NETWORKING}/v1beta1", "proxyconfigs", ProxyConfig, validate_proxy_config, may_be_absent=True
     ),

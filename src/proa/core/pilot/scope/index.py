@@ -11,6 +11,7 @@ from immutables import Map, MapMutation
 
 from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
+from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
@@ -29,7 +30,7 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
     bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for;
     `scopes`: namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send
-    to, which is news to scopes that see them by those rules alone."""
+    to, which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -40,6 +41,7 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     clients: bool = False
     scopes: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
+    patches: bool = False
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     mentions: Map[str, frozenset[str]] = msgspec.field(default_factory=Map)
     edge_rules: frozenset[ObjectRef] = frozenset()
     gateways: frozenset[ObjectRef] = frozenset()
+    envoy_filters: frozenset[ObjectRef] = frozenset()
     nodes: Map[str, int] = msgspec.field(default_factory=Map)
     selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -105,7 +108,7 @@ def reindex(
     policies: set[str] = set()
     scopes: set[str] = set()
     targets: set[str] = set()
-    edge = False
+    edge = patches = False
     for ref in touched.configs:
         for snapshot, joins in ((before, False), (after, True)):
             config = snapshot.configs.get(ref)
@@ -130,6 +133,10 @@ def reindex(
                 case Sidecar():
                     scopes.add(ref.namespace)
                     _index(rules.sidecars, ref.namespace, ref, joins)
+                case EnvoyFilter():
+                    patches = True
+                    known = rules.envoy_filters
+                    rules.envoy_filters = known | {ref} if joins else known - {ref}
                 case _:
                     pass
     nodes_changed = rules.nodes_of(before, after, touched)
@@ -152,6 +159,7 @@ def reindex(
         clients=set(index.selectors) != set(following.selectors),
         scopes=frozenset(scopes),
         targets=frozenset(targets),
+        patches=patches,
     )
 
 
@@ -184,6 +192,7 @@ class _Rules:
         self.mentions = index.mentions.mutate()
         self.edge_rules = index.edge_rules
         self.gateways = index.gateways
+        self.envoy_filters = index.envoy_filters
         self.nodes = index.nodes
         self.selectors = index.selectors.mutate()
         self.sidecars = index.sidecars.mutate()
@@ -243,6 +252,7 @@ class _Rules:
             mentions=self.mentions.finish(),
             edge_rules=self.edge_rules,
             gateways=self.gateways,
+            envoy_filters=self.envoy_filters,
             nodes=self.nodes,
             selectors=self.selectors.finish(),
             sidecars=self.sidecars.finish(),

@@ -1,1 +1,1 @@
-"""EnvoyFilter: its schema and the rules of its meaning."""
+"""EnvoyFilter: its schema, the rules of its meaning, and Envoy's own messages as JSON."""

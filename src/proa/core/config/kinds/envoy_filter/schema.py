@@ -1,31 +1,26 @@
-"""What an EnvoyFilter says, as users write it. Read by its validator."""
+"""What an EnvoyFilter says, as users write it. Read by its validator, by scope and by translation's patches."""
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 from immutables import Map
 
-from proa.core.config.record import Count32, FreeObject, Int32, ReadOnlySpec, Record
-from proa.core.config.selection import NO_WAYPOINTS, TargetRef
+from proa.core.config.record import FreeObject, Int32, Record, Within
 
-ApplyTo = Literal[
-    "INVALID",
+ApplyTo: TypeAlias = Literal[
     "LISTENER",
     "FILTER_CHAIN",
     "NETWORK_FILTER",
     "HTTP_FILTER",
+    "LISTENER_FILTER",
     "ROUTE_CONFIGURATION",
     "VIRTUAL_HOST",
     "HTTP_ROUTE",
     "CLUSTER",
     "EXTENSION_CONFIG",
     "BOOTSTRAP",
-    "LISTENER_FILTER",
 ]
-PatchContext = Literal["ANY", "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY", "WAYPOINT"]
-RouteAction = Literal["ANY", "ROUTE", "REDIRECT", "DIRECT_RESPONSE"]
-Operation = Literal[
-    "INVALID",
+Operation: TypeAlias = Literal[
     "MERGE",
     "ADD",
     "REMOVE",
@@ -35,7 +30,12 @@ Operation = Literal[
     "REPLACE",
     "MERGE_AND_REPLACE_LIST",
 ]
-FilterClass = Literal["UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"]
+Context: TypeAlias = Literal["ANY", "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY", "WAYPOINT"]
+RouteKind: TypeAlias = Literal["ANY", "ROUTE", "REDIRECT", "DIRECT_RESPONSE"]
+FilterClass: TypeAlias = Literal["UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"]
+
+# 0 is "any", as in Istio.
+AnyPort = Annotated[int, Within(0, 65535)]
 
 
 class WorkloadSelector(Record, frozen=True, kw_only=True):
@@ -43,14 +43,14 @@ class WorkloadSelector(Record, frozen=True, kw_only=True):
 
 
 class ProxyMatch(Record, frozen=True, kw_only=True):
-    """`proxy_version` is a regular expression."""
+    """`proxy_version` is a regex on the metadata ISTIO_VERSION; `metadata` are exact texts."""
 
     proxy_version: str = ""
     metadata: Map[str, str] = Map()
 
 
 class ClusterMatch(Record, frozen=True, kw_only=True):
-    port_number: Count32 = 0
+    port_number: AnyPort = 0
     service: str = ""
     subset: str = ""
     name: str = ""
@@ -58,7 +58,7 @@ class ClusterMatch(Record, frozen=True, kw_only=True):
 
 class RouteMatch(Record, frozen=True, kw_only=True):
     name: str = ""
-    action: RouteAction = "ANY"
+    action: RouteKind = "ANY"
 
 
 class VirtualHostMatch(Record, frozen=True, kw_only=True):
@@ -68,8 +68,11 @@ class VirtualHostMatch(Record, frozen=True, kw_only=True):
 
 
 class RouteConfigurationMatch(Record, frozen=True, kw_only=True):
-    port_number: Count32 = 0
-    port_name: str = ""
+    """`gateway` is `namespace/name` of a Gateway."""
+
+    NOT_YET = ("portName",)
+
+    port_number: AnyPort = 0
     gateway: str = ""
     vhost: VirtualHostMatch | None = None
     name: str = ""
@@ -85,21 +88,30 @@ class FilterMatch(Record, frozen=True, kw_only=True):
 
 
 class FilterChainMatch(Record, frozen=True, kw_only=True):
+    """`application_protocols` is a list with commas: the chain's match must have each."""
+
     name: str = ""
     sni: str = ""
     transport_protocol: str = ""
     application_protocols: str = ""
     filter: FilterMatch | None = None
-    destination_port: Count32 = 0
+    destination_port: AnyPort = 0
     transport_socket: str = ""
 
 
 class ListenerMatch(Record, frozen=True, kw_only=True):
-    port_number: Count32 = 0
+    IDLE = MappingProxyType({"portName": "Istio does not read it either"})
+
+    port_number: AnyPort = 0
     port_name: str = ""
     filter_chain: FilterChainMatch | None = None
     listener_filter: str = ""
     name: str = ""
+
+
+class WaypointFilterMatch(Record, frozen=True, kw_only=True):
+    name: str = ""
+    sub_filter: SubFilterMatch | None = None
 
 
 class WaypointRouteMatch(Record, frozen=True, kw_only=True):
@@ -107,15 +119,17 @@ class WaypointRouteMatch(Record, frozen=True, kw_only=True):
 
 
 class WaypointMatch(Record, frozen=True, kw_only=True):
-    port_number: Count32 = 0
+    """Of Istio's waypoints, which Proa has none of: read, and nothing matches it."""
+
+    port_number: AnyPort = 0
     route: WaypointRouteMatch | None = None
-    filter: FilterMatch | None = None
+    filter: WaypointFilterMatch | None = None
 
 
 class ObjectMatch(Record, frozen=True, kw_only=True):
-    """At most one of the four kinds of objects."""
+    IDLE = MappingProxyType({"waypoint": "Proa has no waypoints"})
 
-    context: PatchContext = "ANY"
+    context: Context = "ANY"
     proxy: ProxyMatch | None = None
     listener: ListenerMatch | None = None
     route_configuration: RouteConfigurationMatch | None = None
@@ -124,25 +138,27 @@ class ObjectMatch(Record, frozen=True, kw_only=True):
 
 
 class Patch(Record, frozen=True, kw_only=True):
-    """`value` is a piece of Envoy's configuration, as JSON."""
+    """`value` is one of Envoy's messages as JSON."""
 
-    operation: Operation = "INVALID"
+    IDLE = MappingProxyType({"filterClass": "Istio does not read it either"})
+
+    operation: Operation
     value: FreeObject | None = None
     filter_class: FilterClass = "UNSPECIFIED"
 
 
 class ConfigPatch(Record, frozen=True, kw_only=True):
-    apply_to: ApplyTo = "INVALID"
-    match: ObjectMatch | None = None
-    patch: Patch | None = None
+    apply_to: ApplyTo
+    match: ObjectMatch = ObjectMatch()
+    patch: Patch
 
 
-class EnvoyFilter(ReadOnlySpec, frozen=True, kw_only=True):
-    """Applied in order of `priority`; a negative one comes before the others."""
+class EnvoyFilter(Record, frozen=True, kw_only=True):
+    """No selector: all workloads of the namespace, or of the mesh when it lies in the root namespace. Of several the
+    lower priority goes first."""
 
-    IDLE = MappingProxyType(dict.fromkeys(("targetRefs",), NO_WAYPOINTS))
+    NOT_YET = ("targetRefs",)
 
     workload_selector: WorkloadSelector | None = None
-    target_refs: tuple[TargetRef, ...] = ()
     config_patches: tuple[ConfigPatch, ...] = ()
     priority: Int32 = 0

@@ -1,133 +1,54 @@
+"""What the golden files (golden/config/envoy_filter) leave to examples."""
+
+from pathlib import Path
+
 import pytest
 
-from proa.core.config import Json
+from proa.core.config import Json, load_all
+from proa.core.config.kinds.envoy_filter.validate import OPERATIONS
 from tests.unit.core.config.judged import judge
 
 
-@pytest.mark.parametrize(
-    ("kind", "spec", "found"),
-    [
-        ("EnvoyFilter", {}, ["spec.configPatches no-effect"]),
-        ("EnvoyFilter", {"configPatches": [{"applyTo": "CLUSTER", "patch": {"operation": "REMOVE"}}]}, []),
-        (
-            "EnvoyFilter",
-            {"configPatches": [{"applyTo": "LISTENER", "patch": {}}]},
-            ["spec.configPatches[0].patch.operation required"],
-        ),
-        (
-            "EnvoyFilter",
-            {"configPatches": [{}]},
-            ["spec.configPatches[0].applyTo required", "spec.configPatches[0].patch required"],
-        ),
-        (
-            "EnvoyFilter",
-            {"configPatches": [{"applyTo": "CLUSTER", "patch": {"operation": "MERGE"}}]},
-            ["spec.configPatches[0].patch.value required"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {
-                        "applyTo": "CLUSTER",
-                        "patch": {"operation": "MERGE", "value": {"any_thing": [1, {"a": None}]}},
-                    }
-                ]
-            },
-            [],
-        ),
-        (
-            "EnvoyFilter",
-            {"configPatches": [{"applyTo": "CLUSTER", "patch": {"operation": "MERGE", "value": "a"}}]},
-            ["spec.configPatches[0].patch.value wrong-type"],
-        ),
-        (
-            "EnvoyFilter",
-            {"configPatches": [{"applyTo": "CLUSTER", "patch": {"operation": "REMOVE", "value": {}}}]},
-            ["spec.configPatches[0].patch.value no-effect"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {"applyTo": "CLUSTER", "patch": {"operation": "REMOVE"}, "match": {"listener": {}}}
-                ]
-            },
-            ["spec.configPatches[0].match.listener conflict"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {
-                        "applyTo": "CLUSTER",
-                        "patch": {"operation": "REMOVE"},
-                        "match": {"cluster": {}, "waypoint": {}},
-                    }
-                ]
-            },
-            ["spec.configPatches[0].match conflict", "spec.configPatches[0].match no-effect"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {
-                        "applyTo": "CLUSTER",
-                        "patch": {"operation": "REMOVE"},
-                        "match": {"proxy": {"proxyVersion": "("}},
-                    }
-                ]
-            },
-            ["spec.configPatches[0].match.proxy.proxyVersion bad-regex"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {
-                        "applyTo": "HTTP_FILTER",
-                        "patch": {"operation": "REMOVE"},
-                        "match": {
-                            "listener": {
-                                "filterChain": {
-                                    "filter": {
-                                        "name": "envoy.filters.network.tcp_proxy",
-                                        "subFilter": {"name": "a"},
-                                    }
-                                }
-                            }
-                        },
-                    }
-                ]
-            },
-            ["spec.configPatches[0].match.listener.filterChain.filter.name bad-value"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [
-                    {
-                        "applyTo": "NETWORK_FILTER",
-                        "patch": {"operation": "REMOVE"},
-                        "match": {
-                            "listener": {"filterChain": {"filter": {"name": "a", "subFilter": {"name": "a"}}}}
-                        },
-                    }
-                ]
-            },
-            ["spec.configPatches[0].match.listener.filterChain.filter.subFilter conflict"],
-        ),
-        (
-            "EnvoyFilter",
-            {
-                "configPatches": [{"applyTo": "CLUSTER", "patch": {"operation": "REMOVE"}}],
-                "workloadSelector": {"labels": {"a": "b"}},
-                "targetRefs": [{"kind": "Gateway", "group": "gateway.networking.k8s.io", "name": "a"}],
-            },
-            ["spec conflict", "spec.targetRefs[0] no-effect"],
-        ),
-    ],
-)
-def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:
-    assert judge(kind, spec) == found
+def judge_patch(patch: dict[str, Json]) -> list[str]:
+    return [
+        each.removeprefix("spec.configPatches[0].")
+        for each in judge("EnvoyFilter", {"configPatches": [patch]})
+    ]
+
+
+@pytest.mark.parametrize("apply_to", sorted(OPERATIONS))
+def test_what_can_be_done_to_what(apply_to: str) -> None:
+    for operation in ("MERGE", "ADD", "REMOVE", "REPLACE", "INSERT_FIRST"):
+        patch: dict[str, Json] = {"operation": operation}
+        if operation != "REMOVE":
+            patch["value"] = {} if apply_to == "LISTENER_FILTER" else {"name": "a"}
+            if apply_to == "FILTER_CHAIN":
+                patch["value"] = {"name": "chain"}
+        told = judge_patch({"applyTo": apply_to, "patch": patch})
+        expected = [] if operation in OPERATIONS[apply_to] else ["patch.operation no-effect"]
+        assert told == expected, (apply_to, operation)
+
+
+def test_a_value_is_judged_as_what_it_is_applied_to() -> None:
+    value: Json = {"routes": []}
+    assert judge_patch({"applyTo": "VIRTUAL_HOST", "patch": {"operation": "MERGE", "value": value}}) == []
+    assert judge_patch({"applyTo": "CLUSTER", "patch": {"operation": "MERGE", "value": value}}) == [
+        "patch.value.routes unknown-field"
+    ]
+
+
+def test_waypoints_are_a_warning() -> None:
+    patch: Json = {"operation": "REMOVE"}
+    assert judge_patch({"applyTo": "CLUSTER", "match": {"context": "WAYPOINT"}, "patch": patch}) == [
+        "match.context no-effect"
+    ]
+
+
+def test_the_example_of_the_docs() -> None:
+    page = (Path(__file__).parents[6] / "docs/envoy-filter.md").read_text()
+    examples = [block.partition("```")[0] for block in page.split("```yaml\n")[1:]]
+    assert examples
+    for text in examples:
+        loaded = load_all(text, "envoy-filter.md")
+        assert loaded.configs
+        assert not loaded.problems
