@@ -3,6 +3,8 @@
 A client `narrow` in the namespace `shop` beside the shared `caller` in `default`, which sees everything all the time.
 """
 
+import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -35,6 +37,14 @@ metadata: {name: strict}
 spec:
   selector: {matchLabels: {app: echo}}
   mtls: {mode: STRICT}
+"""
+INGRESS = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: inbound}
+spec:
+  workloadSelector: {labels: {app: hidden}}
+  %s
 """
 EXPORTED = """
 apiVersion: networking.istio.io/v1
@@ -99,6 +109,36 @@ def test_a_policy_for_some_workloads_is_theirs_alone(shop: Mesh) -> None:
         assert status(shop, "caller", "http://echo:8080/") == 200
         assert status(shop, "shop/narrow", "http://echo.default:8080/") == 200
     assert status(shop, "hidden", "http://echo:8080/") == 200
+
+
+def test_a_listener_of_ones_own_leads_elsewhere(shop: Mesh) -> None:
+    """To the program of `echo`, which tells its name."""
+    (port,) = (each.app_port for each in shop.summary("echo").ports)
+
+    def answers() -> str:
+        return str(json.loads(shop.curl("caller", "http://hidden:8081/").stdout)["name"])
+
+    assert answers().endswith("hidden")
+    with shop.applied(
+        INGRESS % f"ingress: [{{port: {{number: 8081}}, defaultEndpoint: '127.0.0.1:{port}'}}]"
+    ):
+        assert answers().endswith("echo")
+        assert shop.logged("hidden", direction="inbound", status=200)
+    with shop.applied(INGRESS % "ingress: [{port: {number: 8082}}]"):
+        assert status(shop, "caller", "http://hidden:8081/") == 503, "a port without a listener is not served"
+    assert answers().endswith("hidden")
+
+
+def test_more_than_a_program_takes_is_refused_by_its_own_sidecar(shop: Mesh) -> None:
+    urls = ["http://hidden:8081/slow?s=0.4"] * 6
+    words = ("-Z", "--parallel-immediate", "-w", "%{http_code}\\n", *(f"-o{os.devnull}" for _ in urls), *urls)
+    pool = "inboundConnectionPool: {tcp: {maxConnections: 1}, http: {http1MaxPendingRequests: 1}}"
+    with shop.applied(INGRESS % pool):
+        codes = shop.curl("caller", *words).stdout.split()
+        assert "200" in codes
+        assert "503" in codes
+        assert shop.logged("hidden", direction="inbound", flags="UO")["status"] == 503
+    assert set(shop.curl("caller", *words).stdout.split()) == {"200"}
 
 
 def test_what_is_exported_to_one_namespace_holds_there(shop: Mesh) -> None:

@@ -14,12 +14,14 @@ from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.scope.clients import Client, client_of, gateway_served, served_to
+from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
-from proa.core.pilot.translate.clusters import InboundClusterIntent, build_cluster, build_inbound_cluster
+from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
 from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
+from proa.core.pilot.translate.inbound import inbound_clusters, inbound_listeners
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
-from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
+from proa.core.pilot.translate.listeners.inbound import build_inbound_listener
 from proa.core.pilot.translate.listeners.outbound import (
     ExplicitListenerIntent,
     UpstreamListenerIntent,
@@ -59,7 +61,12 @@ class WorkloadBundle:
             elif self.workload.kind == "gateway":
                 built = self._gateway(snapshot, index, self.workload, access_log)
             else:
-                built = list(self._sidecar(snapshot, index, self.workload, access_log))
+                inbound = inbound_view(snapshot, index, self.workload)
+                built = [
+                    *self._inbound(inbound, self.workload, access_log),
+                    *self._outbound(snapshot, index, self.workload, access_log),
+                ]
+                self.notes = inbound.notes
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -98,28 +105,16 @@ class WorkloadBundle:
             )
         )
 
-    def _sidecar(
+    def _inbound(self, view: InboundView, workload: Workload, access_log: bool) -> Iterator[Resource]:
+        for cluster in inbound_clusters(view):
+            yield self._memo.get(build_inbound_cluster, cluster)
+        for listener in inbound_listeners(view, workload, access_log):
+            yield self._memo.get(build_inbound_listener, listener)
+
+    def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
     ) -> Iterator[Resource]:
         get = self._memo.get
-        for port in workload.inbound:
-            yield get(
-                build_inbound_cluster,
-                InboundClusterIntent(
-                    service_port=port.service_port, app_port=port.app_port, protocol=port.protocol
-                ),
-            )
-            yield get(
-                build_inbound_listener,
-                InboundListenerIntent(
-                    bind=workload.bind,
-                    sidecar_port=port.sidecar_port,
-                    service_port=port.service_port,
-                    protocol=port.protocol,
-                    mode=port.mode,
-                    access_log=access_log,
-                ),
-            )
         for upstream in workload.upstreams:
             view = host_view(snapshot, index, self.shared.scope, upstream.host)
             served = (

@@ -111,7 +111,7 @@ class World:
         workloads = {
             bundle.id: self._update_workload(bundle)
             for bundle in self._bundles_to_ask(affected)
-            if bundle.concerns(affected)
+            if bundle.concerns(affected) or self._may_move(bundle.id, affected)
         }
         for moved in moves:
             bundle = self._workloads[moved]
@@ -144,6 +144,9 @@ class World:
             for client in [each for each in self._routes if each.scope == scope]:
                 del self._routes[client]
 
+    def _may_move(self, workload: WorkloadId, affected: Affected) -> bool:
+        return bool(affected.scopes & {workload.namespace, self.snapshot.settings.root_namespace})
+
     def _bundles_to_place(self, affected: Affected) -> list[WorkloadBundle]:
         """Workloads whose Sidecar may be another, or whose labels."""
         if affected.settings or self.snapshot.settings.root_namespace in affected.scopes:
@@ -158,6 +161,8 @@ class World:
         if affected.settings:
             return list(self._workloads.values())
         asked = affected.workloads | self._edges if affected.edge or affected.hosts else affected.workloads
+        if affected.scopes:
+            asked |= {bundle.id for bundle in self._bundles_to_place(affected)}
         return [self._workloads[workload] for workload in asked if workload in self._workloads]
 
     def _update_workload(self, bundle: WorkloadBundle) -> set[Name]:

@@ -284,8 +284,19 @@ def sidecars(draw: st.DrawFn) -> Config:
     egress: Json = [{"hosts": draw(st.sampled_from(imports))}]
     policy: Json = {"mode": draw(st.sampled_from(("REGISTRY_ONLY", "ALLOW_ANY")))}
     said = draw(st.sampled_from(((egress, None), (None, policy), (egress, policy))))
+    pool: Json = {"tcp": {"maxConnections": 3}}
+    ingress: list[Json] = [
+        None,
+        None,
+        [{"port": {"number": 9080}, "defaultEndpoint": "127.0.0.1:1"}],
+        [{"port": {"number": 80, "protocol": "TCP"}, "connectionPool": pool}],
+    ]
     spec = _said(
-        workloadSelector=draw(st.sampled_from(selectors)), egress=said[0], outboundTrafficPolicy=said[1]
+        workloadSelector=draw(st.sampled_from(selectors)),
+        egress=said[0],
+        outboundTrafficPolicy=said[1],
+        ingress=draw(st.sampled_from(ingress)),
+        inboundConnectionPool=draw(st.sampled_from((None, pool))),
     )
     return config("Sidecar", draw(_names), spec, namespace=draw(_namespaces))
 

@@ -175,6 +175,24 @@ def test_programs_without_a_sidecar_have_one_too() -> None:
     assert "g:50051" not in mesh.source("one").names(LISTENER)
 
 
+def test_the_way_to_the_own_program_follows_its_sidecar() -> None:
+    mesh = mesh_of_clients()
+    before = mesh.source("a-v1").lookup(CLUSTER, "inbound|9080||")
+    mesh.source("b-v1")
+    mesh.apply("""
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s}
+spec: {ingress: [{port: {number: 9080}, defaultEndpoint: "127.0.0.1:7"}]}
+""")
+    found = mesh.source("a-v1").lookup(CLUSTER, "inbound|9080||")
+    assert found is not None
+    assert found != before
+    assert mesh.source("b-v1").lookup(CLUSTER, "inbound|7070||") is None, "it lists other ports"
+    mesh.delete("Sidecar", "s")
+    assert mesh.source("a-v1").lookup(CLUSTER, "inbound|9080||") == before
+
+
 FOR_V1 = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

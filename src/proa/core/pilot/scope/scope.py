@@ -37,7 +37,7 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
     plain = plain_scope(index, workload.namespace, labels)
     if known is not None and known.kind == "gateway":
         return plain
-    in_force = tuple(_in_force(snapshot, index, workload.namespace, labels))
+    in_force = tuple(spec for _, spec in sidecars_in_force(snapshot, index, workload.namespace, labels))
     if not in_force:
         return plain
     policy = in_force[0].outbound_traffic_policy
@@ -57,20 +57,20 @@ def plain_scope(index: RuleIndex, namespace: str, labels: Mapping[str, str]) -> 
     return Scope(namespace, wears=worn(asked, labels))
 
 
-def _in_force(
+def sidecars_in_force(
     snapshot: MeshSnapshot, index: RuleIndex, namespace: str, labels: Map[str, str]
-) -> Iterator[Sidecar]:
+) -> Iterator[tuple[ObjectRef, Sidecar]]:
     """The narrowest first: one that names the workload, its namespace's, the mesh's. Of several alike the first by
     name."""
     own = _sidecars(snapshot, index, namespace)
-    for _, spec in own:
+    for ref, spec in own:
         selector = spec.workload_selector
         if selector and all(labels.get(key) == value for key, value in selector.labels.items()):
-            yield spec
+            yield ref, spec
             break
     root = snapshot.settings.root_namespace
     for found in (own, _sidecars(snapshot, index, root) if root != namespace else []):
-        yield from [spec for _, spec in found if spec.workload_selector is None][:1]
+        yield from [each for each in found if each[1].workload_selector is None][:1]
 
 
 def _sidecars(snapshot: MeshSnapshot, index: RuleIndex, namespace: str) -> list[tuple[ObjectRef, Sidecar]]:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.core.v3.address_pb2 import Address, EnvoyInternalAddress
+from envoy.config.core.v3.address_pb2 import Address, EnvoyInternalAddress, Pipe
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
@@ -22,6 +22,7 @@ from envoy.extensions.transport_sockets.internal_upstream.v3.internal_upstream_p
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upstream_http
 from envoy.type.v3.percent_pb2 import Percent
 
+from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
@@ -182,12 +183,14 @@ def build_connect_cluster(intent: ConnectClusterIntent) -> Resource:
 
 
 class InboundClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """From the sidecar to its own app on loopback."""
+    """From the sidecar to its own app, most often on loopback."""
 
     service_port: int
-    app_port: int
+    app: AppEndpoint
     protocol: Protocol
+    pool: ConnectionPool = ConnectionPool()
     connect_timeout_ms: int = 10_000
+    objects: tuple[ObjectRef, ...] = ()
 
 
 def build_inbound_cluster(intent: InboundClusterIntent) -> Resource:
@@ -200,20 +203,25 @@ def build_inbound_cluster(intent: InboundClusterIntent) -> Resource:
             cluster_name=name,
             endpoints=[
                 LocalityLbEndpoints(
-                    lb_endpoints=[
-                        LbEndpoint(
-                            endpoint=EnvoyEndpoint(address=socket_address("127.0.0.1", intent.app_port))
-                        )
-                    ]
+                    lb_endpoints=[LbEndpoint(endpoint=EnvoyEndpoint(address=_app_address(intent.app)))]
                 )
             ],
         ),
-        circuit_breakers=circuit_breakers(ConnectionPool()),
+        circuit_breakers=circuit_breakers(intent.pool),
     )
+    if intent.objects:
+        cluster.metadata.CopyFrom(provenance(intent.objects))
+    keep_alive(cluster, intent.pool)
     if intent.protocol not in ("TCP", "TLS"):
-        options = http_options(intent.protocol, ConnectionPool(), None)
+        options = http_options(intent.protocol, intent.pool, None)
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
-    return build_resource(ResourceType.CLUSTER, name, cluster)
+    return build_resource(ResourceType.CLUSTER, name, cluster, intent.objects)
+
+
+def _app_address(app: AppEndpoint) -> Address:
+    if app.socket:
+        return Address(pipe=Pipe(path=app.socket))
+    return socket_address(app.address, app.port)
 
 
 def build_black_hole() -> Resource:

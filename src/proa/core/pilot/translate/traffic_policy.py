@@ -4,7 +4,9 @@ A subset's blocks replace the rule's and what it does not say it inherits; a por
 together, for what a port can say (its retry budget stays that of the policy around).
 """
 
-from proa.core.config.kinds.destination_rule.schema import ConsistentHash, HttpPool, TcpPool, TrafficPolicy
+from proa.core.config.connection_pool import ConnectionPool as PoolSpec
+from proa.core.config.connection_pool import HttpPool, TcpPool
+from proa.core.config.kinds.destination_rule.schema import ConsistentHash, TrafficPolicy
 from proa.core.config.kinds.destination_rule.schema import Warmup as WarmupSpec
 from proa.core.model.names import cluster_name
 from proa.core.model.service import ServicePort
@@ -125,7 +127,11 @@ def hash_key_of(traffic: TrafficPolicy) -> HashKey | None:
 
 
 def pool_of(traffic: TrafficPolicy) -> ConnectionPool:
-    spec = traffic.connection_pool
+    return limits_of(traffic.connection_pool, _retry_budget(traffic))
+
+
+def limits_of(spec: PoolSpec | None, retry_budget: RetryBudget | None = None) -> ConnectionPool:
+    """Of a policy, or of what a Sidecar says of its own app."""
     tcp = (spec.tcp if spec else None) or TcpPool()
     http = (spec.http if spec else None) or HttpPool()
     ping = http.http2_keep_alive
@@ -143,7 +149,7 @@ def pool_of(traffic: TrafficPolicy) -> ConnectionPool:
         ping_interval_ms=ping.interval if ping else 0,
         ping_timeout_ms=ping.timeout if ping else 0,
         http=_spoken(http),
-        retry_budget=_retry_budget(traffic),
+        retry_budget=retry_budget,
     )
 
 

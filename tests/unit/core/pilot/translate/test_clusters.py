@@ -5,6 +5,7 @@ import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
+from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.model.service import Protocol
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.simulate.clusters import internal_listener_of
@@ -103,7 +104,9 @@ def test_the_way_into_an_internal_listener() -> None:
 
 
 def test_the_way_to_the_own_app() -> None:
-    resource = build_inbound_cluster(InboundClusterIntent(service_port=80, app_port=8080, protocol="AUTO"))
+    resource = build_inbound_cluster(
+        InboundClusterIntent(service_port=80, app=AppEndpoint(port=8080), protocol="AUTO")
+    )
     (group,) = decode(resource, Cluster).load_assignment.endpoints
     address = group.lb_endpoints[0].endpoint.address.socket_address
     assert (resource.name, address.address, address.port_value) == ("inbound|80||", "127.0.0.1", 8080)

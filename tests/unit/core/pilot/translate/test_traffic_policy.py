@@ -3,13 +3,11 @@
 import pytest
 from immutables import Map
 
+from proa.core.config.connection_pool import ConnectionPool, Http2Keepalive, HttpPool, TcpKeepalive, TcpPool
 from proa.core.config.kinds.destination_rule.schema import (
-    ConnectionPool,
     ConsistentHash,
     CookieAttribute,
-    Http2Keepalive,
     HttpCookie,
-    HttpPool,
     LoadBalancer,
     Maglev,
     OutlierDetection,
@@ -18,8 +16,6 @@ from proa.core.config.kinds.destination_rule.schema import (
     RetryBudget,
     RingHash,
     Subset,
-    TcpKeepalive,
-    TcpPool,
     TrafficPolicy,
     Warmup,
 )

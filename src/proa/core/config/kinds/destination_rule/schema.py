@@ -5,13 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from immutables import Map
 
+from proa.core.config.connection_pool import ConnectionPool
 from proa.core.config.record import (
     Count,
     Count32,
     Duration,
     DurationOrZero,
     LaterWords,
-    Milliseconds,
     PercentFloat,
     PercentInt,
     Port,
@@ -23,14 +23,11 @@ from proa.core.config.workload_selector import WorkloadSelector
 SimpleLoadBalancer = Literal[
     "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
 ]
-H2UpgradePolicy = Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]
 RingSize = Annotated[int, Within(0, 8 * 1024 * 1024)]
 """Envoy's largest ring."""
 TableSize = Annotated[int, Within(0, 5_000_010)]
 Aggression = Annotated[float, Within(1, 1_000_000)]
 HttpStatus = Annotated[int, Within(200, 599)]
-Seconds = Annotated[int, Milliseconds(1000)]
-"""Sockets count in seconds."""
 TlsMode = Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
 
 
@@ -87,48 +84,6 @@ class LoadBalancer(Record, frozen=True, kw_only=True):
     consistent_hash: ConsistentHash | None = None
     warmup: Warmup | None = None
     warmup_duration_secs: Duration | None = None
-
-
-class TcpKeepalive(Record, frozen=True, kw_only=True):
-    """None, and no probes: the operating system's."""
-
-    probes: Count32 = 0
-    time: Seconds | None = None
-    interval: Seconds | None = None
-
-
-class TcpPool(Record, frozen=True, kw_only=True):
-    """Zero is not set, as in Istio; but an `idle_timeout` of 0 is no timeout."""
-
-    max_connections: Count = 0
-    connect_timeout: Duration | None = None
-    tcp_keepalive: TcpKeepalive | None = None
-    max_connection_duration: Duration | None = None
-    idle_timeout: DurationOrZero | None = None
-
-
-class Http2Keepalive(Record, frozen=True, kw_only=True):
-    interval: Duration
-    timeout: Duration
-
-
-class HttpPool(Record, frozen=True, kw_only=True):
-    """Zero is not set, as in Istio; but an `idle_timeout` of 0 is no timeout."""
-
-    http1_max_pending_requests: Count = 0
-    http2_max_requests: Count = 0
-    max_requests_per_connection: Count = 0
-    max_retries: Count = 0
-    idle_timeout: DurationOrZero | None = None
-    h2_upgrade_policy: H2UpgradePolicy = "DEFAULT"
-    use_client_protocol: bool = False
-    max_concurrent_streams: Count = 0
-    http2_keep_alive: Http2Keepalive | None = None
-
-
-class ConnectionPool(Record, frozen=True, kw_only=True):
-    tcp: TcpPool | None = None
-    http: HttpPool | None = None
 
 
 class OutlierDetection(Record, frozen=True, kw_only=True):

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from proa.core.config.connection_pool import check_connection_pool
 from proa.core.config.export_to import OWN_NAMESPACE, check_export_to
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
 from proa.core.config.kinds.destination_rule.balancing import check_load_balancer
-from proa.core.config.kinds.destination_rule.pools import check_connection_pool, check_outlier_detection
+from proa.core.config.kinds.destination_rule.ejection import check_outlier_detection
 from proa.core.config.kinds.destination_rule.schema import (
     ClientTls,
     DestinationRule,

@@ -1,11 +1,35 @@
 """What a Sidecar says, as users write it. Read by its validator and by Pilot's scopes."""
 
+from types import MappingProxyType
 from typing import Literal
 
-from proa.core.config.record import Record
+from proa.core.config.connection_pool import ConnectionPool
+from proa.core.config.record import Count32, Port, Record
 from proa.core.config.workload_selector import WorkloadSelector
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY"]
+
+
+class SidecarPort(Record, frozen=True, kw_only=True):
+    """`number` is the service's port, `name` a label. No `protocol`: as the program was started with."""
+
+    IDLE = MappingProxyType({"targetPort": "Istio does not read it either"})
+
+    number: Port
+    protocol: str = ""
+    name: str = ""
+    target_port: Count32 = 0
+
+
+class Ingress(Record, frozen=True, kw_only=True):
+    """`default_endpoint` is where the program listens, `127.0.0.1:port`, `[::1]:port`, `0.0.0.0:port` (the workload's
+    own address) or `unix://path`; none: where it was started to listen."""
+
+    NOT_YET = ("bind", "captureMode", "tls")
+
+    port: SidecarPort
+    default_endpoint: str = ""
+    connection_pool: ConnectionPool | None = None
 
 
 class EgressListener(Record, frozen=True, kw_only=True):
@@ -27,10 +51,11 @@ class OutboundTrafficPolicy(Record, frozen=True, kw_only=True):
 
 class Sidecar(Record, frozen=True, kw_only=True):
     """No selector: all workloads of the namespace that no other names, or of the whole mesh when it lies in the root
-    namespace. No `egress`: what the next wider Sidecar says. No policy: the mesh's."""
-
-    NOT_YET = ("ingress", "inboundConnectionPool")
+    namespace. No `egress`: what the next wider Sidecar says. No policy: the mesh's. With `ingress` only its ports are
+    served; what it does not say of connections, `inbound_connection_pool` does."""
 
     workload_selector: WorkloadSelector | None = None
+    ingress: tuple[Ingress, ...] = ()
     egress: tuple[EgressListener, ...] = ()
+    inbound_connection_pool: ConnectionPool | None = None
     outbound_traffic_policy: OutboundTrafficPolicy | None = None

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
+from proa.core.config.app_endpoint import parse_app_endpoint
+from proa.core.config.connection_pool import ConnectionPool, check_connection_pool
 from proa.core.config.hostnames import sidecar_host_fault
-from proa.core.config.kinds.sidecar.schema import EgressListener, Sidecar
+from proa.core.config.kinds.sidecar.schema import EgressListener, Ingress, Sidecar
 from proa.core.config.labels import check_selector
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
+from proa.core.config.protocols import KNOWN_PROTOCOLS, is_known
+from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
 
@@ -15,14 +19,47 @@ SPEC: Path = ("spec",)
 def validate(spec: Sidecar, meta: Meta) -> Iterator[Finding]:
     labels = spec.workload_selector.labels if spec.workload_selector else {}
     yield from check_selector(labels, (*SPEC, "workloadSelector", "labels"))
-    if not spec.egress and spec.outbound_traffic_policy is None:
-        yield Finding(SPEC, "required", "a Sidecar must say something; add egress or outboundTrafficPolicy")
+    settings = (spec.inbound_connection_pool, spec.outbound_traffic_policy)
+    if not spec.egress and not spec.ingress and settings == (None, None):
+        yield Finding(SPEC, "required", "a Sidecar must say something; add egress, ingress or a policy")
+    yield from _check_ingresses(spec.ingress)
+    if spec.inbound_connection_pool is not None:
+        yield from _check_pool(spec.inbound_connection_pool, (*SPEC, "inboundConnectionPool"))
     at = (*SPEC, "egress")
     for index in range(1, len(spec.egress)):
         message = "only the last listener may be without a port; write all hosts in one list"
         yield Finding((*at, index), "conflict", message)
     for index, listener in enumerate(spec.egress):
         yield from _check_hosts(listener, meta.namespace, (*at, index, "hosts"))
+
+
+def _check_ingresses(listeners: tuple[Ingress, ...]) -> Iterator[Finding]:
+    taken: set[int] = set()
+    for index, listener in enumerate(listeners):
+        at = (*SPEC, "ingress", index)
+        port = listener.port
+        if port.number in taken:
+            message = f"the port {port.number} is there already; remove one"
+            yield Finding((*at, "port", "number"), "duplicate", message)
+        taken.add(port.number)
+        if port.protocol and not is_known(port.protocol):
+            message = f'"{shorten(port.protocol)}" is no protocol; write one of {", ".join(KNOWN_PROTOCOLS)}'
+            yield Finding((*at, "port", "protocol"), "bad-value", message)
+        if listener.default_endpoint and parse_app_endpoint(listener.default_endpoint) is None:
+            message = (
+                f'"{shorten(listener.default_endpoint)}" is no place of the workload; write 127.0.0.1:port, '
+                "[::1]:port, 0.0.0.0:port or unix:///path"
+            )
+            yield Finding((*at, "defaultEndpoint"), "bad-value", message)
+        if listener.connection_pool is not None:
+            yield from _check_pool(listener.connection_pool, (*at, "connectionPool"))
+
+
+def _check_pool(pool: ConnectionPool, at: Path) -> Iterator[Finding]:
+    yield from check_connection_pool(pool, at)
+    if pool.http is not None and pool.http.h2_upgrade_policy != "DEFAULT":
+        message = "a program is spoken to as its port declares; remove it"
+        yield warning((*at, "http", "h2UpgradePolicy"), "no-effect", message)
 
 
 def _check_hosts(listener: EgressListener, namespace: str, at: Path) -> Iterator[Finding]:

@@ -33,6 +33,28 @@ def test_lists() -> None:
     assert judge("sidecar", {"egress": two}) == ["spec.egress[1] conflict"]
 
 
+def test_ingress() -> None:
+    port: Json = {"number": 80, "protocol": "HTTP", "name": "http"}
+    good: Json = {"port": port, "defaultEndpoint": "127.0.0.1:8080", "connectionPool": {"tcp": {}}}
+    assert judge("sidecar", {"ingress": [good]}) == []
+    assert judge("sidecar", {"ingress": [good, {"port": {"number": 80, "protocol": "X"}}]}) == [
+        "spec.ingress[1].port.number duplicate",
+        "spec.ingress[1].port.protocol bad-value",
+    ]
+    bad: Json = {"port": port, "defaultEndpoint": "10.0.0.1:80", "connectionPool": {}}
+    assert judge("sidecar", {"ingress": [bad]}) == [
+        "spec.ingress[0].connectionPool required",
+        "spec.ingress[0].defaultEndpoint bad-value",
+    ]
+
+
+def test_limits_of_all_ports() -> None:
+    assert judge("sidecar", {"inboundConnectionPool": {"tcp": {"maxConnections": 1}}}) == []
+    assert judge("sidecar", {"inboundConnectionPool": {"http": {"h2UpgradePolicy": "UPGRADE"}}}) == [
+        "spec.inboundConnectionPool.http.h2UpgradePolicy no-effect"
+    ]
+
+
 def test_selectors_know_no_wildcard() -> None:
     spec: Json = {"workloadSelector": {"labels": {"a": "*"}}, "egress": egress("./*")}
     assert judge("sidecar", spec) == ["spec.workloadSelector.labels.a bad-value"]

@@ -7,15 +7,6 @@ from tests.unit.core.config.judged import judge
 @pytest.mark.parametrize(
     ("policy", "told"),
     [
-        ({"connectionPool": {}}, ["connectionPool required"]),
-        (
-            {"connectionPool": {"http": {"useClientProtocol": True, "h2UpgradePolicy": "UPGRADE"}}},
-            ["connectionPool.http conflict"],
-        ),
-        (
-            {"connectionPool": {"tcp": {"tcpKeepalive": {"time": "1.5s"}}}},
-            ["connectionPool.tcp.tcpKeepalive.time no-effect"],
-        ),
         ({"outlierDetection": {"consecutiveErrors": 1}}, ["outlierDetection.consecutiveErrors deprecated"]),
         (
             {"outlierDetection": {"consecutiveLocalOriginFailures": 1}},

@@ -1,0 +1,48 @@
+"""From a workload's inbound view to the intents of its inbound clusters and listeners."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from proa.core.model.workload import Workload
+from proa.core.pilot.scope.inbound import InboundView, ServedPort
+from proa.core.pilot.translate.cluster_policy import ConnectionPool
+from proa.core.pilot.translate.clusters import InboundClusterIntent
+from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent
+from proa.core.pilot.translate.traffic_policy import limits_of
+
+CONNECT_TIMEOUT_MS = 10_000
+
+
+def inbound_clusters(view: InboundView) -> Iterator[InboundClusterIntent]:
+    for served in view.ports:
+        tcp = served.pool.tcp if served.pool else None
+        yield InboundClusterIntent(
+            service_port=served.port.service_port,
+            app=served.app,
+            protocol=served.port.protocol,
+            pool=_limits(served),
+            connect_timeout_ms=(tcp.connect_timeout if tcp else None) or CONNECT_TIMEOUT_MS,
+            objects=(served.sidecar,) if served.sidecar else (),
+        )
+
+
+def _limits(served: ServedPort) -> ConnectionPool:
+    """A program is spoken to as its port declares: what clients may be upgraded to is not its affair."""
+    pool = limits_of(served.pool)
+    return msgspec.structs.replace(pool, http="declared") if pool.http == "h2" else pool
+
+
+def inbound_listeners(
+    view: InboundView, workload: Workload, access_log: bool
+) -> Iterator[InboundListenerIntent]:
+    for served in view.ports:
+        port = served.port
+        yield InboundListenerIntent(
+            bind=workload.bind,
+            sidecar_port=port.sidecar_port,
+            service_port=port.service_port,
+            protocol=port.protocol,
+            mode=port.mode,
+            access_log=access_log,
+        )

@@ -1,0 +1,35 @@
+from immutables import Map
+
+from proa.core.config.app_endpoint import AppEndpoint
+from proa.core.config.connection_pool import ConnectionPool, HttpPool, TcpPool
+from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.workload import InboundPort, Workload
+from proa.core.pilot.scope.inbound import InboundView, ServedPort
+from proa.core.pilot.translate.inbound import inbound_clusters, inbound_listeners
+
+SIDECAR = ObjectRef("Sidecar", "default", "s")
+PORT = InboundPort(service_port=80, service="a", protocol="HTTP", app_port=8080, sidecar_port=20_000)
+WORKLOAD = Workload(
+    id=WorkloadId("default", "a"), kind="sidecar", node="n", account="a", labels=Map(), bind="10.0.0.7"
+)
+
+
+def test_limits_and_places() -> None:
+    pool = ConnectionPool(
+        tcp=TcpPool(max_connections=3, connect_timeout=250),
+        http=HttpPool(h2_upgrade_policy="UPGRADE", http1_max_pending_requests=2),
+    )
+    app = AppEndpoint(socket="/run/a")
+    view = InboundView(ports=(ServedPort(port=PORT, app=app, pool=pool, sidecar=SIDECAR),))
+    (cluster,) = inbound_clusters(view)
+    assert (cluster.app, cluster.connect_timeout_ms, cluster.objects) == (app, 250, (SIDECAR,))
+    assert (cluster.pool.max_connections, cluster.pool.max_pending_requests) == (3, 2)
+    assert cluster.pool.http == "declared", "the program speaks what it speaks"
+    (listener,) = inbound_listeners(view, WORKLOAD, True)
+    assert (listener.bind, listener.sidecar_port, listener.protocol) == ("10.0.0.7", 20_000, "HTTP")
+
+
+def test_what_nobody_limits() -> None:
+    view = InboundView(ports=(ServedPort(port=PORT, app=AppEndpoint(port=8080)),))
+    (cluster,) = inbound_clusters(view)
+    assert (cluster.connect_timeout_ms, cluster.objects, cluster.pool.max_connections) == (10_000, (), 0)
