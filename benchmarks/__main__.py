@@ -20,6 +20,7 @@ from benchmarks.data_plane.run import measure_cpu, measure_saturation
 from benchmarks.figures import Figure, Skipped
 from benchmarks.generation.run import measure_generation
 from benchmarks.growth.run import measure_growth
+from benchmarks.language import measure_language
 from benchmarks.machine import describe_machine
 from benchmarks.memory import measure_memory
 from benchmarks.propagation.run import measure_propagation
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] =
     "B12": measure_churn,
     "B13": measure_memory,
     "B16": measure_growth,
+    "LANGUAGE": measure_language,
 }
 
 

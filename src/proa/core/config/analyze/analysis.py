@@ -1,7 +1,7 @@
 """All checks over one world, with what users chose not to be told; over files, with old objects in today's form.
 
 `proa analyze` is the caller. A message knows its object and a path; `told_of` finds the document, for objects of 2018
-by where the converted object came from.
+and of Gateway API by where the converted object came from.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,6 +21,8 @@ from proa.core.config.analyze.selectors import check_selectors
 from proa.core.config.analyze.world import World
 from proa.core.config.batch import Written
 from proa.core.config.config import Config
+from proa.core.config.gateway_api.derive import derive
+from proa.core.config.gateway_api.today import is_api, read_derived
 from proa.core.config.legacy.convert import convert
 from proa.core.config.legacy.draft import Derived
 from proa.core.config.legacy.today import is_old, read_back
@@ -66,16 +68,19 @@ class Subjects(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def subjects_of(written: Iterable[Written]) -> Subjects:
-    """Old objects are converted all together; one of today by the same name stays beside what comes of them."""
+    """Objects of 2018 and of Gateway API are converted all together; one that is written by the name of what comes of
+    them stays, and that is left out."""
     by_ref = {each.config.ref: each for each in written}
-    old = [each.config for each in by_ref.values() if is_old(each.config)]
-    today = [each.config for each in by_ref.values() if not is_old(each.config)]
-    converted = convert(old)
-    made = [each.config for each in read_back(converted).objects]
+    configs = [each.config for each in by_ref.values()]
+    today = [config for config in configs if not is_old(config) and not is_api(config)]
+    converted = convert(config for config in configs if is_old(config))
+    derivation = derive(config for config in configs if is_api(config))
+    made = [*converted.derived, *(each.derived for each in derivation.made)]
+    read = [*read_back(converted).objects, *read_derived(derivation).objects]
     return Subjects(
-        configs=(*today, *(config for config in made if config.ref not in by_ref)),
+        configs=(*today, *(each.config for each in read if each.config.ref not in by_ref)),
         written=by_ref,
-        derived={each.ref: each for each in converted.derived if each.ref not in by_ref},
+        derived={each.ref: each for each in made if each.ref not in by_ref},
     )
 
 

@@ -63,6 +63,27 @@ def test_what_is_wrong_with_rules_of_2018_is_told_at_their_place() -> None:
     }
 
 
+ROUTE = """\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata:
+  name: route
+spec:
+  parentRefs:
+  - {group: "", kind: Service, name: reviews, port: 80}
+  rules:
+  - backendRefs:
+    - {name: nosuch, port: 80}
+"""
+
+
+def test_what_is_wrong_with_routes_of_gateway_api_is_told_at_their_place() -> None:
+    subjects = subjects_of(read_batch([("f.yaml", ROUTE)]).objects)
+    told = told_of(analyze(build_world(subjects.configs, whole=True)), subjects)
+    assert ("host-missing", "HTTPRoute/default/route") in {(each.code, each.object) for each in told}
+    assert all(each.line >= 5 for each in told)
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [("*", 0), ("IST0101", 0), ("host-missing", 0), ("IST0109, IST0101", 0), ("IST0109", 1)],
