@@ -1,5 +1,5 @@
 """The acceptance form of `tests/mesh/test_rotation.py`: two minutes of leafs that live ten seconds, intermediate and
-root replaced, the agent killed and its successor adopting the sidecars meanwhile."""
+root replaced, the agent killed, its successor adopting the sidecars, and their Envoys hot-restarted meanwhile."""
 
 import os
 import signal
@@ -30,6 +30,16 @@ def kill_agent(mesh: Mesh) -> None:
     mesh.until_healthy("caller", "echo")
 
 
+def replace_envoys(mesh: Mesh) -> None:
+    for name in ("caller", "echo"):
+        before = mesh.summary(name)
+        mesh.proa("proxy", "restart", name, check=True, timeout_s=120)
+        now = mesh.summary(name)
+        assert (now.epoch, now.restarts) == (before.epoch + 1, before.restarts)
+        assert now.envoy_pid != before.envoy_pid
+    until(lambda: {each.proxy for each in mesh.node().workloads} == {"ready"}, "those before have ended", 60)
+
+
 def is_back(mesh: Mesh) -> bool:
     try:
         return mesh.node().connected
@@ -43,7 +53,9 @@ def rotate_again(mesh: Mesh) -> None:
 
 def test_two_minutes_of_rotations_lose_no_request() -> None:
     with rotating_mesh() as mesh:
-        told = rotate_under_load(mesh, seconds=SECONDS, meanwhile=(kill_agent, rotate_again))
+        told = rotate_under_load(
+            mesh, seconds=SECONDS, meanwhile=(replace_envoys, kill_agent, replace_envoys, rotate_again)
+        )
         print(told.load.summary(), f"{len(told.serials)} leafs")
         assert told.load.sent >= 50 * SECONDS * 0.9
         assert not told.load.failures, told.load.summary()

@@ -18,8 +18,9 @@ def listening_beyond_loopback(pid: int) -> tuple[Listening, ...]:
 
 
 def listens_on(pid: int, ports: frozenset[int]) -> bool:
-    """Whether that very process listens on each of the ports. Blocking, a few milliseconds."""
-    return ports <= {each.port for each in _listening(pid, (pid,))}
+    """Whether that very process listens at all, and on each of the ports. Blocking, a few milliseconds."""
+    found = {each.port for each in _listening(pid, (pid,))}
+    return bool(found) and ports <= found
 
 
 def _listening(pid: int, family: Iterable[int]) -> list[Listening]:

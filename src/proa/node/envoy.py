@@ -150,7 +150,7 @@ class Envoy:
     @property
     def is_outdated(self) -> bool:
         """It, or the heir that is to replace it, was started from another bootstrap or binary than is wanted now."""
-        newest = self.heir_mark or self.mark
+        newest = self.heir_mark if self._heir is not None and self.heir_mark else self.mark
         return newest is not None and newest.build != self._launch.build()
 
     async def why_not_hot(self) -> str | None:
@@ -284,12 +284,13 @@ class Envoy:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WRITTEN_S):
                 await self._written()
+        if self.state.value.state is not State.REPLACING:
+            return
         log.info("%s: hot restart to epoch %d", name, heir.epoch)
         try:
             child, process = await self._launch.start(Descent(base_id=heir.base_id, epoch=heir.epoch))
         except OSError as error:
             log.error("%s: the Envoy's heir cannot be started: %s", name, error)
-            self._set_heir(None, None)
             self._events.put_nowait(Event.HEIR_LOST)
             return
         self._set_heir(child, msgspec.structs.replace(heir, process=process))
@@ -305,16 +306,18 @@ class Envoy:
     async def _watch_heir(self, admin: EnvoyAdmin) -> None:
         """The admin interface answers for the Envoy until the heir has taken it over."""
 
-        async def serves() -> bool:
-            heir = self._heir
-            return (
-                heir is not None
-                and listener_of(self.admin_socket) == heir.pid
-                and await admin.is_listening(self._ports())
-            )
-
-        if await poll(serves, POLL_S, lambda: self.state.value.state is State.REPLACING):
+        if await poll(
+            lambda: self._heir_serves(admin), POLL_S, lambda: self.state.value.state is State.REPLACING
+        ):
             self._events.put_nowait(Event.HEIR_SERVES)
+
+    async def _heir_serves(self, admin: EnvoyAdmin) -> bool:
+        heir = self._heir
+        return (
+            heir is not None
+            and listener_of(self.admin_socket) == heir.pid
+            and await admin.is_listening(self._ports())
+        )
 
     def _promote(self, tasks: Supervisor) -> None:
         elder, before = self._child, self.mark
@@ -348,12 +351,23 @@ class Envoy:
         if child is self._heir:
             child.close()
             self._heir_ended()
-        elif child is self._child:
+        elif child is self._child and not await self._is_relieved():
             self._ended(child)
 
+    async def _is_relieved(self) -> bool:
+        """The Envoy has ended. Its heir may have come to serve while we had no time to look, for seconds."""
+        if self.state.value.state is not State.REPLACING:
+            return False
+        async with EnvoyAdmin(self.admin_socket) as admin:
+            serves = await self._heir_serves(admin)
+        if serves:
+            self._events.put_nowait(Event.HEIR_SERVES)
+        return serves
+
     def _heir_ended(self) -> None:
+        """Its mark stays on record: the next agent must not take an Envoy whose admin interface it closed for dead."""
         epoch = self.heir_mark.epoch if self.heir_mark else 0
-        self._set_heir(None, None)
+        self._heir = None
         listens = self._child is not None and listens_on(self._child.pid, self._ports())
         log.error(
             "%s: the Envoy's heir of epoch %d ended before it served, see %s; the Envoy before it %s",
@@ -365,13 +379,9 @@ class Envoy:
             self._ended(self._child)
 
     def _ended(self, child: Adopted) -> None:
-        heir = self._heir
-        if self.state.value.state is State.REPLACING and heir and listens_on(heir.pid, self._ports()):
-            self._events.put_nowait(Event.HEIR_SERVES)  # it came to serve, and we have not looked for seconds
-            return
         child.close()
         forget_shared_memory(self.mark)
-        self._child = None
+        self._child = self.heir_mark = None
         self._set_mark(None)
         if self.state.value.state not in _ENDING:
             log.error("%s: Envoy ended unasked, see %s", self._process.id, self._launch.log_file)

@@ -5,6 +5,7 @@ from another bootstrap or binary. How an heir takes over, and that one which fai
 (`core.sidecar.supervision`).
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -22,6 +23,10 @@ _CAN: Final = (State.READY, State.HOLDING)
 _ENDING: Final = (State.DRAINING, State.DRAINED, State.TERMINATING, State.KILLED, State.GONE)
 
 
+IN_S: Final = 75.0
+"""A replacement takes no longer: a drain, and an Envoy's time to come alive, or an heir's."""
+
+
 class NotReplaced(Exception):
     """The Envoy goes on, or the sidecar ends. The text says what is and what comes."""
 
@@ -30,6 +35,17 @@ async def replace_envoy(
     workload: WorkloadId, envoy: Envoy, start_cold: Callable[[], Awaitable[bool]]
 ) -> Restarted:
     """Returns when the new one serves. `start_cold` drains, starts anew, says whether it could. Raises NotReplaced."""
+    try:
+        async with asyncio.timeout(IN_S):
+            return await _replace(workload, envoy, start_cold)
+    except TimeoutError:
+        state = envoy.state.value.state.value
+        raise NotReplaced(f"its new Envoy does not serve after {IN_S:g} s, its sidecar is {state}") from None
+
+
+async def _replace(
+    workload: WorkloadId, envoy: Envoy, start_cold: Callable[[], Awaitable[bool]]
+) -> Restarted:
     state = await envoy.until(*_CAN, *_ENDING)
     if state in _ENDING:
         raise NotReplaced(f"its sidecar is {state.value}")
@@ -47,7 +63,7 @@ async def replace_envoy(
             now.replaced > before.replaced
             or now.lost_heirs > before.lost_heirs
             or now.restarts > before.restarts
-            or now.state in _ENDING
+            or now.state in (*_ENDING, State.SILENT)
         )
     )
     if now.replaced > before.replaced:
@@ -56,7 +72,7 @@ async def replace_envoy(
         raise NotReplaced(
             "the new Envoy ended before it served, see `proa proxy logs`; the one before goes on, and it is tried again"
         )
-    if now.state in _ENDING:
+    if now.state in (*_ENDING, State.SILENT):
         raise NotReplaced(f"its sidecar is {now.state.value} now")
     await envoy.until(State.READY, *_ENDING)
     return _restarted(workload, envoy, "the Envoy ended before the new one had taken over")

@@ -57,8 +57,8 @@ class HeirMark(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One workload. `address` is where its inbound ports are bound; `ports`, `upstreams` and `outbound_port` are its
     place, `health` that of its ports in order. `owner` holds it (a `proa run`), `app` is its program. `is_placed`: its
-    owner was told that it may start; `is_draining`: it takes no new requests. `heir` is to replace `envoy`, `elder` was
-    replaced by it and ends its open requests."""
+    owner was told that it may start; `is_draining`: it takes no new requests. `heir` is to replace `envoy`, or was
+    lost on the way, `elder` was replaced by it and ends its open requests."""
 
     boot: str
     spec: WorkloadSpec

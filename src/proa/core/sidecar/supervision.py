@@ -214,6 +214,8 @@ def step(now: Supervision, event: Event) -> tuple[Supervision, tuple[Action, ...
     lost, replaced = now.lost_heirs, now.replaced
     if state is State.RESTING:
         failures, restarts = failures + 1, restarts + 1
+    if event is Event.PORTS_LOST:
+        restarts += 1
     if event is Event.STABLE:
         failures = 0
     if event in (Event.HEIR_LOST, Event.ADOPT_HOLDING):

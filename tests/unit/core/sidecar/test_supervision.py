@@ -176,7 +176,7 @@ def test_an_heir_that_ends_with_the_ports_in_its_hands_leaves_a_cold_start() -> 
     life = replacing()
     assert life.hears(Event.PORTS_LOST) == (Action.TERMINATE, Action.TERM_TIMER)
     assert life.hears(Event.EXITED) == SPAWNING
-    assert life.now.state is State.SPAWNED
+    assert life.now == Supervision(state=State.SPAWNED, restarts=1)
 
 
 def test_an_envoy_that_ends_before_its_heir_serves_takes_it_along() -> None:

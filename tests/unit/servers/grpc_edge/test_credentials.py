@@ -1,10 +1,13 @@
 """Where a peer comes from, and whose key is whose."""
 
+import asyncio
+import os
 import ssl
+from pathlib import Path
 
 import pytest
 
-from proa.servers.grpc_edge.credentials import Credentials, is_loopback
+from proa.servers.grpc_edge.credentials import Credentials, is_loopback, pid_of
 from tests.unit.servers.grpc_edge.edges import authority
 
 
@@ -46,3 +49,25 @@ def test_nonsense_is_no_root() -> None:
     key, chain = authority().node()
     with pytest.raises(ssl.SSLError):
         Credentials(key, chain, "no certificate")
+
+
+def test_the_kernel_tells_who_is_at_the_other_end_of_a_unix_socket(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        told: asyncio.Queue[int] = asyncio.Queue()
+
+        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            told.put_nowait(pid_of(writer.transport))
+            writer.close()
+
+        path = tmp_path / "s"
+        async with asyncio.timeout(10):
+            async with await asyncio.start_unix_server(connected, path):
+                _, writer = await asyncio.open_unix_connection(path)
+                assert await told.get() == os.getpid()
+                writer.close()
+            async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
+                _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+                assert await told.get() == 0
+                writer.close()
+
+    asyncio.run(scenario())
