@@ -13,7 +13,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -40,6 +40,7 @@ WARM_S: Final = 30.0
 """After its start a control plane has imported, connected and cached what it needs."""
 MORE_DESCRIPTORS: Final = 6
 """Connections that are closing, and those of somebody who asks."""
+LAST_FEW: Final = 10
 SHARED_MEMORY: Final = re.compile(r"/dev/shm/(envoy_shared_memory_\d+)")
 
 Versions = dict[tuple[str, str], str]
@@ -286,16 +287,22 @@ class Watch:
         return [*lines, f"  long lives of the control plane, kB when warm and at their end: {lives}"]
 
     def sizes(self, who: str) -> list[tuple[Sample, Sample]]:
-        """The first warm sample and the last of each process that lived long enough to have both."""
+        """The first warm sample and the last of each process that lived long enough to have both. The last one's
+        descriptors are the fewest of the last few: what comes and goes (health checks under way, calls that wait
+        for a disk) is no leak, and at some moment gone; what leaked never is."""
         found: dict[int, list[Sample]] = {}
         for each in self.samples:
             if each.who == who:
                 found.setdefault(each.pid, []).append(each)
         lives = [
-            (next((each for each in life if each.moment - life[0].moment >= WARM_S), None), life[-1])
+            (next((each for each in life if each.moment - life[0].moment >= WARM_S), None), life)
             for life in found.values()
         ]
-        return [(first, last) for first, last in lives if first is not None and last is not first]
+        return [
+            (first, msgspec.structs.replace(life[-1], descriptors=_fewest(life[-LAST_FEW:])))
+            for first, life in lives
+            if first is not None and life[-1] is not first
+        ]
 
     def shared_memory_problems(self) -> list[str]:
         """Blocks that an Envoy of ours made and that outlived it."""
@@ -307,6 +314,10 @@ class Watch:
         }
         left = [each for each in sorted(self.shared_memory - in_use) if (Path("/dev/shm") / each).exists()]
         return [f"left behind: {len(left)} blocks of shared memory, as /dev/shm/{left[0]}"] if left else []
+
+
+def _fewest(samples: Sequence[Sample]) -> int:
+    return min(each.descriptors for each in samples)
 
 
 def sample(who: str, pid: int) -> Sample:
