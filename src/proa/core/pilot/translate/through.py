@@ -17,9 +17,9 @@ from proa.core.pilot.translate.outbound import cluster_intents
 
 
 def through_names(view: HostView) -> Iterator[str]:
-    """The SNIs by which a service is reached, which are the clusters' names as well."""
+    """The SNIs by which a service is reached, which are the clusters' names as well. A wildcard is no service's name."""
     service = view.service
-    if service is None or service.resolution == "NONE":
+    if service is None or service.resolution == "NONE" or view.host.startswith("*"):
         return
     for port in service.ports:
         yield mesh_sni(port.number, "", view.host)
@@ -30,6 +30,8 @@ def through_names(view: HostView) -> Iterator[str]:
 def through_clusters(
     view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSettings
 ) -> Iterator[ClusterIntent]:
+    if view.host.startswith("*"):
+        return
     for intent in cluster_intents(view, endpoints, settings):
         _, port, subset, host = parse_cluster_name(intent.name)
         yield msgspec.structs.replace(

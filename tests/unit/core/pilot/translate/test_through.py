@@ -41,3 +41,12 @@ def test_clusters_are_named_as_they_are_asked_for() -> None:
     assert not cluster.transport_socket_matches
     mesh.place(simple("ratings", address="10.0.0.3"))
     assert len(through(mesh)) == 3
+
+
+def test_a_wildcard_cannot_be_asked_for() -> None:
+    mesh = edge(443)
+    mesh.apply(
+        OUTSIDE.replace("NONE", "STATIC").replace("ports:", "endpoints: [{address: 192.0.2.1}], ports:")
+    )
+    mesh.apply(serving(server("TLS", "AUTO_PASSTHROUGH")))
+    assert len(through(mesh)) == 1
