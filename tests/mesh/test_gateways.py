@@ -4,6 +4,7 @@ One gateway, two HTTPS programs, two of lines. Each test opens ports of its own 
 """
 
 import socket
+import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator
@@ -368,3 +369,79 @@ def test_grpc_of_browsers_and_of_others(edge: Mesh) -> None:
         # A message, then the trailers as one more, since browsers see none.
         assert body.startswith(b"\0\0\0\0\x09hello you\x80")
         assert b"grpc-status:0" in body
+
+
+def outside(simple: int, mutual: int) -> str:
+    """Servers outside the mesh, whose certificate says outside.example: the gateway's, for want of others."""
+    return f"""
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: outside}}
+spec:
+  hosts: [outside.example]
+  ports: [{{number: 8080, name: simple, protocol: HTTP}}, {{number: 8081, name: mutual, protocol: HTTP}}]
+  resolution: STATIC
+  endpoints: [{{address: 127.0.0.1, ports: {{simple: {simple}, mutual: {mutual}}}}}]
+"""
+
+
+def originating(tls: str) -> str:
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: outside}}
+spec: {{host: outside.example, trafficPolicy: {{tls: {{{tls}}}}}}}
+"""
+
+
+def asked(mesh: Mesh, port: int, tls: str, wanted: int) -> int:
+    """What the server says to a sidecar with such a rule; when it should answer, as soon as the secrets are there."""
+    mesh.apply(originating(tls))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": mesh.proxy("caller")}))
+
+    def ask() -> int:
+        try:
+            with opener.open(f"http://outside.example:{port}/", timeout=20) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code
+
+    if wanted == 200:
+        until(lambda: ask() == 200, f"an answer to {tls}")
+    return ask()
+
+
+def test_sidecars_begin_tls_with_what_an_operator_gave_them(
+    edge: Mesh, root: Authority, tmp_path: Path
+) -> None:
+    served, ann = root.issue("outside.example"), root.issue("ann.clients")
+    elsewhere = Authority(tmp_path, "elsewhere")
+    give(edge, "outside", served, f"--ca={root.roots}")
+    give(edge, "ann", ann, f"--ca={root.roots}", "-n", "default")
+    crl = root.revoke(served)
+    trusting = f"caCertificates: {root.roots}"
+    pair = f"clientCertificate: {ann.cert}, privateKey: {ann.key}"
+    tried = {
+        "roots": (8080, f"mode: SIMPLE, {trusting}", 200),
+        "other roots": (8080, f"mode: SIMPLE, caCertificates: {elsewhere.roots}", 503),
+        "the system's": (8080, "mode: SIMPLE", 503),
+        "revoked": (8080, f"mode: SIMPLE, {trusting}, caCrl: {crl}", 503),
+        "another name": (8080, f"mode: SIMPLE, {trusting}, subjectAltNames: [b.example]", 503),
+        "anybody": (8080, "mode: SIMPLE, insecureSkipVerify: true", 200),
+        "nothing shown": (8081, f"mode: SIMPLE, {trusting}", 503),
+        "files shown": (8081, f"mode: MUTUAL, {trusting}, {pair}", 200),
+        "a secret shown": (8081, "mode: MUTUAL, credentialName: ann", 200),
+    }
+    servers = (
+        server(7450, "HTTPS", "mode: SIMPLE, credentialName: outside", "outside.example"),
+        server(7451, "HTTPS", "mode: MUTUAL, credentialName: outside", "outside.example"),
+    )
+    with edge.applied(gateway(*servers) + rules(TO_WEB)):
+        simple, mutual = edge.gateway_port(7450), edge.gateway_port(7451)
+        eventually(simple, "outside.example")
+        eventually(mutual, "outside.example", client=ann)
+        with edge.applied(outside(simple, mutual), originating("mode: SIMPLE")):
+            answered = {name: asked(edge, *case) for name, case in tried.items()}
+    assert answered == {name: status for name, (_, _, status) in tried.items()}

@@ -13,6 +13,8 @@ from proa.core.pilot.simulate.outcome import Candidate, Mutual, Plain, ServerTls
 from proa.core.pilot.simulate.resources import Decoder, unpack
 
 SOCKET_MATCH = "envoy.transport_socket_match"
+MESH_CERTIFICATE = "default"
+"""The secret by which a proxy shows its own workload; others are an operator's."""
 FORWARD_PROXY = "envoy.clusters.dynamic_forward_proxy"
 
 
@@ -93,6 +95,6 @@ def _transport(socket: TransportSocket) -> Transport:
     else:
         validation = common.validation_context
     names = tuple(each.matcher.exact for each in validation.match_typed_subject_alt_names)
-    if common.tls_certificate_sds_secret_configs:
+    if any(each.name == MESH_CERTIFICATE for each in common.tls_certificate_sds_secret_configs):
         return Mutual(sni=context.sni, accounts=names, alpn=tuple(common.alpn_protocols))
     return ServerTls(sni=context.sni, names=names)

@@ -48,6 +48,7 @@ from proa.core.pilot.translate.encode import (
     struct,
 )
 from proa.core.pilot.translate.endpoints import build_load_assignment
+from proa.core.pilot.translate.operator_tls import OriginatedTls, begin_tls
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 BLACK_HOLE: Final = "BlackHoleCluster"
@@ -57,12 +58,11 @@ DNS_CACHE: Final = DnsCacheConfig(name="proa_outbound", dns_lookup_family=Cluste
 
 
 class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
-    """`auto`: each endpoint's own fact decides. `mutual`/`plain`: a DestinationRule decided for all.
-    `simple`: TLS to the outside with `sni`, server names in `names`."""
+    """`auto`: each endpoint's own fact decides. `mutual`/`plain`: a DestinationRule decided for all. `outside`: with an
+    operator's certificates, or none, to servers that are not the mesh's."""
 
-    mode: Literal["auto", "mutual", "plain", "simple"] = "auto"
-    sni: str = ""
-    names: tuple[str, ...] = ()
+    mode: Literal["auto", "mutual", "plain", "outside"] = "auto"
+    outside: OriginatedTls | None = None
 
 
 class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,8 +144,9 @@ def _choose_transport(cluster: Cluster, intent: ClusterIntent) -> None:
             )
         case "mutual":
             cluster.transport_socket.CopyFrom(mesh)
-        case "simple":
-            cluster.transport_socket.CopyFrom(tls.server_originated(intent.tls.sni, intent.tls.names))
+        case "outside":
+            assert intent.tls.outside is not None
+            cluster.transport_socket.CopyFrom(begin_tls(intent.tls.outside))
         case "plain":
             cluster.transport_socket.CopyFrom(tls.plaintext())
 

@@ -1,4 +1,5 @@
-"""TLS with an operator's certificates: what a gateway's servers show to strangers and ask of them.
+"""TLS with an operator's certificates: what a gateway's servers show to strangers and ask of them, and what a client's
+proxy shows to servers outside.
 
 Keys and roots come by SDS from the agent on the gateway's own host, under the names of `model.secret_names`: one that
 is missing or unreadable leaves its chain without handshakes, and every other one as it is.
@@ -13,10 +14,15 @@ from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
     TlsParameters,
 )
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import CommonTlsContext, DownstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import (
+    CommonTlsContext,
+    DownstreamTlsContext,
+    UpstreamTlsContext,
+)
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from proa.core.config.hostnames import is_ip
+from proa.core.config.kinds.destination_rule.schema import ClientTls
 from proa.core.config.kinds.gateway.schema import ServerTls
 from proa.core.model.secret_names import (
     credential_roots_secret,
@@ -111,6 +117,60 @@ def end_tls(served: ServedTls, alpn: tuple[str, ...]) -> TransportSocket:
     if served.clients is not None:
         context.require_client_certificate.CopyFrom(boolean(served.clients.is_required))
         context.common_tls_context.combined_validation_context.CopyFrom(_validation(served.clients))
+    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
+
+
+class OriginatedTls(msgspec.Struct, frozen=True, kw_only=True):
+    """TLS that a client's proxy begins towards a server that is not the mesh's. `certificate` and `roots` are SDS
+    secrets: without the one it shows nothing, without the other it trusts whom the system does; `is_lax`: anybody."""
+
+    sni: str
+    names: tuple[str, ...] = ()
+    certificate: str = ""
+    roots: str = ""
+    is_lax: bool = False
+
+
+def originated_tls(spec: ClientTls, host: str) -> OriginatedTls:
+    """As a DestinationRule says for this host, whose name the server must have if nothing else is said."""
+    if spec.mode != "MUTUAL":
+        certificate = ""
+    elif spec.credential_name:
+        certificate = credential_secret(spec.credential_name)
+    else:
+        certificate = file_secret(spec.client_certificate, spec.private_key)
+    if spec.credential_name:
+        roots = credential_roots_secret(spec.credential_name)
+    elif spec.ca_certificates in ("", "system"):
+        roots = ""
+    else:
+        roots = file_roots_secret(spec.ca_certificates, spec.ca_crl)
+    return OriginatedTls(
+        sni=spec.sni or host,
+        names=spec.subject_alt_names or (host,),
+        certificate=certificate,
+        roots=roots,
+        is_lax=spec.insecure_skip_verify,
+    )
+
+
+def begin_tls(originated: OriginatedTls) -> TransportSocket:
+    """The transport of a cluster outside the mesh."""
+    common = CommonTlsContext()
+    if originated.certificate:
+        common.tls_certificate_sds_secret_configs.append(secret_config(originated.certificate))
+    if not originated.is_lax:
+        own = CertificateValidationContext(
+            match_typed_subject_alt_names=[matcher for name in originated.names for matcher in named(name)]
+        )
+        if originated.roots:
+            common.combined_validation_context.default_validation_context.CopyFrom(own)
+            secret = secret_config(originated.roots)
+            common.combined_validation_context.validation_context_sds_secret_config.CopyFrom(secret)
+        else:
+            own.trusted_ca.CopyFrom(tls.SYSTEM_ROOTS)
+            common.validation_context.CopyFrom(own)
+    context = UpstreamTlsContext(sni=originated.sni, common_tls_context=common)
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
 
 

@@ -21,6 +21,7 @@ from proa.core.pilot.translate.clusters import (
     connect_cluster_name,
 )
 from proa.core.pilot.translate.endpoints import EndpointsIntent
+from proa.core.pilot.translate.operator_tls import originated_tls
 from proa.core.pilot.translate.outbound_streams import outbound_streams
 from proa.core.pilot.translate.routes.intents import (
     Connect,
@@ -128,10 +129,8 @@ def _tls(traffic: TrafficPolicy, host: str) -> ClientTls:
             return ClientTls(mode="plain")
         case "ISTIO_MUTUAL":
             return ClientTls(mode="mutual")
-        case "SIMPLE":
-            return ClientTls(
-                mode="simple", sni=traffic.tls.sni or host, names=traffic.tls.subject_alt_names or (host,)
-            )
+        case "SIMPLE" | "MUTUAL":
+            return ClientTls(mode="outside", outside=originated_tls(traffic.tls, host))
 
 
 class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):

@@ -87,7 +87,7 @@ def grpc_host(view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSet
     clusters = [
         intent
         for intent in cluster_intents(view, endpoints, settings)
-        if intent.protocol in _CARRIERS and intent.tls.mode != "simple"
+        if intent.protocol in _CARRIERS and intent.tls.mode != "outside"
     ]
     return GrpcHost(
         listeners=tuple(

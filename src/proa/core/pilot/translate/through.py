@@ -17,7 +17,7 @@ from proa.core.pilot.translate.outbound import cluster_intents
 
 
 def through_names(view: HostView) -> Iterator[str]:
-    """The SNIs by which a service is reached, which are the clusters' names as well. A wildcard is no service's name."""
+    """The SNIs by which a service is reached, which are its clusters' names as well. A wildcard has none."""
     service = view.service
     if service is None or service.resolution == "NONE" or view.host.startswith("*"):
         return

@@ -90,18 +90,5 @@ def server_mtls(alpn: Iterable[str], accounts: Iterable[str] = ()) -> TransportS
     return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
 
 
-def server_originated(sni: str, names: Iterable[str]) -> TransportSocket:
-    """Plain TLS to a server outside the mesh (DestinationRule SIMPLE), checked against the system's roots."""
-    validation = CertificateValidationContext(
-        trusted_ca=SYSTEM_ROOTS,
-        match_typed_subject_alt_names=[
-            SubjectAltNameMatcher(san_type=SubjectAltNameMatcher.DNS, matcher=StringMatcher(exact=name))
-            for name in names
-        ],
-    )
-    context = UpstreamTlsContext(sni=sni, common_tls_context=CommonTlsContext(validation_context=validation))
-    return TransportSocket(name="envoy.transport_sockets.tls", typed_config=pack(context))
-
-
 def plaintext() -> TransportSocket:
     return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=pack(RawBuffer()))

@@ -2,10 +2,21 @@
 
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher, TlsParameters
-from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext
+from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 
+from proa.core.config.kinds.destination_rule.schema import ClientTls
 from proa.core.config.kinds.gateway.schema import ServerTls, TlsCertificate
-from proa.core.pilot.translate.operator_tls import Checked, ServedTls, end_tls, named, served_tls
+from proa.core.pilot.translate.operator_tls import (
+    Checked,
+    OriginatedTls,
+    ServedTls,
+    begin_tls,
+    end_tls,
+    named,
+    originated_tls,
+    served_tls,
+)
+from proa.core.pilot.translate.tls import SYSTEM_ROOTS
 
 
 def context(socket: TransportSocket) -> DownstreamTlsContext:
@@ -73,3 +84,42 @@ def test_a_names_form_says_which_kind_it_is() -> None:
         "ann@a.example": SubjectAltNameMatcher.EMAIL,
     }
     assert {name: named(name)[0].san_type for name in kinds} == kinds
+
+
+def upstream(spec: ClientTls) -> UpstreamTlsContext:
+    return UpstreamTlsContext.FromString(begin_tls(originated_tls(spec, "a.example")).typed_config.value)
+
+
+def test_tls_to_the_outside_is_checked_against_the_system() -> None:
+    for spec in (ClientTls(mode="SIMPLE"), ClientTls(mode="SIMPLE", ca_certificates="system")):
+        context = upstream(spec)
+        assert context.sni == "a.example"
+        validation = context.common_tls_context.validation_context
+        assert validation.trusted_ca == SYSTEM_ROOTS
+        assert [each.matcher.exact for each in validation.match_typed_subject_alt_names] == ["a.example"]
+
+
+def test_tls_to_the_outside_with_what_an_operator_gave() -> None:
+    files = ClientTls(
+        mode="MUTUAL",
+        client_certificate="/c",
+        private_key="/k",
+        ca_certificates="/r",
+        ca_crl="/l",
+        sni="b.example",
+    )
+    assert originated_tls(files, "a.example") == OriginatedTls(
+        sni="b.example", names=("a.example",), certificate="file-cert:/c~/k", roots="file-root:/r~/l"
+    )
+    secret = originated_tls(
+        ClientTls(mode="MUTUAL", credential_name="s", subject_alt_names=("c",)), "a.example"
+    )
+    assert (secret.certificate, secret.roots, secret.names) == ("credential:s", "credential-roots:s", ("c",))
+    assert originated_tls(ClientTls(mode="SIMPLE", credential_name="s"), "a").certificate == ""
+    common = upstream(files).common_tls_context
+    assert common.combined_validation_context.validation_context_sds_secret_config.name == "file-root:/r~/l"
+
+
+def test_whoever_trusts_anybody_checks_nothing() -> None:
+    common = upstream(ClientTls(mode="SIMPLE", insecure_skip_verify=True)).common_tls_context
+    assert common.WhichOneof("validation_context_type") is None

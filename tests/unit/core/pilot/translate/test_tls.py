@@ -45,13 +45,5 @@ def test_a_server_takes_workloads_and_no_nodes() -> None:
     assert not taken.fullmatch(str(node_id("cluster.local", "a")))
 
 
-def test_tls_to_the_outside_is_checked_against_the_system() -> None:
-    context = unpack(tls.server_originated("x", ["x"]).typed_config, UpstreamTlsContext)
-    assert context is not None
-    validation = context.common_tls_context.validation_context
-    assert validation.trusted_ca == tls.SYSTEM_ROOTS
-    assert [each.matcher.exact for each in validation.match_typed_subject_alt_names] == ["x"]
-
-
 def test_plaintext_is_said_and_not_left_out() -> None:
     assert tls.plaintext().typed_config.type_url.endswith("RawBuffer")

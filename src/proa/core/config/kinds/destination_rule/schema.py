@@ -11,7 +11,6 @@ from proa.core.config.record import (
     Count32,
     Duration,
     DurationOrZero,
-    LaterWords,
     PercentFloat,
     PercentInt,
     Port,
@@ -28,7 +27,7 @@ RingSize = Annotated[int, Within(0, 8 * 1024 * 1024)]
 TableSize = Annotated[int, Within(0, 5_000_010)]
 Aggression = Annotated[float, Within(1, 1_000_000)]
 HttpStatus = Annotated[int, Within(200, 599)]
-TlsMode = Literal["DISABLE", "SIMPLE", "ISTIO_MUTUAL"]
+TlsMode = Literal["DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL"]
 
 
 class RingHash(Record, frozen=True, kw_only=True):
@@ -112,18 +111,18 @@ class RetryBudget(Record, frozen=True, kw_only=True):
 
 
 class ClientTls(Record, frozen=True, kw_only=True):
-    NOT_YET = (
-        "clientCertificate",
-        "privateKey",
-        "caCertificates",
-        "credentialName",
-        "insecureSkipVerify",
-        "caCrl",
-    )
+    """Paths are of files on the client's host, `credential_name` is a secret kept there; `ca_certificates` may be
+    `system`. Nothing said of whom to trust: the system's roots."""
 
-    mode: Annotated[TlsMode, LaterWords(("MUTUAL",))] = "DISABLE"
-    sni: str = ""
+    mode: TlsMode = "DISABLE"
+    client_certificate: str = ""
+    private_key: str = ""
+    ca_certificates: str = ""
+    ca_crl: str = ""
+    credential_name: str = ""
     subject_alt_names: tuple[str, ...] = ()
+    sni: str = ""
+    insecure_skip_verify: bool = False
 
 
 class PortSelector(Record, frozen=True, kw_only=True):

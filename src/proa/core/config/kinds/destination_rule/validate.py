@@ -7,6 +7,7 @@ from proa.core.config.export_to import OWN_NAMESPACE, check_export_to
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
 from proa.core.config.kinds.destination_rule.balancing import check_load_balancer
 from proa.core.config.kinds.destination_rule.ejection import check_outlier_detection
+from proa.core.config.kinds.destination_rule.originated import check_originated
 from proa.core.config.kinds.destination_rule.schema import (
     ClientTls,
     DestinationRule,
@@ -99,6 +100,7 @@ def _check_tls(tls: ClientTls, at: Path) -> Iterator[Finding]:
             yield Finding(
                 (*at, "subjectAltNames", index), "bad-value", "a name is empty; write it or remove it"
             )
+    yield from check_originated(tls, at)
     if tls.mode == "DISABLE" and (tls.sni or tls.subject_alt_names):
         yield warning(
             at, "no-effect", "without TLS there is no sni and no certificate to check; choose another mode"

@@ -25,6 +25,8 @@ class ServerPort(Record, frozen=True, kw_only=True):
 class TlsCertificate(Record, frozen=True, kw_only=True):
     """Files on the gateway's host. `ca_certificates` has no effect, as in Istio."""
 
+    IDLE = MappingProxyType({"caCertificates": "it has no effect in Istio either; that of tls has"})
+
     server_certificate: str = ""
     private_key: str = ""
     ca_certificates: str = ""
@@ -71,6 +73,8 @@ class ServerTls(Record, frozen=True, kw_only=True):
 class Server(Record, frozen=True, kw_only=True):
     """`hosts` are `[namespace/]name`, the namespace `*`, `.` or a name. `bind` is an IP address of the gateway's
     host, empty for the one the gateway has. `default_endpoint` has no effect, as in Istio."""
+
+    IDLE = MappingProxyType({"defaultEndpoint": "it was never in force, in Istio either"})
 
     port: ServerPort
     hosts: tuple[str, ...]

@@ -7,12 +7,12 @@ import base64
 import binascii
 from collections.abc import Iterator
 
+from proa.core.config.certificates import check_credential_name, check_file
 from proa.core.config.kinds.gateway.schema import Server, ServerTls
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
-from proa.core.model.secret_names import secret_name_fault
 
 # What BoringSSL knows of TLS 1.2 and before; the ciphers of TLS 1.3 cannot be chosen.
 CIPHER_SUITES = (
@@ -114,8 +114,8 @@ def _check_files(tls: ServerTls, at: Path) -> Iterator[Finding]:
     if tls.tls_certificates:
         for index, pair in enumerate(tls.tls_certificates):
             place = (*at, "tlsCertificates", index)
-            yield from _check_file(pair.server_certificate, place, "serverCertificate", is_required=True)
-            yield from _check_file(pair.private_key, place, "privateKey", is_required=True)
+            yield from check_file(pair.server_certificate, place, "serverCertificate", is_required=True)
+            yield from check_file(pair.private_key, place, "privateKey", is_required=True)
             if pair.ca_certificates:
                 message = "caCertificates has no effect in tlsCertificates; write it in tls"
                 yield warning((*place, "caCertificates"), "no-effect", message)
@@ -124,17 +124,8 @@ def _check_files(tls: ServerTls, at: Path) -> Iterator[Finding]:
     if not tls.server_certificate and not tls.private_key:
         yield Finding(at, "required", message)
         return
-    yield from _check_file(tls.server_certificate, at, "serverCertificate", is_required=True)
-    yield from _check_file(tls.private_key, at, "privateKey", is_required=True)
-
-
-def _check_file(path: str, at: Path, name: str, *, is_required: bool = False) -> Iterator[Finding]:
-    if not path:
-        if is_required:
-            yield Finding(at, "required", f"{name} is missing; write the path of its file")
-    elif not path.startswith("/") or "~" in path or "\0" in path:
-        message = f'"{shorten(path)}" must be a whole path on the gateway\'s host, like /etc/certs/tls.pem, without ~'
-        yield Finding((*at, name), "bad-value", message)
+    yield from check_file(tls.server_certificate, at, "serverCertificate", is_required=True)
+    yield from check_file(tls.private_key, at, "privateKey", is_required=True)
 
 
 def _check_credential_names(tls: ServerTls, at: Path) -> Iterator[Finding]:
@@ -144,18 +135,9 @@ def _check_credential_names(tls: ServerTls, at: Path) -> Iterator[Finding]:
     ]
     for path, name in named:
         if name:
-            yield from _check_credential_name(name, path)
+            yield from check_credential_name(name, path)
     for index, name in enumerate(tls.credential_names):
-        yield from _check_credential_name(name, (*at, "credentialNames", index))
-
-
-def _check_credential_name(name: str, at: Path) -> Iterator[Finding]:
-    if "://" in name:
-        yield Finding(
-            at, "not-supported-yet", "other providers of secrets are not supported yet; name a secret of ours"
-        )
-    elif fault := secret_name_fault(name):
-        yield Finding(at, "bad-value", fault)
+        yield from check_credential_name(name, (*at, "credentialNames", index))
 
 
 def _check_roots(tls: ServerTls, at: Path) -> Iterator[Finding]:
@@ -163,8 +145,8 @@ def _check_roots(tls: ServerTls, at: Path) -> Iterator[Finding]:
     if tls.ca_certificates and tls.ca_cert_credential_name:
         message = "caCertificates and caCertCredentialName exclude each other; keep one"
         yield Finding((*at, "caCertCredentialName"), "conflict", message)
-    yield from _check_file(tls.ca_certificates, at, "caCertificates")
-    yield from _check_file(tls.ca_crl, at, "caCrl")
+    yield from check_file(tls.ca_certificates, at, "caCertificates")
+    yield from check_file(tls.ca_crl, at, "caCrl")
     if not tls.ca_certificates and not has_secret:
         message = (
             f"{tls.mode} needs to know who vouches for clients; add caCertificates or caCertCredentialName"

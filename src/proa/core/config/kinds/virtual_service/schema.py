@@ -228,6 +228,8 @@ class TcpMatch(Record, frozen=True, kw_only=True):
     """All conditions must hold, as in HttpMatch. `destination_subnets`: what the client dialled is in one of them.
     `source_subnet` has no effect, as in Istio."""
 
+    IDLE = MappingProxyType({"sourceSubnet": "Istio does not read it either"})
+
     destination_subnets: tuple[str, ...] = ()
     port: Port | None = None
     source_subnet: str = ""
