@@ -13,12 +13,14 @@ import msgspec
 import pytest
 import yaml
 
+from tests.certificates import Authority
 from tests.mesh.harness import Mesh, app, until
+from tests.mesh.tls_clients import eventually, line, refused
 
 pytestmark = pytest.mark.mesh
 
-PORT = 18480
-"""Of the Gateway's listener."""
+PORT, HTTPS, TLS, TCP = range(18480, 18484)
+"""Of the Gateway's listeners."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -90,6 +92,36 @@ spec:
   gatewayClassName: proa
   listeners:
   - {{name: web, port: {PORT}, protocol: HTTP, hostname: "*.example.com"}}
+  - name: ended
+    port: {HTTPS}
+    protocol: HTTPS
+    hostname: "*.example.com"
+    tls: {{certificateRefs: [{{name: door}}]}}
+  - {{name: passed, port: {TLS}, protocol: TLS, tls: {{mode: Passthrough}}}}
+  - {{name: lines, port: {TCP}, protocol: TCP}}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: ended}}
+spec:
+  parentRefs: [{{name: door, sectionName: ended}}]
+  hostnames: [a.example.com]
+  rules: [{{backendRefs: [{{name: canary, port: 8080}}]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TLSRoute
+metadata: {{name: passed}}
+spec:
+  parentRefs: [{{name: door, sectionName: passed}}]
+  hostnames: [secure.example.com]
+  rules: [{{backendRefs: [{{name: secure, port: 8443}}]}}]
+---
+apiVersion: gateway.networking.k8s.io/v1alpha2
+kind: TCPRoute
+metadata: {{name: lines}}
+spec:
+  parentRefs: [{{name: door, sectionName: lines}}]
+  rules: [{{backendRefs: [{{name: lines, port: 9000}}, {{name: nobody, port: 9000, weight: 0}}]}}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -171,17 +203,29 @@ spec:
 
 
 @pytest.fixture(scope="module")
-def client(shared_mesh: Mesh) -> Iterator[Client]:
+def root(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="module")
+def client(shared_mesh: Mesh, root: Authority) -> Iterator[Client]:
     with (
         shared_mesh.running("shop", app("echo"), port="8080:auto/http"),
         shared_mesh.running("canary", app("echo"), port="8080:auto/http"),
     ):
-        shared_mesh.gateway(name="door")
+        shared_mesh.run("secure", app("secure", "secure"), port="8443:auto/tls", wait=False)
+        shared_mesh.run("lines", app("named_lines"), port="9000:auto/tcp", wait=False)
+        shared_mesh.gateway(name="door", wait=False)
         try:
+            shared_mesh.until_healthy("secure", "lines", "door")
+            pair = root.issue("a.example.com")
+            words = ("create", "tls", "door", f"--cert={pair.cert}", f"--key={pair.key}")
+            shared_mesh.proa("secret", *words, check=True)
             with shared_mesh.applied(RULES):
                 yield Client(shared_mesh)
         finally:
-            shared_mesh.stop("door")
+            for name in ("door", "secure", "lines"):
+                shared_mesh.stop(name)
 
 
 def test_the_most_specific_match_of_all_routes_counts(client: Client) -> None:
@@ -266,11 +310,27 @@ def test_status_tells_how_routes_stand(client: Client) -> None:
     assert (callers["ResolvedRefs"], callers["Programmed"]) == (("False", "BackendNotFound"), programmed)
     status = client.status("gateway.gateway.networking.k8s.io", "door")
     assert conditions(status)["Programmed"] == programmed
-    (listener,) = msgspec.convert(status["listeners"], list[dict[str, object]])
-    assert (listener["name"], listener["attachedRoutes"]) == ("web", 2)
+    listeners = msgspec.convert(status["listeners"], list[dict[str, object]])
+    assert {each["name"]: each["attachedRoutes"] for each in listeners} == {
+        "web": 2,
+        "ended": 2,
+        "passed": 1,
+        "lines": 1,
+    }
     stored = client.mesh.proa("get", "all", "-o", "yaml", check=True).stdout
     assert "HTTPRoute" in stored
     assert "conditions:" not in stored
+
+
+def test_tls_is_ended_or_passed_on_and_streams_go_through(client: Client, root: Authority) -> None:
+    ended = eventually(client.mesh.gateway_port(HTTPS, "door"), "a.example.com", root.roots)
+    assert "default/canary" in ended.answer
+    passed = client.mesh.gateway_port(TLS, "door")
+    assert eventually(passed, "secure.example.com").served != ended.served
+    assert refused(passed, "elsewhere.example.com")
+    assert line(client.mesh.gateway_port(TCP, "door")) == "lines hello"
+    (parent,) = msgspec.convert(client.status("tcproute", "lines")["parents"], list[dict[str, object]])
+    assert conditions(parent)["Programmed"] == ("True", "Programmed")
 
 
 def test_derived_objects_name_their_routes(client: Client) -> None:

@@ -163,6 +163,8 @@ _ABOUT: Mapping[str, Callable[[dict[str, Any]], str]] = {
     "Gateway.gateway.networking.k8s.io": _about_listeners,
     "HTTPRoute": _about_route,
     "GRPCRoute": _about_route,
+    "TLSRoute": _about_route,
+    "TCPRoute": _about_route,
     "ServiceEntry": lambda spec: _words(spec.get("hosts")),
     "WorkloadEntry": lambda spec: str(spec.get("address", "")),
     "PeerAuthentication": _about_mtls,

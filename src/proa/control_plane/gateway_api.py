@@ -7,20 +7,12 @@ grant is new. What is derived here is in force and never stored.
 from collections.abc import Iterable, Mapping
 
 from proa.core.config import Config
-from proa.core.config.gateway_api.derive import (
-    Derivation,
-    Group,
-    Member,
-    Standing,
-    derive_group,
-    groups_for,
-)
+from proa.core.config.gateway_api.bound import API_SPECS, Derivation, Member, Standing
+from proa.core.config.gateway_api.derive import Group, derive_group, groups_for
 from proa.core.config.gateway_api.gateway_schema import (
-    Gateway,
     GatewayClass,
     ReferenceGrant,
 )
-from proa.core.config.gateway_api.schema import GrpcRoute, HttpRoute
 from proa.core.config.gateway_api.today import read_derived
 from proa.core.config.legacy.today import ReadBack
 from proa.core.model.names import ObjectRef
@@ -76,7 +68,7 @@ class GatewayApi:
 
 
 def _member(config: Config, created: float) -> Member:
-    assert isinstance(config.spec, Gateway | GatewayClass | HttpRoute | GrpcRoute | ReferenceGrant)
+    assert isinstance(config.spec, API_SPECS)
     return Member(ref=config.ref, spec=config.spec, created=created)
 
 

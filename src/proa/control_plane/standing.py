@@ -13,7 +13,7 @@ from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.world import World
 from proa.core.config import Json
 from proa.core.config.gateway_api.attach import Condition
-from proa.core.config.gateway_api.derive import Standing
+from proa.core.config.gateway_api.bound import Standing
 from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL, GatewayClass
 from proa.core.config.gateway_api.schema import GROUP
 from proa.core.config.gateway_api.status import class_status, gateway_status, route_status

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from proa.core.config import read_batch, to_yaml
-from proa.core.config.gateway_api.derive import Standing, derive
+from proa.core.config.gateway_api.bound import Standing
+from proa.core.config.gateway_api.derive import derive
 from proa.core.config.gateway_api.today import is_api, read_derived
 from tests.golden_files import GoldenFiles, case_name, inputs
 

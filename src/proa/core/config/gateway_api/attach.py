@@ -1,6 +1,7 @@
 """Which listeners of a Gateway a route is bound to, under which host names, and why not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import msgspec
 
@@ -8,7 +9,11 @@ from proa.core.config.gateway_api.gateway_schema import Gateway, GrantFrom, Gran
 from proa.core.config.gateway_api.schema import GROUP, BackendObject, ParentRef
 from proa.core.model.names import ObjectRef
 
-ROUTE_KINDS = ("HTTPRoute", "GRPCRoute")
+_HTTP_ROUTES = ("HTTPRoute", "GRPCRoute")
+ROUTE_KINDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"HTTP": _HTTP_ROUTES, "HTTPS": _HTTP_ROUTES, "TLS": ("TLSRoute",), "TCP": ("TCPRoute",)}
+)
+"""By a listener's protocol: what may be bound to it."""
 NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 """The label by which Kubernetes lets selectors name a namespace; others are not known here."""
 
@@ -52,10 +57,11 @@ def _refused(reason: str, message: str) -> Condition:
 
 
 def supported_kinds(listener: Listener) -> tuple[str, ...]:
+    able = ROUTE_KINDS.get(listener.protocol, ())
     asked = [each.kind for each in listener.allowed_routes.kinds if each.group == GROUP]
     if not listener.allowed_routes.kinds:
-        return ROUTE_KINDS
-    return tuple(kind for kind in dict.fromkeys(asked) if kind in ROUTE_KINDS)
+        return able
+    return tuple(kind for kind in dict.fromkeys(asked) if kind in able)
 
 
 def allows(listener: Listener, route: ObjectRef, gateway_namespace: str) -> bool:

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from proa.core.config.gateway_api.attach import NAMESPACE_LABEL, ROUTE_KINDS, is_service
 from proa.core.config.gateway_api.gateway_schema import (
-    AllowedRoutes,
     Gateway,
     GatewayClass,
     Listener,
@@ -29,6 +28,8 @@ from proa.core.config.gateway_api.schema import (
     ParentRef,
     PathModifier,
     RequestMirror,
+    TcpRoute,
+    TlsRoute,
 )
 from proa.core.config.hostnames import is_dns_label, is_ip, name_fault, wildcard_name_fault
 from proa.core.config.legacy.check import Reader
@@ -41,8 +42,6 @@ from proa.core.config.tree import Json, shorten
 from proa.core.model.names import ObjectRef
 
 NETWORKING = "networking.istio.io"
-SERVED = "HTTP"
-LATER_PROTOCOLS = ("HTTPS", "TLS", "TCP", "UDP")
 FILTERS = {
     "RequestHeaderModifier": "requestHeaderModifier",
     "ResponseHeaderModifier": "responseHeaderModifier",
@@ -75,11 +74,15 @@ def check_gateway(spec: Gateway, meta: Meta) -> Iterator[Finding]:
         yield Finding((*SPEC, "listeners"), "required", "a gateway needs at least one listener; add one")
     names: dict[str, int] = {}
     hosts: dict[tuple[int, str], int] = {}
+    protocols: dict[int, str] = {}
     for index, each in enumerate(spec.listeners):
         at = (*SPEC, "listeners", index)
         yield from _check_listener(each, at)
         if (first := names.setdefault(each.name, index)) != index:
             yield Finding((*at, "name"), "duplicate", f"listener {first} has this name too; rename one")
+        if (other := protocols.setdefault(each.port, each.protocol)) != each.protocol:
+            message = f"port {each.port} is one of protocol {other} already; choose another port"
+            yield Finding((*at, "protocol"), "conflict", message)
         if (first := hosts.setdefault((each.port, each.hostname.lower()), index)) != index:
             message = f"listener {first} has this port and hostname too; keep one of them"
             yield Finding((*at, "hostname" if each.hostname else "port"), "duplicate", message)
@@ -89,19 +92,50 @@ def _check_listener(listener: Listener, at: Path) -> Iterator[Finding]:
     if not is_dns_label(listener.name):
         message = f'"{shorten(listener.name)}" is no name; write lower-case letters, digits and inner dashes'
         yield Finding((*at, "name"), "bad-value", message)
-    if listener.protocol in LATER_PROTOCOLS:
-        message = f"{listener.protocol} listeners are not supported yet; write {SERVED}"
+    served = ", ".join(ROUTE_KINDS)
+    if listener.protocol == "UDP":
+        message = f"UDP listeners are not supported yet; write one of {served}"
         yield Finding((*at, "protocol"), "not-supported-yet", message)
-    elif listener.protocol != SERVED:
-        hint = suggestion(listener.protocol, (SERVED, *LATER_PROTOCOLS)) or f"; write {SERVED}"
+    elif listener.protocol not in ROUTE_KINDS:
+        hint = suggestion(listener.protocol, ROUTE_KINDS) or f"; write one of {served}"
         message = f'"{shorten(listener.protocol)}" is no protocol of a listener{hint}'
         yield Finding((*at, "protocol"), "bad-value", message)
     if listener.hostname and (fault := _hostname_fault(listener.hostname)):
         yield Finding((*at, "hostname"), "bad-value", fault)
-    yield from _check_allowed(listener.allowed_routes, (*at, "allowedRoutes"))
+    if listener.hostname and listener.protocol == "TCP":
+        message = "connections without TLS ask for no name; remove it"
+        yield Finding((*at, "hostname"), "conflict", message)
+    yield from _check_tls(listener, (*at, "tls"))
+    yield from _check_allowed(listener, (*at, "allowedRoutes"))
 
 
-def _check_allowed(allowed: AllowedRoutes, at: Path) -> Iterator[Finding]:
+def _check_tls(listener: Listener, at: Path) -> Iterator[Finding]:
+    wanted = {"HTTPS": "Terminate", "TLS": "Passthrough"}.get(listener.protocol)
+    tls = listener.tls
+    if wanted is None:
+        if tls is not None:
+            yield Finding(at, "conflict", f"a listener of protocol {listener.protocol} has no TLS; remove it")
+        return
+    if tls is None:
+        yield Finding(at, "required", f"a listener of protocol {listener.protocol} needs tls; add it")
+        return
+    if tls.mode != wanted:
+        message = f"a listener of protocol {listener.protocol} serves {wanted} alone; write that"
+        yield Finding((*at, "mode"), "not-supported-yet", message)
+    elif wanted == "Terminate" and not tls.certificate_refs:
+        message = "to end TLS takes a certificate; name a Secret"
+        yield Finding((*at, "certificateRefs"), "required", message)
+    for index, each in enumerate(tls.certificate_refs):
+        place = (*at, "certificateRefs", index)
+        if each.kind != "Secret" or each.group not in ("", "core"):
+            yield Finding((*place, "kind"), "bad-value", "a certificate is kept in a Secret; name one")
+        if each.namespace:
+            message = "secrets are kept on the gateway's host and have no namespace; remove it"
+            yield Finding((*place, "namespace"), "not-supported-yet", message)
+
+
+def _check_allowed(listener: Listener, at: Path) -> Iterator[Finding]:
+    allowed, able = listener.allowed_routes, ROUTE_KINDS.get(listener.protocol, ())
     namespaces = allowed.namespaces
     if namespaces.from_ == "Selector" and namespaces.selector is None:
         message = "from: Selector needs a selector; add one with matchLabels"
@@ -112,8 +146,8 @@ def _check_allowed(allowed: AllowedRoutes, at: Path) -> Iterator[Finding]:
             place = (*at, "namespaces", "selector", "matchLabels", label)
             yield Finding(place, "not-supported-yet", message)
     for index, kind in enumerate(allowed.kinds):
-        if kind.group != GROUP or kind.kind not in ROUTE_KINDS:
-            message = f"a {SERVED} listener serves {' and '.join(ROUTE_KINDS)} alone; this kind is not let in"
+        if able and (kind.group != GROUP or kind.kind not in able):
+            message = f"a listener of protocol {listener.protocol} serves {' and '.join(able)} alone"
             yield warning((*at, "kinds", index), "no-effect", message)
 
 
@@ -154,19 +188,24 @@ def check_route(
             yield Finding(old, finding.code, f"{finding.message} (it becomes {where})")
 
 
-def _check_route(spec: Route) -> Iterator[Finding]:
-    if not spec.parent_refs:
-        message = "without a parent the route is for nobody; name a Gateway or a Service"
-        yield warning((*SPEC, "parentRefs"), "no-effect", message)
+def check_stream_route(spec: TlsRoute | TcpRoute, meta: Meta) -> Iterator[Finding]:
+    yield from _check_parents(spec.parent_refs)
     for index, parent in enumerate(spec.parent_refs):
-        yield from _check_parent(parent, (*SPEC, "parentRefs", index))
-        if parent in spec.parent_refs[:index]:
-            yield Finding(
-                (*SPEC, "parentRefs", index), "duplicate", "this parent is named already; remove it"
-            )
-    for index, host in enumerate(spec.hostnames):
-        if fault := _hostname_fault(host):
-            yield Finding((*SPEC, "hostnames", index), "bad-value", fault)
+        if parent.kind == "Service":
+            message = "a Service's callers are routed by HTTPRoutes and GRPCRoutes alone; name a Gateway"
+            yield Finding((*SPEC, "parentRefs", index, "kind"), "not-supported-yet", message)
+    if isinstance(spec, TlsRoute):
+        yield from _check_hostnames(spec.hostnames)
+    if len(spec.rules) != 1:
+        yield Finding((*SPEC, "rules"), "required", "exactly one rule is served; write one")
+    for index, rule in enumerate(spec.rules):
+        for number, backend in enumerate(rule.backend_refs):
+            yield from _check_target(backend, (*SPEC, "rules", index, "backendRefs", number))
+
+
+def _check_route(spec: Route) -> Iterator[Finding]:
+    yield from _check_parents(spec.parent_refs)
+    yield from _check_hostnames(spec.hostnames)
     rules: tuple[HttpRule | GrpcRule, ...] = spec.rules
     for index, rule in enumerate(rules):
         at = (*SPEC, "rules", index)
@@ -176,6 +215,24 @@ def _check_route(spec: Route) -> Iterator[Finding]:
             yield from _check_grpc_rule(rule, at)
         for number, backend in enumerate(rule.backend_refs):
             yield from _check_backend(backend, (*at, "backendRefs", number))
+
+
+def _check_parents(parents: tuple[ParentRef, ...]) -> Iterator[Finding]:
+    if not parents:
+        message = "without a parent the route is for nobody; name a Gateway or a Service"
+        yield warning((*SPEC, "parentRefs"), "no-effect", message)
+    for index, parent in enumerate(parents):
+        yield from _check_parent(parent, (*SPEC, "parentRefs", index))
+        if parent in parents[:index]:
+            yield Finding(
+                (*SPEC, "parentRefs", index), "duplicate", "this parent is named already; remove it"
+            )
+
+
+def _check_hostnames(hostnames: tuple[str, ...]) -> Iterator[Finding]:
+    for index, host in enumerate(hostnames):
+        if fault := _hostname_fault(host):
+            yield Finding((*SPEC, "hostnames", index), "bad-value", fault)
 
 
 def _check_parent(parent: ParentRef, at: Path) -> Iterator[Finding]:
@@ -204,9 +261,7 @@ def _check_target(backend: BackendObject, at: Path) -> Iterator[Finding]:
         if backend.port is None:
             yield Finding((*at, "port"), "required", "a Service is called at a port; add port")
     else:
-        message = (
-            f"a backend of kind {shorten(backend.kind)} is not served: its requests are answered with 500"
-        )
+        message = f"a backend of kind {shorten(backend.kind)} is not served: its share is refused"
         yield warning((*at, "kind"), "no-effect", message)
 
 

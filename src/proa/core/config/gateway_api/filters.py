@@ -33,9 +33,9 @@ def _operations(modifier: HeaderModifier) -> Json:
     return operations
 
 
-def redirect(spec: RequestRedirect, prefix: str | None, port: int | None) -> Json:
-    """`prefix` is what the path begins with, None when it matched otherwise; `port` the listener's, None where that
-    is not known: among services."""
+def redirect(spec: RequestRedirect, prefix: str | None, port: int | None, scheme: str = "http") -> Json:
+    """`prefix` is what the path begins with, None when it matched otherwise; `port` and `scheme` the listener's, the
+    former None where that is not known: among services."""
     found: dict[str, Json] = {"redirectCode": spec.status_code}
     if spec.scheme:
         found["scheme"] = spec.scheme
@@ -44,12 +44,12 @@ def redirect(spec: RequestRedirect, prefix: str | None, port: int | None) -> Jso
     if spec.path is not None:
         found |= _redirected_path(spec.path, prefix)
     if spec.port is not None:
-        if spec.port != WELL_KNOWN_PORTS.get(spec.scheme or "http") or not spec.hostname:
+        if spec.port != WELL_KNOWN_PORTS.get(spec.scheme or scheme) or not spec.hostname:
             found["port"] = spec.port
     elif spec.scheme and not spec.hostname:
         # The host that was called may carry its port, and that is another scheme's.
         found["port"] = WELL_KNOWN_PORTS[spec.scheme]
-    elif not spec.scheme and port != WELL_KNOWN_PORTS["http"]:
+    elif not spec.scheme and port != WELL_KNOWN_PORTS[scheme]:
         found["derivePort"] = "FROM_REQUEST_PORT"
     return found
 

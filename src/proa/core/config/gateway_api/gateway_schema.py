@@ -45,15 +45,30 @@ class AllowedRoutes(ApiRecord, frozen=True, kw_only=True):
     kinds: tuple[RouteKind, ...] = ()
 
 
-class Listener(ApiRecord, frozen=True, kw_only=True):
-    """No hostname: every one."""
+class CertificateRef(ApiRecord, frozen=True, kw_only=True):
+    """A secret with a certificate and its key, kept on the gateway's host (`proa secret create tls`)."""
 
-    NOT_YET = ("tls",)
+    group: str = ""
+    kind: str = "Secret"
+    name: str
+    namespace: str = ""
+
+
+class ListenerTls(ApiRecord, frozen=True, kw_only=True):
+    NOT_YET = ("frontendValidation", "options")
+
+    mode: Literal["Terminate", "Passthrough"] = "Terminate"
+    certificate_refs: tuple[CertificateRef, ...] = ()
+
+
+class Listener(ApiRecord, frozen=True, kw_only=True):
+    """No hostname: every one. HTTPS ends TLS, the protocol TLS passes it on."""
 
     name: str
     hostname: str = ""
     port: Port
     protocol: str
+    tls: ListenerTls | None = None
     allowed_routes: AllowedRoutes = AllowedRoutes()
 
 

@@ -14,6 +14,7 @@ from proa.core.config.durations import duration_text
 from proa.core.config.gateway_api.filters import cors, header_edits, redirect, rewrite
 from proa.core.config.gateway_api.schema import (
     BackendObject,
+    BackendRef,
     Filter,
     GrpcMatch,
     GrpcRoute,
@@ -22,6 +23,7 @@ from proa.core.config.gateway_api.schema import (
     HttpRoute,
     HttpRule,
     PathMatch,
+    StreamBackend,
     ValueMatch,
 )
 from proa.core.config.legacy.draft import SPEC, Draft
@@ -44,11 +46,12 @@ Route: TypeAlias = HttpRoute | GrpcRoute
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where rules hold. `port` (of a listener or a service; None: all) goes into their match; `namespace`: only of
-    clients there; `is_listener` tells what the port is of."""
+    clients there; `is_listener` tells what the port is of; `scheme` is what requests come with."""
 
     port: int | None = None
     namespace: str = ""
     is_listener: bool = False
+    scheme: str = "http"
 
 
 class Ruled(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,7 +216,7 @@ def _act(
         redirects = [each.request_redirect for each in rule.filters if each.request_redirect]
         if redirects:
             port = place.port if place.is_listener else None
-            draft.value["redirect"] = redirect(redirects[0], prefix, port)
+            draft.value["redirect"] = redirect(redirects[0], prefix, port, place.scheme)
             return
         _rewrite(draft, rule.filters, prefix)
         _patience(draft, rule)
@@ -250,24 +253,37 @@ def _patience(draft: Draft, rule: HttpRule) -> None:
 
 def _route(draft: Draft, ref: ObjectRef, rule: HttpRule | GrpcRule, permitted: Permitted) -> None:
     """Without anywhere to go a request is answered with an error, whatever else the rule says."""
-    backends = [each for each in rule.backend_refs if each.weight > 0]
-    if not any(permitted(each) for each in backends):
+    found = shares(ref, rule.backend_refs, permitted)
+    if not found:
         for name in ("mirrors", "rewrite", "timeout", "retries"):
             draft.value.pop(name, None)
         status = HTTP_ERROR if isinstance(rule, HttpRule) else GRPC_ERROR
         draft.value["directResponse"] = {"status": status}
         return
     targets: list[Json] = []
-    for each in backends:
-        goal: dict[str, Json] = {"destination": {"host": NOWHERE}}
-        if permitted(each):
-            goal = {"destination": destination(each, ref.namespace)}
-        if len(backends) > 1:
-            goal["weight"] = each.weight
-        if edits := header_edits(each.filters):
+    for each, goal in found:
+        if isinstance(each, BackendRef) and (edits := header_edits(each.filters)):
             goal["headers"] = edits
         targets.append(goal)
     draft.value["route"] = targets
+
+
+def shares(
+    ref: ObjectRef, backends: Iterable[BackendRef | StreamBackend], permitted: Permitted
+) -> list[tuple[BackendRef | StreamBackend, dict[str, Json]]]:
+    """Where requests or connections go, with weights; nothing when there is nowhere to go."""
+    weighted = [each for each in backends if each.weight > 0]
+    if not any(permitted(each) for each in weighted):
+        return []
+    found: list[tuple[BackendRef | StreamBackend, dict[str, Json]]] = []
+    for each in weighted:
+        goal: dict[str, Json] = {"destination": {"host": NOWHERE}}
+        if permitted(each):
+            goal = {"destination": destination(each, ref.namespace)}
+        if len(weighted) > 1:
+            goal["weight"] = each.weight
+        found.append((each, goal))
+    return found
 
 
 def destination(backend: BackendObject, namespace: str) -> Json:

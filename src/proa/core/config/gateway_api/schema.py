@@ -1,4 +1,4 @@
-"""What HTTPRoute and GRPCRoute say, as users write them. Read by their checks and by the derivation."""
+"""What routes say, as users write them. Read by their checks and by the derivation."""
 
 from typing import Annotated, Literal
 
@@ -216,3 +216,33 @@ class GrpcRoute(ApiRecord, frozen=True, kw_only=True):
     parent_refs: tuple[ParentRef, ...] = ()
     hostnames: tuple[str, ...] = ()
     rules: tuple[GrpcRule, ...] = (GrpcRule(),)
+
+
+class StreamBackend(BackendObject, frozen=True, kw_only=True):
+    """Its part of the connections is `weight` of the sum of all."""
+
+    weight: Weight = 1
+
+
+class StreamRule(ApiRecord, frozen=True, kw_only=True):
+    name: str = ""
+    backend_refs: tuple[StreamBackend, ...]
+
+
+class TlsRoute(ApiRecord, frozen=True, kw_only=True):
+    """Connections by the name their client asks for in TLS, passed on unopened. One rule."""
+
+    NOT_YET = ("useDefaultGateways",)
+
+    parent_refs: tuple[ParentRef, ...] = ()
+    hostnames: tuple[str, ...] = ()
+    rules: tuple[StreamRule, ...]
+
+
+class TcpRoute(ApiRecord, frozen=True, kw_only=True):
+    """All connections of a listener. One rule."""
+
+    NOT_YET = ("useDefaultGateways",)
+
+    parent_refs: tuple[ParentRef, ...] = ()
+    rules: tuple[StreamRule, ...]

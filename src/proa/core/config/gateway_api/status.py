@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from proa.core.config.fields import shape_of
 from proa.core.config.gateway_api.attach import Condition
-from proa.core.config.gateway_api.derive import ListenerStanding, Standing
+from proa.core.config.gateway_api.bound import ListenerStanding, Standing
 from proa.core.config.gateway_api.gateway_schema import CONTROLLERS, GatewayClass
 from proa.core.config.gateway_api.schema import GROUP, ParentRef
 from proa.core.config.tree import Json

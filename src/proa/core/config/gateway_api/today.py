@@ -3,7 +3,7 @@
 import msgspec
 
 from proa.core.config.config import Config
-from proa.core.config.gateway_api.derive import API_SPECS, Derivation
+from proa.core.config.gateway_api.bound import API_SPECS, Derivation
 from proa.core.config.kinds.virtual_service.schema import DerivedRoutes, VirtualService
 from proa.core.config.legacy.convert import Converted
 from proa.core.config.legacy.today import ReadBack, Today, read_back

@@ -10,13 +10,19 @@ from types import MappingProxyType
 from typing import TypeAlias, TypeVar
 
 from proa.core.config.endpoint import WorkloadEntry
-from proa.core.config.gateway_api.check import check_class, check_gateway, check_grant, check_route
-from proa.core.config.gateway_api.derive import ApiSpec
+from proa.core.config.gateway_api.bound import ApiSpec
+from proa.core.config.gateway_api.check import (
+    check_class,
+    check_gateway,
+    check_grant,
+    check_route,
+    check_stream_route,
+)
 from proa.core.config.gateway_api.gateway_schema import Gateway as ApiGateway
 from proa.core.config.gateway_api.gateway_schema import GatewayClass, ReferenceGrant
 from proa.core.config.gateway_api.rules import Route
 from proa.core.config.gateway_api.schema import GROUP as GATEWAY_API
-from proa.core.config.gateway_api.schema import GrpcRoute, HttpRoute
+from proa.core.config.gateway_api.schema import GrpcRoute, HttpRoute, TcpRoute, TlsRoute
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.authorization_policy.validate import validate as validate_authorization_policy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
@@ -117,6 +123,8 @@ AnyKind: TypeAlias = (
     | Kind[ApiGateway]
     | Kind[HttpRoute]
     | Kind[GrpcRoute]
+    | Kind[TlsRoute]
+    | Kind[TcpRoute]
     | Kind[ReferenceGrant]
     | Kind[ReadOnlySpec]
 )
@@ -330,6 +338,24 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
         short_names=("gr",),
         spec=GrpcRoute,
         validate=_route_checked_as("GRPCRoute"),
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="TLSRoute",
+        versions=("v1", "v1alpha3", "v1alpha2"),
+        plural="tlsroutes",
+        short_names=("tlsr",),
+        spec=TlsRoute,
+        validate=check_stream_route,
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="TCPRoute",
+        versions=("v1", "v1alpha2"),
+        plural="tcproutes",
+        short_names=("tcpr",),
+        spec=TcpRoute,
+        validate=check_stream_route,
     ),
     Kind(
         group=GATEWAY_API,

@@ -1,6 +1,7 @@
 """Groups and what they are told; what they become are golden cases."""
 
-from proa.core.config.gateway_api.derive import Group, derive, derived_gateway_name, groups_for
+from proa.core.config.gateway_api.derive import Group, derive, groups_for
+from proa.core.config.gateway_api.gateways import derived_gateway_name
 from proa.core.config.tree import Json
 from proa.core.model.names import ObjectRef
 from tests.unit.core.config.gateway_api.objects import CALLERS, HTTP, gateway, loaded, route, to

@@ -1,5 +1,6 @@
 from proa.core.config.gateway_api.attach import Condition
-from proa.core.config.gateway_api.derive import Standing, derive
+from proa.core.config.gateway_api.bound import Standing
+from proa.core.config.gateway_api.derive import derive
 from proa.core.config.gateway_api.gateway_schema import GatewayClass
 from proa.core.config.gateway_api.status import class_status, condition_text, gateway_status, route_status
 from tests.unit.core.config.gateway_api.objects import CALLERS, HTTP, gateway, loaded, route, to
