@@ -15,7 +15,7 @@ import pytest
 from proa.node.credentials import load_credential
 from tests.certificates import Authority, Issued
 from tests.mesh.harness import Mesh, app, identity, until
-from tests.mesh.tls_clients import ADDRESS, PREFACE, eventually, line, refused, subsets, tls_client
+from tests.mesh.tls_clients import ADDRESS, PREFACE, eventually, hangs_up, line, refused, subsets, tls_client
 
 pytestmark = pytest.mark.mesh
 
@@ -301,7 +301,7 @@ spec: {{host: lines, trafficPolicy: {}}}
             with socket.create_connection((ADDRESS, port), timeout=20) as connection:
                 connection.sendall(b"hello\n")
                 assert connection.recv(100)
-                assert connection.recv(100) == b"", "the gateway hangs up"
+                assert hangs_up(connection)
         edge.apply(policy.format("{loadBalancer: {consistentHash: {useSourceIp: true}}}"))
         assert len({line(port) for _ in range(20)}) == 1
     edge.apply(subsets("lines"))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.mesh.harness import FOREVER, Mesh, app
-from tests.mesh.tls_clients import Dial, line, subsets, tls_client
+from tests.mesh.tls_clients import Dial, hangs_up, line, subsets, tls_client
 
 pytestmark = pytest.mark.mesh
 
@@ -146,6 +146,6 @@ spec: {{host: lines, trafficPolicy: {{connectionPool: {{tcp: {{{limit}}}}}}}}}
             with dial() as connection:
                 connection.sendall(b"hello\n")
                 assert connection.recv(100)
-                assert connection.recv(100) == b"", "the sidecar hangs up"
+                assert hangs_up(connection)
     finally:
         streams.apply(subsets("lines"))

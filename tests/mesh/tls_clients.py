@@ -105,6 +105,14 @@ def line(port: int | Dial, text: str = "hello") -> str:
             return ""
 
 
+def hangs_up(connection: socket.socket) -> bool:
+    """Waits for the other side's next word, and whether it is its last."""
+    try:
+        return connection.recv(100) == b""
+    except ConnectionError:
+        return True
+
+
 def subsets(host: str) -> str:
     return f"""
 apiVersion: networking.istio.io/v1
