@@ -171,6 +171,7 @@ def newest_peer(mesh: Mesh, workload: str, path: str) -> object:
     return mesh.logged(workload, direction="inbound", path=path).get("peer")
 
 
+@pytest.mark.timeout(300)
 def test_changes_of_mode_lose_nothing_and_are_in_force_when_the_wait_ends(mesh: Mesh) -> None:
     expected = {"STRICT": set[str](), "PERMISSIVE": ALL, "DISABLE": ALL}
     assert let_in(mesh) == set(), "STRICT is the default"
