@@ -46,6 +46,17 @@ spec:
   workloadSelector: {labels: {app: hidden}}
   %s
 """
+THROUGH_HIDDEN = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: through, namespace: shop}
+spec:
+  workloadSelector: {labels: {role: narrow}}
+  egress: [{hosts: [./*]}]
+  outboundTrafficPolicy:
+    mode: ALLOW_ANY
+    egressProxy: {host: hidden.default.svc.cluster.local, port: {number: 8081}}
+"""
 EXPORTED = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -139,6 +150,15 @@ def test_more_than_a_program_takes_is_refused_by_its_own_sidecar(shop: Mesh) -> 
         assert "503" in codes
         assert shop.logged("hidden", direction="inbound", flags="UO")["status"] == 503
     assert set(shop.curl("caller", *words).stdout.split()) == {"200"}
+
+
+def test_unknown_hosts_are_asked_of_the_egress_proxy(shop: Mesh) -> None:
+    """`hidden` plays the proxy, and tells whom it was asked for."""
+    with shop.applied(THROUGH_HIDDEN):
+        for words in ((), ("--proxytunnel",)):
+            asked = json.loads(shop.curl("shop/narrow", *words, "http://unknown.example.com/page").stdout)
+            assert (asked["path"], asked["headers"]["host"]) == ("/page", "unknown.example.com")
+            assert str(asked["name"]).endswith("hidden")
 
 
 def test_what_is_exported_to_one_namespace_holds_there(shop: Mesh) -> None:

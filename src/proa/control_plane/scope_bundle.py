@@ -36,6 +36,8 @@ from proa.core.pilot.translate.listeners.outbound import (
 )
 from proa.core.pilot.translate.outbound import (
     cluster_intents,
+    egress_hosts,
+    egress_target,
     endpoint_intents,
     host_routes,
     tunnelled_ports,
@@ -99,7 +101,8 @@ class ScopeBundle:
                 self._update_host(snapshot, index, host, affected.settings, changed, routes)
         for host in affected.endpoints:
             self._update_endpoints(snapshot, host, changed)
-        if affected.settings or affected.nodes:
+        egress = self.scope.egress.host if self.scope.egress is not None else ""
+        if affected.settings or affected.nodes or egress in affected.hosts | targets:
             self._update_everywhere(snapshot, index, changed, routes)
         for name in routes:
             self._update_routes(name, changed)
@@ -166,12 +169,15 @@ class ScopeBundle:
         built += [self._memo.get(build_endpoints, intent) for intent in endpoint_intents(view, endpoints)]
         names = frozenset(self._put(resource, changed) for resource in built)
         parts, notes = self.parts_of(served_to(view, Client(self.scope)))
-        ports = tunnelled_ports(view)
+        ports = {port.number for port in tunnelled_ports(view)}
+        egress = self.scope.egress
+        if egress is not None and egress.host == view.host and egress_target(view, egress) is not None:
+            ports.add(egress.port)
         return _Owned(
             view=view,
             resources=names,
             parts=parts,
-            ports=frozenset(port.number for port in ports),
+            ports=frozenset(ports),
             notes=notes,
         )
 
@@ -233,11 +239,16 @@ class ScopeBundle:
         guard = EgressGuardIntent(nodes=tuple(sorted(index.nodes)), ports=settings.sidecar_ports)
         built = [build_black_hole(), build_passthrough(), self._memo.get(build_egress_guard, guard)]
         names = frozenset(self._put(resource, changed) for resource in built)
-        part = self._memo.get(
-            build_virtual_host, unknown_hosts(self.scope.outbound or settings.outbound_policy)
-        )
+        egress = self.scope.egress
+        notes: tuple[Note, ...] = ()
+        if egress is None:
+            intent = unknown_hosts(self.scope.outbound or settings.outbound_policy)
+        else:
+            owned = self._hosts.get(egress.host)
+            intent, notes = egress_hosts(owned.view if owned else None, egress)
+        part = self._memo.get(build_virtual_host, intent)
         owned = self._hosts.get(EVERYWHERE)
-        following = _Owned(resources=names, parts={EVERYWHERE: (part,)})
+        following = _Owned(resources=names, parts={EVERYWHERE: (part,)}, notes=notes)
         if owned is None or owned.parts != following.parts:
             routes.update((EXPLICIT_ROUTES, *(port_routes_name(port) for port in self._users_of_port)))
         self._hosts[EVERYWHERE] = following

@@ -282,7 +282,13 @@ def sidecars(draw: st.DrawFn) -> Config:
         ["*/a.shop.svc.cluster.local"],
     ]
     egress: Json = [{"hosts": draw(st.sampled_from(imports))}]
-    policy: Json = {"mode": draw(st.sampled_from(("REGISTRY_ONLY", "ALLOW_ANY")))}
+    proxy: Json = {"host": draw(st.sampled_from(HOSTS[:4])), "port": {"number": 9080}}
+    policies: list[Json] = [
+        {"mode": "REGISTRY_ONLY"},
+        {"mode": "ALLOW_ANY"},
+        {"mode": "ALLOW_ANY", "egressProxy": proxy},
+    ]
+    policy = draw(st.sampled_from(policies))
     said = draw(st.sampled_from(((egress, None), (None, policy), (egress, policy))))
     pool: Json = {"tcp": {"maxConnections": 3}}
     ingress: list[Json] = [

@@ -193,6 +193,44 @@ spec: {ingress: [{port: {number: 9080}, defaultEndpoint: "127.0.0.1:7"}]}
     assert mesh.source("a-v1").lookup(CLUSTER, "inbound|9080||") == before
 
 
+THROUGH_C = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: s}
+spec:
+  workloadSelector: {labels: {version: v1}}
+  egress: [{hosts: [./a.default.svc.cluster.local]}]
+  outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: c%s, port: {number: 9080}}}
+"""
+
+
+def test_unknown_hosts_are_asked_of_the_egress_proxy() -> None:
+    mesh = mesh_of_clients()
+    mesh.apply(THROUGH_C % "")
+    found = mesh.get("one", "http://x.example.com/")
+    assert found.route is not None
+    assert (found.cluster, found.route.objects) == (cluster("c"), ("Sidecar/default/s",))
+    assert mesh.get("one", "http://b:7070/").cluster == cluster("c"), "what is hidden is unknown"
+    assert mesh.get("one", "http://a:9080/").cluster == cluster("a")
+    assert mesh.get("two", "http://x.example.com/").cluster == "PassthroughCluster"
+    mesh.displace("c-v1")
+    assert mesh.get("one", "http://x.example.com/").status == 502
+    (note,) = mesh.world.notes()
+    assert (note.code, str(note.about)) == ("destination-missing", "Sidecar/default/s")
+    mesh.place(simple("c", address="10.0.0.3"))
+    assert mesh.get("one", "http://x.example.com/").cluster == cluster("c")
+    assert mesh.world.notes() == ()
+
+
+def test_an_egress_proxys_subset() -> None:
+    mesh = mesh_of_clients()
+    mesh.apply(THROUGH_C % ", subset: all")
+    assert mesh.get("one", "http://x.example.com/").status == 502
+    mesh.apply(FOR_V1.partition("---")[2])
+    found = mesh.get("one", "http://x.example.com/")
+    assert found.cluster == "outbound|9080|all|c.default.svc.cluster.local"
+
+
 FOR_V1 = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

@@ -10,8 +10,8 @@ import msgspec
 from immutables import Map
 
 from proa.core.config.config import Config
-from proa.core.config.kinds.sidecar.schema import Sidecar
-from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.config.kinds.sidecar.schema import OutboundTrafficPolicy, Sidecar
+from proa.core.model.names import ObjectRef, WorkloadId, expand_host
 from proa.core.model.settings import OutboundPolicy
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
@@ -19,14 +19,25 @@ from proa.core.pilot.scope.index import RuleIndex
 from proa.core.pilot.scope.selectors import Labels, worn
 
 
+class EgressProxy(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """`host` in full; `sidecar` is who says so."""
+
+    host: str
+    port: int
+    subset: str
+    sidecar: ObjectRef
+
+
 class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     """Proxies with an equal scope see the same. `imports`: what they see of what is exported to them (None: all);
-    `outbound`: where requests for other hosts go (None: as the mesh's settings say); `wears`: of the selectors of
+    `outbound`: where requests for other hosts go (None: as the mesh's settings say), and `egress` through whom;
+    `wears`: of the selectors of
     DestinationRules in its namespace, those that hold for them."""
 
     namespace: str
     imports: Imports | None = None
     outbound: OutboundPolicy | None = None
+    egress: EgressProxy | None = None
     wears: frozenset[Labels] = frozenset()
 
 
@@ -37,18 +48,28 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
     plain = plain_scope(index, workload.namespace, labels)
     if known is not None and known.kind == "gateway":
         return plain
-    in_force = tuple(spec for _, spec in sidecars_in_force(snapshot, index, workload.namespace, labels))
+    in_force = tuple(sidecars_in_force(snapshot, index, workload.namespace, labels))
     if not in_force:
         return plain
-    policy = in_force[0].outbound_traffic_policy
-    listeners = next((each.egress for each in in_force if each.egress), ())
+    ref, narrowest = in_force[0]
+    policy = narrowest.outbound_traffic_policy
+    listeners = next((spec.egress for _, spec in in_force if spec.egress), ())
     hosts = tuple(host for listener in listeners for host in listener.hosts)
     return Scope(
         workload.namespace,
         imports=imports_of(hosts, workload.namespace) if listeners else None,
         outbound=policy.mode if policy else None,
+        egress=_egress(policy, ref) if policy else None,
         wears=plain.wears,
     )
+
+
+def _egress(policy: OutboundTrafficPolicy, ref: ObjectRef) -> EgressProxy | None:
+    said = policy.egress_proxy
+    if said is None or said.port is None:
+        return None
+    host = expand_host(said.host, ref.namespace)
+    return EgressProxy(host=host, port=said.port.number, subset=said.subset, sidecar=ref)
 
 
 def plain_scope(index: RuleIndex, namespace: str, labels: Mapping[str, str]) -> Scope:

@@ -136,9 +136,11 @@ def imported_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service
 
 
 def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> bool:
-    """Whether rules of this scope may send to a host that it does not import."""
+    """Whether rules of this scope, or its Sidecar, may send to a host that it does not import."""
     if scope.imports is None:
         return False
+    if scope.egress is not None and scope.egress.host == host:
+        return True
     return any(
         host in destinations_of(rules.spec, rules.ref.namespace)
         for named in index.mentions.get(host, frozenset())
@@ -150,7 +152,8 @@ def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> fro
     """All names a scope may have a view of; only for a scope that is new."""
     seen = frozenset(host for host in snapshot.services if imported_service(snapshot, scope, host))
     sent_to = frozenset(index.mentions) if scope.imports is not None else frozenset[str]()
-    return seen | frozenset(index.virtual_services) | sent_to
+    egress = frozenset((scope.egress.host,)) if scope.egress is not None else frozenset[str]()
+    return seen | frozenset(index.virtual_services) | sent_to | egress
 
 
 def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:

@@ -13,6 +13,7 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import MeshSettings, OutboundPolicy
 from proa.core.model.snapshot import WORKLOAD_SOURCE
 from proa.core.pilot.scope.index import MESH_GATEWAY
+from proa.core.pilot.scope.scope import EgressProxy
 from proa.core.pilot.scope.views import Destination, HostView
 from proa.core.pilot.translate.clusters import (
     PASSTHROUGH,
@@ -25,8 +26,10 @@ from proa.core.pilot.translate.operator_tls import originated_tls
 from proa.core.pilot.translate.outbound_streams import outbound_streams
 from proa.core.pilot.translate.routes.intents import (
     Connect,
+    ConnectStream,
     DirectResponse,
     RouteIntent,
+    Stream,
     Target,
     VirtualHostIntent,
 )
@@ -262,3 +265,40 @@ def unknown_hosts(policy: OutboundPolicy) -> VirtualHostIntent:
         routes=(RouteIntent(name="allow_any", targets=(Target(cluster=PASSTHROUGH),), guarded=True),),
         connect=Connect(guarded=PASSTHROUGH),
     )
+
+
+def egress_hosts(view: HostView | None, egress: EgressProxy) -> tuple[VirtualHostIntent, tuple[Note, ...]]:
+    """Where requests for hosts go that the mesh does not know, when there is a proxy for them."""
+    objects = (egress.sidecar,)
+    target = egress_target(view, egress)
+    if target is None:
+        name = "/".join(part for part in (egress.host, egress.subset) if part)
+        refused = DirectResponse(status=REGISTRY_ONLY_STATUS, body=f"no egress proxy {name}:{egress.port}\n")
+        intent = VirtualHostIntent(
+            name="egress_proxy",
+            domains=("*",),
+            routes=(RouteIntent(name="egress_proxy", direct_response=refused, objects=objects),),
+            connect=Connect(refusal=REGISTRY_ONLY_STATUS),
+            objects=objects,
+        )
+        message = f"{name}:{egress.port}"
+        return intent, (Note(code="destination-missing", about=egress.sidecar, message=message),)
+    stream = ConnectStream(stream=Stream(targets=(target,)), objects=objects)
+    return VirtualHostIntent(
+        name="egress_proxy",
+        domains=("*",),
+        routes=(RouteIntent(name="egress_proxy", targets=(target,), objects=objects),),
+        connect=Connect(port=egress.port, tunnel=connect_cluster_name(egress.port), streams=(stream,)),
+        objects=objects,
+    ), ()
+
+
+def egress_target(view: HostView | None, egress: EgressProxy) -> Target | None:
+    """None when there is no such service, port or subset."""
+    service = view.service if view is not None else None
+    if view is None or service is None or service.resolution == "NONE":
+        return None
+    port = service.port(egress.port)
+    if port is None or (egress.subset and egress.subset not in _subset_names(view)):
+        return None
+    return target_at(Destination(ports=service.ports, policy=view.policy), port, egress.subset, view.host)

@@ -41,12 +41,23 @@ class EgressListener(Record, frozen=True, kw_only=True):
     hosts: tuple[str, ...]
 
 
-class OutboundTrafficPolicy(Record, frozen=True, kw_only=True):
-    """Protobuf's zero is the mode of one that says nothing."""
+class PortSelector(Record, frozen=True, kw_only=True):
+    number: Port
 
-    NOT_YET = ("egressProxy",)
+
+class EgressProxy(Record, frozen=True, kw_only=True):
+    """A service's port, and a subset of it if its DestinationRule has one."""
+
+    host: str
+    subset: str = ""
+    port: PortSelector | None = None
+
+
+class OutboundTrafficPolicy(Record, frozen=True, kw_only=True):
+    """Protobuf's zero is the mode of one that says nothing. With `egress_proxy` unknown hosts are asked there."""
 
     mode: OutboundMode = "REGISTRY_ONLY"
+    egress_proxy: EgressProxy | None = None
 
 
 class Sidecar(Record, frozen=True, kw_only=True):

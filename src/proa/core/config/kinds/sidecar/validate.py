@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from proa.core.config.app_endpoint import parse_app_endpoint
 from proa.core.config.connection_pool import ConnectionPool, check_connection_pool
-from proa.core.config.hostnames import sidecar_host_fault
-from proa.core.config.kinds.sidecar.schema import EgressListener, Ingress, Sidecar
+from proa.core.config.hostnames import name_fault, sidecar_host_fault
+from proa.core.config.kinds.sidecar.schema import EgressListener, Ingress, OutboundTrafficPolicy, Sidecar
 from proa.core.config.labels import check_selector
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
@@ -25,6 +25,8 @@ def validate(spec: Sidecar, meta: Meta) -> Iterator[Finding]:
     yield from _check_ingresses(spec.ingress)
     if spec.inbound_connection_pool is not None:
         yield from _check_pool(spec.inbound_connection_pool, (*SPEC, "inboundConnectionPool"))
+    if spec.outbound_traffic_policy is not None:
+        yield from _check_policy(spec.outbound_traffic_policy, (*SPEC, "outboundTrafficPolicy"))
     at = (*SPEC, "egress")
     for index in range(1, len(spec.egress)):
         message = "only the last listener may be without a port; write all hosts in one list"
@@ -53,6 +55,19 @@ def _check_ingresses(listeners: tuple[Ingress, ...]) -> Iterator[Finding]:
             yield Finding((*at, "defaultEndpoint"), "bad-value", message)
         if listener.connection_pool is not None:
             yield from _check_pool(listener.connection_pool, (*at, "connectionPool"))
+
+
+def _check_policy(policy: OutboundTrafficPolicy, at: Path) -> Iterator[Finding]:
+    proxy = policy.egress_proxy
+    if proxy is None:
+        return
+    if policy.mode != "ALLOW_ANY":
+        message = "only with ALLOW_ANY is there traffic for an egress proxy; write mode: ALLOW_ANY"
+        yield Finding((*at, "egressProxy"), "conflict", message)
+    if fault := name_fault(proxy.host):
+        yield Finding((*at, "egressProxy", "host"), "bad-value", fault)
+    if proxy.port is None:
+        yield Finding((*at, "egressProxy", "port"), "required", "an egress proxy needs a port; add it")
 
 
 def _check_pool(pool: ConnectionPool, at: Path) -> Iterator[Finding]:

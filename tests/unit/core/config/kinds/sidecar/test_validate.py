@@ -55,6 +55,16 @@ def test_limits_of_all_ports() -> None:
     ]
 
 
+def test_an_egress_proxy() -> None:
+    proxy: Json = {"host": "a", "port": {"number": 80}}
+    assert judge("sidecar", {"outboundTrafficPolicy": {"mode": "ALLOW_ANY", "egressProxy": proxy}}) == []
+    assert judge("sidecar", {"outboundTrafficPolicy": {"egressProxy": {"host": "a b"}}}) == [
+        "spec.outboundTrafficPolicy.egressProxy conflict",
+        "spec.outboundTrafficPolicy.egressProxy.host bad-value",
+        "spec.outboundTrafficPolicy.egressProxy.port required",
+    ]
+
+
 def test_selectors_know_no_wildcard() -> None:
     spec: Json = {"workloadSelector": {"labels": {"a": "*"}}, "egress": egress("./*")}
     assert judge("sidecar", spec) == ["spec.workloadSelector.labels.a bad-value"]
