@@ -7,8 +7,8 @@ import msgspec
 from proa.core.config.tree import shorten
 
 
-def keys_uri_fault(uri: str) -> str | None:
-    """For an address a key set is fetched from."""
+def web_address_fault(uri: str) -> str | None:
+    """For an address that something is fetched from."""
     try:
         parts = urlsplit(uri)
         is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0

@@ -1,16 +1,16 @@
 import pytest
 
-from proa.core.config.jwt_keys import key_set_fault, keys_uri_fault
+from proa.core.config.jwt_keys import key_set_fault, web_address_fault
 
 
 @pytest.mark.parametrize("uri", ["https://a.example/keys", "http://a:8080"])
 def test_fine_addresses(uri: str) -> None:
-    assert keys_uri_fault(uri) is None
+    assert web_address_fault(uri) is None
 
 
 @pytest.mark.parametrize("uri", ["", "a", "ftp://a", "https://", "https://a:99999", "https://[a"])
 def test_bad_addresses(uri: str) -> None:
-    assert keys_uri_fault(uri) is not None
+    assert web_address_fault(uri) is not None
 
 
 def test_key_sets() -> None:

@@ -4,7 +4,6 @@ becomes. Called through the kinds table.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from urllib.parse import urlsplit
 
 from proa.core.config.gateway_api.attach import NAMESPACE_LABEL, ROUTE_KINDS, is_service
 from proa.core.config.gateway_api.gateway_schema import (
@@ -424,7 +423,7 @@ def _check_cors(cors: Cors, at: Path) -> Iterator[Finding]:
 
 
 def _hostname_fault(host: str) -> str | None:
-    if is_ip(host) or urlsplit(f"//{host}").netloc != host or ":" in host:
+    if is_ip(host) or any(char in host for char in ":/?#@[]"):
         return f'"{shorten(host)}" is no host name; write a DNS name, without address or port'
     if "*" in host and not host.startswith("*."):
         return f'"{shorten(host)}" is no host name: * may stand only as the first part, like *.example.com'

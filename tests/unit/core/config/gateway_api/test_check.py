@@ -21,6 +21,12 @@ def test_what_is_fine_has_no_findings() -> None:
     assert list(check_route("HTTPRoute", spec, META, KINDS)) == []
 
 
+@pytest.mark.parametrize("host", ["a.b[c]", "10.0.0.1", "a:80", "a/b", "u@a", "a*.b", "[::1"])
+def test_what_is_no_hostname_is_told_and_not_raised(host: str) -> None:
+    spec = HttpRoute(parent_refs=(ParentRef(name="web"),), hostnames=(host,))
+    assert ("spec", "hostnames", 0) in [each.path for each in check_route("HTTPRoute", spec, META, KINDS)]
+
+
 def test_an_empty_grant_is_told_twice() -> None:
     assert [each.path for each in check_grant(ReferenceGrant(from_=(), to=()), META)] == [
         ("spec", "from"),

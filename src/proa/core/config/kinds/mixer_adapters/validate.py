@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from proa.core.config.hostnames import subnet_fault
+from proa.core.config.jwt_keys import web_address_fault
 from proa.core.config.kinds.mixer_adapters.schema import (
     Adapter,
     Buckets,
@@ -59,9 +59,8 @@ def validate(spec: Adapter, _meta: Meta) -> Iterator[Finding]:
 
 
 def _check_list(spec: ListChecker) -> Iterator[Finding]:
-    if spec.provider_url and urlsplit(spec.provider_url).scheme not in ("http", "https"):
-        message = f'"{shorten(spec.provider_url)}" is no address; write http:// or https://'
-        yield Finding((*SPEC, "providerUrl"), "bad-value", message)
+    if spec.provider_url and (address_fault := web_address_fault(spec.provider_url)):
+        yield Finding((*SPEC, "providerUrl"), "bad-value", address_fault)
     if spec.refresh_interval is not None and spec.refresh_interval < 1000:
         yield Finding(
             (*SPEC, "refreshInterval"), "out-of-range", "lists are fetched at most every second; write 1s"

@@ -43,5 +43,5 @@ def _check_descriptor(text: str, at: Path) -> Iterator[Finding]:
     plain = "".join(text.split()).replace("-", "+").replace("_", "/")
     try:
         binascii.a2b_base64(plain, strict_mode=bool(plain))
-    except binascii.Error:
+    except ValueError:  # binascii's own, and what is not ASCII
         yield Finding(at, "bad-value", "not base64; write a FileDescriptorSet in base64")

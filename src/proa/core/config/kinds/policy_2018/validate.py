@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from proa.core.config.headers import header_name_fault
 from proa.core.config.hostnames import is_dns_label
-from proa.core.config.jwt_keys import key_set_fault, keys_uri_fault
+from proa.core.config.jwt_keys import key_set_fault, web_address_fault
 from proa.core.config.kinds.policy_2018.schema import Jwt, PathMatch, Policy, Target
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
@@ -75,7 +75,7 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
 def _check_jwt(jwt: Jwt, at: Path) -> Iterator[Finding]:
     if not jwt.issuer:
         yield Finding((*at, "issuer"), "required", "a token needs an issuer; write it")
-    if jwt.jwks_uri and (fault := keys_uri_fault(jwt.jwks_uri)):
+    if jwt.jwks_uri and (fault := web_address_fault(jwt.jwks_uri)):
         yield Finding((*at, "jwksUri"), "bad-value", fault)
     if jwt.jwks and (fault := key_set_fault(jwt.jwks)):
         yield Finding((*at, "jwks"), "bad-value", fault)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from proa.core.config.headers import header_name_fault
-from proa.core.config.jwt_keys import key_set_fault, keys_uri_fault
+from proa.core.config.jwt_keys import key_set_fault, web_address_fault
 from proa.core.config.kinds.request_authentication.schema import JwtRule, RequestAuthentication
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
@@ -22,7 +22,7 @@ def validate(spec: RequestAuthentication, meta: Meta) -> Iterator[Finding]:
 def _check_rule(rule: JwtRule, at: Path) -> Iterator[Finding]:
     if rule.jwks and rule.jwks_uri:
         yield Finding(at, "conflict", "only one of jwks and jwksUri can be set; remove one")
-    if rule.jwks_uri and (fault := keys_uri_fault(rule.jwks_uri)):
+    if rule.jwks_uri and (fault := web_address_fault(rule.jwks_uri)):
         yield Finding((*at, "jwksUri"), "bad-value", fault)
     if rule.jwks and (fault := key_set_fault(rule.jwks)):
         yield Finding((*at, "jwks"), "bad-value", fault)

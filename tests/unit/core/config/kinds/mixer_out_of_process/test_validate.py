@@ -18,6 +18,7 @@ from tests.unit.core.config.judged import judge
         ("instance", {}, ["spec.template required"]),
         ("adapter", {"templates": ["a"], "config": "Cg=="}, []),
         ("adapter", {"config": "!"}, ["spec.config bad-value"]),
+        ("adapter", {"config": "é"}, ["spec.config bad-value"]),
         ("template", {"descriptor": "Cg=\n="}, []),
         ("template", {"descriptor": ""}, ["spec.descriptor required"]),
     ],
