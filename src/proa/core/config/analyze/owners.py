@@ -63,19 +63,19 @@ def _told(host: str, owners: list[tuple[ObjectRef, Path, tuple[str, ...]]]) -> I
 
 
 def _check_destination_rules(configs: tuple[Config, ...]) -> Iterator[Message]:
-    """All of one host; in order of names."""
-    policies: dict[str, ObjectRef] = {}
-    subsets: dict[tuple[str, str], ObjectRef] = {}
+    """All of one host; in order of names. Rules for clients of different labels do not meet."""
+    policies: dict[tuple[str, object], ObjectRef] = {}
+    subsets: dict[tuple[str, object, str], ObjectRef] = {}
     for config in configs:
         spec, namespace = config.spec, config.meta.namespace
         assert isinstance(spec, DestinationRule)
         if spec.traffic_policy is not None:
-            first = policies.setdefault(namespace, config.ref)
+            first = policies.setdefault((namespace, spec.workload_selector), config.ref)
             if first != config.ref:
                 text = f"{first} has a policy for {spec.host} already; this one does not count"
                 yield Message(config.ref, ("spec", "trafficPolicy"), "destination-rules-overlap", text)
         for index, subset in enumerate(spec.subsets):
-            first = subsets.setdefault((namespace, subset.name), config.ref)
+            first = subsets.setdefault((namespace, spec.workload_selector, subset.name), config.ref)
             if first != config.ref:
                 text = f"{first} has a subset {subset.name} of {spec.host} already; this one does not count"
                 yield Message(

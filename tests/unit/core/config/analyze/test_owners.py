@@ -36,6 +36,15 @@ def test_policies_and_subsets_of_one_host() -> None:
         an_object("dr", "a", {"host": "reviews", "trafficPolicy": policy, "subsets": [*subset]}),
         an_object("dr", "b", {"host": "reviews", "trafficPolicy": policy, "subsets": [*subset]}),
         an_object("dr", "c", {"host": "reviews", "subsets": [{"name": "v2", "labels": {"v": "2"}}]}),
+        an_object(
+            "dr",
+            "e",
+            {
+                "host": "reviews",
+                "trafficPolicy": policy,
+                "workloadSelector": {"labels": {"app": "some"}},
+            },
+        ),
         an_object("dr", "other/d", {"host": "reviews.default.svc.cluster.local", "trafficPolicy": policy}),
     ]
     assert find(check_owners, rules) == [
