@@ -28,7 +28,7 @@ kind: DestinationRule
 metadata: {name: for-hidden}
 spec:
   host: echo
-  workloadSelector: {labels: {app: hidden}}
+  workloadSelector: {matchLabels: {app: hidden}}
   trafficPolicy: {tls: {mode: DISABLE}}
 ---
 apiVersion: security.istio.io/v1

@@ -167,7 +167,7 @@ def destination_rules(draw: st.DrawFn) -> Config:
     spec |= draw(
         st.one_of(
             _export_to.map(lambda said: _said(exportTo=said)),
-            st.just({"workloadSelector": {"labels": {"version": "v1"}}}),
+            st.just({"workloadSelector": {"matchLabels": {"version": "v1"}}}),
         )
     )
     return config("DestinationRule", draw(_names), spec, namespace=draw(_namespaces))

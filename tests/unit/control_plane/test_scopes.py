@@ -237,7 +237,7 @@ kind: DestinationRule
 metadata: {name: v1}
 spec:
   host: c
-  workloadSelector: {labels: {version: v1}}
+  workloadSelector: {matchLabels: {version: v1}}
   subsets: [{name: v1, labels: {version: v1}}]
 ---
 apiVersion: networking.istio.io/v1

@@ -137,7 +137,7 @@ def destination_rule(
     if written:
         spec["subsets"] = written
     if client:
-        spec["workloadSelector"] = {"labels": {key: client[key] for key in sorted(client)}}
+        spec["workloadSelector"] = {"matchLabels": {key: client[key] for key in sorted(client)}}
     return spec, places, found
 
 

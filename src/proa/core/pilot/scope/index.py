@@ -124,7 +124,7 @@ def reindex(
                     _index(rules.destination_rules, named, ref, joins)
                     policies |= matching_hosts(named, after.services)
                     if spec.workload_selector is not None:
-                        asked = labels_of(spec.workload_selector.labels)
+                        asked = labels_of(spec.workload_selector.match_labels)
                         scopes.add(ref.namespace)
                         _index(rules.policy_selectors, ref.namespace, (asked, ref), joins)
                 case Gateway():

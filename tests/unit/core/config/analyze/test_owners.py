@@ -42,7 +42,7 @@ def test_policies_and_subsets_of_one_host() -> None:
             {
                 "host": "reviews",
                 "trafficPolicy": policy,
-                "workloadSelector": {"labels": {"app": "some"}},
+                "workloadSelector": {"matchLabels": {"app": "some"}},
             },
         ),
         an_object("dr", "other/d", {"host": "reviews.default.svc.cluster.local", "trafficPolicy": policy}),

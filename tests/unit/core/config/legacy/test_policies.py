@@ -62,4 +62,4 @@ def test_two_labels_with_one_name_are_told() -> None:
 
 
 def test_a_client_is_a_selector() -> None:
-    assert destination_rule("c", (), (), {"app": "a"})[0]["workloadSelector"] == {"labels": {"app": "a"}}
+    assert destination_rule("c", (), (), {"app": "a"})[0]["workloadSelector"] == {"matchLabels": {"app": "a"}}

@@ -17,7 +17,7 @@ from proa.core.config.record import (
     Record,
     Within,
 )
-from proa.core.config.workload_selector import WorkloadSelector
+from proa.core.config.selection import WorkloadSelector
 
 SimpleLoadBalancer = Literal[
     "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"

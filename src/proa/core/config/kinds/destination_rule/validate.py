@@ -34,7 +34,9 @@ def validate(spec: DestinationRule, meta: Meta) -> Iterator[Finding]:
     yield from _check_subsets(spec.subsets, (*SPEC, "subsets"))
     yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"))
     if spec.workload_selector is not None:
-        yield from check_selector(spec.workload_selector.labels, (*SPEC, "workloadSelector", "labels"))
+        yield from check_selector(
+            spec.workload_selector.match_labels, (*SPEC, "workloadSelector", "matchLabels")
+        )
         if any(entry not in (OWN_NAMESPACE, meta.namespace) for entry in spec.export_to):
             message = "a rule for some workloads holds in its own namespace only; write . or remove exportTo"
             yield Finding((*SPEC, "exportTo"), "conflict", message)

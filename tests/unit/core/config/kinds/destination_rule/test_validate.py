@@ -52,7 +52,7 @@ def test_old_names_are_warned_about() -> None:
 
 
 def test_a_rule_for_some_workloads_stays_at_home() -> None:
-    selector: Json = {"labels": {"app": "a"}}
+    selector: Json = {"matchLabels": {"app": "a"}}
     for own in ([], ["."], ["default"]):
         exported: Json = [*own]
         assert judge("dr", {"host": "a", "workloadSelector": selector, "exportTo": exported}) == []
@@ -60,6 +60,6 @@ def test_a_rule_for_some_workloads_stays_at_home() -> None:
         exported = [*wide]
         found = judge("dr", {"host": "a", "workloadSelector": selector, "exportTo": exported})
         assert found == ["spec.exportTo conflict"]
-    assert judge("dr", {"host": "a", "workloadSelector": {"labels": {"app": "*"}}}) == [
-        "spec.workloadSelector.labels.app bad-value"
+    assert judge("dr", {"host": "a", "workloadSelector": {"matchLabels": {"app": "*"}}}) == [
+        "spec.workloadSelector.matchLabels.app bad-value"
     ]
