@@ -219,7 +219,10 @@ def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Ser
                 if spec.workload_selector is None:
                     if _visible(spec.export_to, ref.namespace, scope):
                         others.append((ref, spec))
-                elif namespace == scope.namespace and labels_of(spec.workload_selector.match_labels) in scope.wears:
+                elif (
+                    namespace == scope.namespace
+                    and labels_of(spec.workload_selector.match_labels) in scope.wears
+                ):
                     chosen.append((ref, spec))
             if chosen or others:
                 return _join(chosen or others)
