@@ -20,6 +20,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from immutables import Map
 
+from proa.core.model.maps import plain_map, typed_map
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import Health
 from proa.core.sidecar.spec import CheckKind as CheckKind
@@ -319,20 +320,9 @@ OneShotAnswer: TypeAlias = (
 AgentMessage: TypeAlias = OwnerEvent | OneShotAnswer
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Map):
-        return dict(sorted(value.items()))
-    raise NotImplementedError(f"{type(value).__name__} does not travel")
-
-
-def _typed(kind: type, value: object) -> object:
-    """The only foreign type here is Map[str, str]; its JSON is an object of strings."""
-    return Map(msgspec.convert(value, dict[str, str]))
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
-_FROM_CLIENT: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage, dec_hook=_typed)
-_FROM_AGENT: msgspec.json.Decoder[AgentMessage] = msgspec.json.Decoder(AgentMessage, dec_hook=_typed)
+_ENCODER = msgspec.json.Encoder(enc_hook=plain_map)
+_FROM_CLIENT: msgspec.json.Decoder[ClientMessage] = msgspec.json.Decoder(ClientMessage, dec_hook=typed_map)
+_FROM_AGENT: msgspec.json.Decoder[AgentMessage] = msgspec.json.Decoder(AgentMessage, dec_hook=typed_map)
 
 
 def encode_line(message: LocalMessage) -> bytes:

@@ -8,8 +8,8 @@ what stands in it and what follows. A process is named by pid and start time, an
 from typing import Final, Literal
 
 import msgspec
-from immutables import Map
 
+from proa.core.model.maps import plain_map, typed_map
 from proa.core.sidecar.local import AppPort, LocalUpstream
 from proa.core.sidecar.session import GatewayPort, Health
 from proa.core.sidecar.spec import WorkloadSpec
@@ -154,16 +154,5 @@ def decode_record(data: bytes) -> Record:
         raise BadRecord(f"it cannot be read: {error}") from None
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Map):
-        return dict(sorted(value.items()))
-    raise NotImplementedError(f"{type(value).__name__} is not written down")
-
-
-def _typed(kind: type, value: object) -> object:
-    """The only foreign type in a record is Map[str, str]; its JSON is an object of strings."""
-    return Map(msgspec.convert(value, dict[str, str]))
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
-_DECODER: msgspec.json.Decoder[_File] = msgspec.json.Decoder(_File, dec_hook=_typed)
+_ENCODER = msgspec.json.Encoder(enc_hook=plain_map)
+_DECODER: msgspec.json.Decoder[_File] = msgspec.json.Decoder(_File, dec_hook=typed_map)

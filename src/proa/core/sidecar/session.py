@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 from immutables import Map
 
+from proa.core.model.maps import plain_map, typed_map
 from proa.core.model.names import WorkloadId
 
 PROTOCOL_VERSION: Final = 1
@@ -191,18 +192,7 @@ class JoinReply(Message, frozen=True, kw_only=True, tag="join_reply"):
 M = TypeVar("M", bound=Message)
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Map):
-        return dict(sorted(value.items()))
-    raise NotImplementedError(f"{type(value).__name__} does not travel")
-
-
-def _typed(kind: type, value: object) -> object:
-    """The only foreign type in these messages is Map[str, str]; its JSON is an object of strings."""
-    return Map(msgspec.convert(value, dict[str, str]))
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_ENCODER = msgspec.json.Encoder(enc_hook=plain_map)
 
 
 def encode(message: Message) -> bytes:
@@ -213,6 +203,6 @@ def encode(message: Message) -> bytes:
 def decode(body: bytes, kind: type[M]) -> M:
     """The message of that kind in `body`. Raises MessageError for anything else."""
     try:
-        return msgspec.json.decode(body, type=kind, dec_hook=_typed)
+        return msgspec.json.decode(body, type=kind, dec_hook=typed_map)
     except (msgspec.DecodeError, ValueError) as error:
         raise MessageError(f"not a {kind.__name__}: {error}") from None

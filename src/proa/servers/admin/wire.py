@@ -3,8 +3,8 @@
 from typing import TypeVar
 
 import msgspec
-from immutables import Map
 
+from proa.core.model.maps import plain_map, typed_map
 from proa.servers.admin.operations import OperationFailed
 
 T = TypeVar("T")
@@ -20,18 +20,7 @@ class ErrorReply(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, Map):
-        return dict(sorted(value.items()))
-    raise NotImplementedError(f"{type(value).__name__} does not travel")
-
-
-def _typed(kind: type, value: object) -> object:
-    """The only foreign type in these messages is Map[str, str]."""
-    return Map(msgspec.convert(value, dict[str, str]))
-
-
-_ENCODER = msgspec.json.Encoder(enc_hook=_plain)
+_ENCODER = msgspec.json.Encoder(enc_hook=plain_map)
 
 
 def encode(value: object) -> bytes:
@@ -42,7 +31,7 @@ def encode(value: object) -> bytes:
 def decode(body: bytes, kind: type[T]) -> T:
     """Raises WireError with the path of the first thing that is wrong."""
     try:
-        return msgspec.json.decode(body, type=kind, dec_hook=_typed)
+        return msgspec.json.decode(body, type=kind, dec_hook=typed_map)
     except (msgspec.DecodeError, ValueError) as error:
         raise WireError(f"not a {kind.__name__}: {error}") from None
 
