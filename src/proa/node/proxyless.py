@@ -8,7 +8,6 @@ gRPC looks at them again by itself and keeps what it has while a key and a chain
 import asyncio
 import itertools
 import logging
-import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -30,19 +29,16 @@ from proa.core.sidecar.proxyless_relay import (
     ProxylessTable,
     UpTo,
 )
-from proa.core.sidecar.retry import retry_after
 from proa.home import write_private
-from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.certificates import Keeper
 from proa.node.credentials import Credential
 from proa.node.places import Place
-from proa.node.relay import ADS, WORKLOAD_KEY
 from proa.node.session import Session
 from proa.node.sidecar import describe_process
 from proa.node.surroundings import Surroundings
 from proa.node.trust import hand_secrets
 from proa.node.uplink import Uplink
-from proa.runtime.backoff import Backoff
+from proa.node.upstream import Upstream
 from proa.runtime.outlet import Outlet
 from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import STATE_OF_THE_WORLD, serve_xds
@@ -151,9 +147,7 @@ class ProxylessRelay:
     def __init__(self, workload: WorkloadId, table: ProxylessTable, uplink: Uplink, session: Session) -> None:
         self._workload = workload
         self._table = table
-        self._uplink = uplink
-        self._session = session
-        self._above: Outlet | None = None
+        self._above = Upstream(workload, uplink, session, self)
         self._streams: dict[int, Outlet] = {}
         self._numbers = itertools.count()
 
@@ -182,35 +176,16 @@ class ProxylessRelay:
 
     async def run_up(self) -> None:
         """Keeps a stream to the control plane whenever the workload is accepted there. Until cancelled."""
-        backoff = Backoff(random.random)
-        while True:
-            await self._session.accepted(self._workload)
-            try:
-                with losses():
-                    await self._stream(backoff)
-                reason = "ended by the control plane"
-            except StreamLost as lost:
-                reason = str(lost)
-            log.info("%s: stream to the control plane: %s", self._workload, reason)
-            await asyncio.sleep(backoff.next(retry_after(reason)))
+        await self._above.run()
 
-    async def _stream(self, backoff: Backoff) -> None:
-        channel = await self._uplink.ready()
-        stream = ByteStream(channel, ADS, ((WORKLOAD_KEY, str(self._workload)),))
-        outlet = self._above = Outlet()
-        try:
-            self._perform(self._table.up_connected())
-            async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(stream, outlet), name=f"xds up {self._workload}")
-                while (body := await stream.read()) is not None and self._above is outlet:
-                    backoff.succeeded()
-                    self._perform(self._table.up_received(body))
-                writer.cancel()
-        finally:
-            stream.close()
-            if self._above is outlet:
-                self._above = None
-                self._perform(self._table.up_lost())
+    def up_connected(self) -> None:
+        self._perform(self._table.up_connected())
+
+    def up_received(self, body: bytes) -> None:
+        self._perform(self._table.up_received(body))
+
+    def up_lost(self) -> None:
+        self._perform(self._table.up_lost())
 
     async def run_clock(self) -> None:
         """Tells the table when a client owes an answer for too long."""
@@ -226,16 +201,13 @@ class ProxylessRelay:
         for action in actions:
             match action:
                 case UpTo(body=body):
-                    if self._above is not None:
-                        self._above.put(body)
+                    self._above.put(body)
                 case DownTo(stream=number, body=body):
                     if number in self._streams:
                         self._streams[number].put(body)
                 case EndUp(reason=reason):
                     log.error("%s: the control plane broke the protocol: %s", self._workload, reason)
-                    if self._above is not None:
-                        self._above.close()
-                        self._above = None
+                    self._above.close()
                 case EndDown(stream=number, reason=reason):
                     log.error("%s: the program broke the protocol: %s", self._workload, reason)
                     outlet = self._streams.pop(number, None)
@@ -245,9 +217,3 @@ class ProxylessRelay:
                     log.error("%s: the program refuses %s %s: %s", self._workload, kind.name, name, error)
                 case Judged():
                     pass
-
-
-async def _write(stream: ByteStream, outlet: Outlet) -> None:
-    async for body in outlet.drain():
-        await stream.write(body)
-    stream.close()

@@ -5,7 +5,6 @@ control plane is away.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from typing import Final
 
@@ -14,17 +13,13 @@ from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
 from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
 from proa.core.sidecar.relay_shelf import LOCAL_TYPES
-from proa.core.sidecar.retry import retry_after
-from proa.node.byte_stream import ByteStream, StreamLost, losses
 from proa.node.session import Session
 from proa.node.uplink import Uplink
+from proa.node.upstream import Upstream
 from proa.runtime.adopted import start_time
-from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet
 
-ADS: Final = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
-WORKLOAD_KEY: Final = "proa-workload"
 OVERDUE_S: Final = 5.0
 TURN_S: Final = 1.0
 log = logging.getLogger("proa.node.relay")
@@ -47,10 +42,8 @@ class Relay:
     ) -> None:
         self._workload = workload
         self._table = table
-        self._uplink = uplink
-        self._session = session
         self._taken = taken
-        self._above: Outlet | None = None
+        self._above = Upstream(workload, uplink, session, self)
         self._below: Outlet | None = None
         self._born = 0
         self._elders: set[Outlet] = set()
@@ -109,36 +102,16 @@ class Relay:
 
     async def run_up(self) -> None:
         """Keeps a stream to the control plane whenever the workload is accepted there. Until cancelled."""
-        backoff = Backoff(random.random)
-        while True:
-            await self._session.accepted(self._workload)
-            try:
-                with losses():
-                    await self._stream(backoff)
-                reason = "ended by the control plane"
-            except StreamLost as lost:
-                reason = str(lost)
-            log.info("%s: stream to the control plane: %s", self._workload, reason)
-            await asyncio.sleep(backoff.next(retry_after(reason)))
+        await self._above.run()
 
-    async def _stream(self, backoff: Backoff) -> None:
-        channel = await self._uplink.ready()
-        stream = ByteStream(channel, ADS, ((WORKLOAD_KEY, str(self._workload)),))
-        outlet = Outlet()
-        self._above = outlet
-        try:
-            self._perform(self._table.up_connected())
-            async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(_write(stream, outlet), name=f"xds up {self._workload}")
-                while (body := await stream.read()) is not None and self._above is outlet:
-                    backoff.succeeded()
-                    self._perform(self._table.up_received(body))
-                writer.cancel()
-        finally:
-            stream.close()
-            if self._above is outlet:
-                self._above = None
-                self._perform(self._table.up_lost())
+    def up_connected(self) -> None:
+        self._perform(self._table.up_connected())
+
+    def up_received(self, body: bytes) -> None:
+        self._perform(self._table.up_received(body))
+
+    def up_lost(self) -> None:
+        self._perform(self._table.up_lost())
 
     async def run_clock(self) -> None:
         """Tells the table what the Envoy owes for too long, so that the rest need not wait for it, and when it has
@@ -163,16 +136,13 @@ class Relay:
         for action in actions:
             match action:
                 case Up(body=body):
-                    if self._above is not None:
-                        self._above.put(body)
+                    self._above.put(body)
                 case Down(body=body):
                     if self._below is not None:
                         self._below.put(body)
                 case CloseUp(reason=reason):
                     log.error("%s: the control plane broke the protocol: %s", self._workload, reason)
-                    if self._above is not None:
-                        self._above.close()
-                        self._above = None
+                    self._above.close()
                 case CloseDown(reason=reason):
                     log.error("%s: the Envoy broke the protocol: %s", self._workload, reason)
                     if self._below is not None:
@@ -187,9 +157,3 @@ class Relay:
                 case Acked() | Subscribed():
                     pass
         self._steps.set(self._steps.value + 1)
-
-
-async def _write(stream: ByteStream, outlet: Outlet) -> None:
-    async for body in outlet.drain():
-        await stream.write(body)
-    stream.close()
