@@ -50,6 +50,8 @@ Part = Literal["up", "serve", "node", "none"]
 Completed = subprocess.CompletedProcess[str]
 
 MARK: Final = "PROA_TEST_MESH"
+# What `proa up` prints when it is ready.
+MESH_IS_UP: Final = "The mesh is up"
 
 _PROXY_WORDS: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "proa_home", "proa_join_token")
 
@@ -197,6 +199,9 @@ class Mesh:
 
         def ready() -> bool:
             assert program.code is None, f"proa {part} ended:\n{program.output}"
+            # By its own word: what an earlier `up` has left still answers while it ends.
+            if part == "up" and MESH_IS_UP not in program.output:
+                return False
             return (part == "node" or self._is_serving()) and (part == "serve" or self._is_joined())
 
         until(ready, f"proa {part} is ready", 60)

@@ -57,6 +57,7 @@ class Program:
         self.name = name
         self.log = log
         with log.open("ab") as output:
+            self._from = output.tell()
             self._popen = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -77,7 +78,8 @@ class Program:
 
     @property
     def output(self) -> str:
-        return self.log.read_text(errors="replace")
+        """What this process has printed: `log` may begin with what an earlier one of the same name did."""
+        return self.log.read_bytes()[self._from :].decode(errors="replace")
 
     def send(self, number: signal.Signals) -> None:
         if self._popen.poll() is None:
