@@ -1,6 +1,7 @@
 """gRPC's own xDS client in a program without a sidecar, against STRICT sidecars and a real control plane."""
 
 import contextlib
+import os
 import signal
 import socket
 import stat
@@ -122,3 +123,74 @@ def test_it_goes_on_without_the_control_plane_and_follows_the_next_one(meshes: t
     assert answers(caller, 50).keys() == {V1, V2}
     said = {line for line in caller.output.splitlines() if not line.startswith("proa: ")}
     assert said == {V1, V2}, "no call failed in all this time"
+
+
+USERS: Final = 31
+"""Odd, so that a round of turns over two greeters gives a user the other one each time."""
+
+
+def greeters_of_users(caller: Program) -> dict[str, set[str]]:
+    """Who answered each user in the next three calls."""
+    found: dict[str, set[str]] = {}
+    for line in answers(caller, 3 * USERS):
+        user, _, said = line.partition(" ")
+        found.setdefault(user, set()).add(said)
+    return found
+
+
+def is_kept(found: dict[str, set[str]]) -> bool:
+    """Whether each user has a greeter, and not all the same."""
+    kept = all(len(greeters) == 1 for greeters in found.values())
+    return kept and set().union(*found.values()) == {V1, V2}
+
+
+@pytest.fixture(scope="module")
+def users(meshes: tuple[Mesh, Mesh]) -> Program:
+    _, node = meshes
+    return node.run("users", app("proxyless", "xds:///greeter:50051", str(USERS)), "--proxyless")
+
+
+RING = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter}
+spec:
+  host: greeter
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpHeaderName: x-user}}
+    connectionPool: {tcp: {maxConnections: 50}}
+"""
+
+
+def test_a_header_chooses_the_endpoint(meshes: tuple[Mesh, Mesh], users: Program) -> None:
+    control, _ = meshes
+    assert not is_kept(greeters_of_users(users))
+    told = control.apply(RING)
+    assert "proxyless clients" in told.stdout + told.stderr
+    assert "connectionPool.tcp.maxConnections" in told.stdout + told.stderr
+    until(lambda: is_kept(greeters_of_users(users)), "each user has a greeter")
+    control.delete(RING)
+    until(lambda: not is_kept(greeters_of_users(users)), "all take turns again")
+
+
+EJECTION = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter}
+spec:
+  host: greeter
+  trafficPolicy:
+    outlierDetection: {consecutive5xxErrors: 3, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 50}
+"""
+
+
+def test_an_endpoint_that_fails_is_passed_over_and_comes_back(meshes: tuple[Mesh, Mesh]) -> None:
+    control, node = meshes
+    caller = node.workloads["caller"]
+    with control.applied(EJECTION):
+        os.kill(node.pid("greeter-v1"), signal.SIGUSR1)
+        until(lambda: any("INTERNAL" in line for line in answers(caller, 10)), "it fails")
+        # Of two that take turns one cannot miss thirty.
+        until(lambda: set(answers(caller, 30)) == {V2}, "it is passed over")
+        os.kill(node.pid("greeter-v1"), signal.SIGUSR2)
+        until(lambda: answers(caller, 20).keys() == {V1, V2}, "it is asked again")

@@ -5,7 +5,10 @@ Beside `ScopeBundle`, which is for Envoys, and updated by the world alike; made 
 is. Every host's resources bear names of their own, so a host is replaced without a look at the others.
 """
 
+from collections.abc import Iterator
+
 from proa.control_plane.memo import Memo
+from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client, served_to
@@ -27,6 +30,12 @@ class ProxylessBundle:
         self.resources: dict[Name, Resource] = {}
         self._memo = memo
         self._hosts: dict[str, frozenset[Name]] = {}
+        self._notes: dict[str, tuple[Note, ...]] = {}
+
+    def notes(self) -> Iterator[Note]:
+        """What such clients cannot do."""
+        for notes in self._notes.values():
+            yield from notes
 
     def fill(self, snapshot: MeshSnapshot, index: RuleIndex) -> None:
         for host in visible_hosts(snapshot, index, self.scope):
@@ -57,12 +66,15 @@ class ProxylessBundle:
         return changed
 
     def _build(self, snapshot: MeshSnapshot, index: RuleIndex, host: str) -> list[Resource]:
+        self._notes.pop(host, None)
         view = host_view(snapshot, index, self.scope, host)
         if view is None:
             return []
         get = self._memo.get
         view = served_to(view, self.client)
         made = grpc_host(view, endpoints_of(snapshot, host), snapshot.settings)
+        if made.notes:
+            self._notes[host] = made.notes
         return [
             *(get(build_grpc_cluster, each) for each in made.clusters),
             *(get(build_endpoints, each) for each in made.endpoints),

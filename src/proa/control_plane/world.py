@@ -303,6 +303,7 @@ class World:
         found = {note for bundle in self._scopes for note in bundle.notes()}
         found |= {note for routes in self._routes.values() for note in routes.notes()}
         found |= {note for bundle in self._workloads.values() for note in bundle.notes}
+        found |= {note for bundle in self._proxyless.values() for note in bundle.notes()}
         sources = (
             [self.source_for(workload) for workload in self._workloads] if self.index.envoy_filters else []
         )

@@ -1,14 +1,15 @@
 """A gRPC service without generated code, server and client: `greeter.py serve [NAME]` and `greeter.py call TARGET`.
 
 The client makes a plain channel: how it gets to its target is the business of the proxy variables around it.
-It prints one line per answer.
+It prints one line per answer. The server answers with errors from SIGUSR1 on, and well again after SIGUSR2.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Semaphore
+from threading import Event, Semaphore
 
 import grpc
 
@@ -17,9 +18,12 @@ HELLO = f"/{SERVICE}/Hello"
 COUNT = f"/{SERVICE}/Count"
 CALL_S = 20.0
 WHO = b"".join(b" from " + word.encode() for word in sys.argv[2:] if sys.argv[1] == "serve")
+ILL = Event()
 
 
 def hello(request: bytes, context: grpc.ServicerContext) -> bytes:
+    if ILL.is_set():
+        context.abort(grpc.StatusCode.INTERNAL, "not well")
     return b"hello " + request + WHO
 
 
@@ -37,6 +41,8 @@ def serve() -> None:
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
     server.add_insecure_port(f"127.0.0.1:{os.environ['PORT']}")
+    signal.signal(signal.SIGUSR1, lambda *_: ILL.set())
+    signal.signal(signal.SIGUSR2, lambda *_: ILL.clear())
     server.start()
     server.wait_for_termination()
 

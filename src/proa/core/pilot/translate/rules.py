@@ -23,6 +23,7 @@ from proa.core.pilot.translate.routes.intents import (
     Mirror,
     RequestMatch,
     RouteIntent,
+    Session,
     Target,
 )
 from proa.core.pilot.translate.rule_actions import (
@@ -125,6 +126,7 @@ def _route(
         fault=fault_of(rule),
         mirrors=tuple(_mirrors(rules, rule, destinations, port, notes)),
         cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
+        session=_session(rules, number),
         request_headers=edits_of(edits.request),
         response_headers=edits_of(edits.response),
         guarded=guarded,
@@ -138,6 +140,14 @@ def _missing_status(rules: Rules, number: int) -> int:
     """What is answered for a destination that is not there; 0: the black hole's 503."""
     spec = rules.spec
     return spec.missing[number] if isinstance(spec, DerivedRoutes) and number < len(spec.missing) else 0
+
+
+def _session(rules: Rules, number: int) -> Session | None:
+    spec = rules.spec
+    said = spec.sessions[number] if isinstance(spec, DerivedRoutes) and number < len(spec.sessions) else None
+    if said is None:
+        return None
+    return Session(cookie=said.cookie, path=said.path, ttl_ms=said.ttl, header=said.header)
 
 
 def _answered(

@@ -151,3 +151,31 @@ def test_a_registration_may_come_after_the_stream() -> None:
     made.place(registration("late", kind="proxyless"))
     assert (LISTENER, "greeter:50051") in told[0][WorkloadId("default", "late")]
     assert late.lookup(LISTENER, "greeter:50051") is not None
+
+
+def test_hashing_and_ejection_in_its_words() -> None:
+    made = mesh()
+    made.apply("""
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter}
+spec:
+  host: greeter
+  trafficPolicy:
+    loadBalancer: {consistentHash: {httpHeaderName: x-user, ringHash: {minimumRingSize: 64}}}
+    outlierDetection: {consecutive5xxErrors: 3, minHealthPercent: 50}
+""")
+    cluster = read(made, CLUSTER, f"outbound|50051||{HOST}", Cluster)
+    assert cluster.lb_policy == Cluster.RING_HASH
+    assert cluster.ring_hash_lb_config.minimum_ring_size.value == 64
+    outlier = cluster.outlier_detection
+    assert (outlier.failure_percentage_request_volume.value, outlier.failure_percentage_threshold.value) == (
+        3,
+        99,
+    )
+    assert outlier.enforcing_failure_percentage.value == 100
+    routes = read(made, ROUTE, f"{HOST}:50051", RouteConfiguration)
+    assert routes.virtual_hosts[0].routes[0].route.hash_policy[0].header.header_name == "x-user"
+    (note,) = [each for each in made.world.notes() if each.code == "proxyless-cannot"]
+    assert "outlierDetection.minHealthPercent" in note.message
+    assert note.about.name == "greeter"

@@ -273,11 +273,23 @@ class VirtualService(Record, frozen=True, kw_only=True):
     export_to: tuple[str, ...] = ()
 
 
+class StickySession(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was answered goes back to the endpoint that answered. One of `cookie` and `header` is the name of what
+    carries it; `ttl` in milliseconds, None: until the client's browser ends."""
+
+    cookie: str = ""
+    path: str = ""
+    ttl: int | None = None
+    header: str = ""
+
+
 class DerivedRoutes(VirtualService, frozen=True, kw_only=True):
     """A VirtualService that nobody wrote: it comes of Gateway API's routes. `missing` holds for each rule the status
-    that answers the share of a destination that is not there; Istio's own rules answer 503."""
+    that answers the share of a destination that is not there; Istio's own rules answer 503. `sessions` holds for each
+    rule, if for any, how its clients keep their endpoint, which Istio's rules cannot say."""
 
     missing: tuple[Annotated[int, Within(0, 599)], ...] = ()
+    sessions: tuple[StickySession | None, ...] = ()
 
     def as_written(self) -> VirtualService:
         """Without what nobody can write."""

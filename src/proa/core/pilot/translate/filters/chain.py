@@ -22,6 +22,7 @@ from envoy.extensions.filters.http.grpc_web.v3.grpc_web_pb2 import GrpcWeb
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
 from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as FilterState
+from envoy.extensions.filters.http.stateful_session.v3.stateful_session_pb2 import StatefulSession
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
     HttpFilter,
@@ -45,6 +46,7 @@ from proa.core.pilot.translate.filters.names import (
     FILTER_STATE,
     FORWARD_PROXY,
     ROUTER,
+    SESSION,
 )
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
@@ -72,6 +74,7 @@ def outbound_filters() -> list[HttpFilter]:
         _filter(FILTER_STATE, FilterState(), disabled=True),
         _filter(CORS, Cors(), disabled=True),
         _filter(FAULT, HTTPFault(), disabled=True),
+        _filter(SESSION, StatefulSession(), disabled=True),
         _filter(
             FORWARD_PROXY,
             ForwardProxy(dns_cache_config=DNS_CACHE, save_upstream_address=True),

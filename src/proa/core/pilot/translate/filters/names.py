@@ -5,6 +5,7 @@ from typing import Final
 FILTER_STATE: Final = "envoy.filters.http.set_filter_state"
 CORS: Final = "envoy.filters.http.cors"
 FAULT: Final = "envoy.filters.http.fault"
+SESSION: Final = "envoy.filters.http.stateful_session"
 FORWARD_PROXY: Final = "envoy.filters.http.dynamic_forward_proxy"
 EGRESS_GUARD: Final = "proa.egress_guard"
 ROUTER: Final = "envoy.filters.http.router"

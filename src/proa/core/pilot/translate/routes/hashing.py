@@ -12,6 +12,8 @@ def hash_policy(key: HashKey) -> RouteAction.HashPolicy:
         policy.header.header_name = key.header
     elif key.query_parameter:
         policy.query_parameter.name = key.query_parameter
+    elif key.filter_state:
+        policy.filter_state.key = key.filter_state
     elif key.source_ip:
         policy.connection_properties.source_ip = True
     else:

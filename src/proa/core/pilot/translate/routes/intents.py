@@ -49,7 +49,8 @@ class HeaderEdits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HashKey(msgspec.Struct, frozen=True, kw_only=True):
-    """By what of a request its endpoint is chosen. `ttl_ms` None: no cookie is made. `attributes`: of that cookie."""
+    """By what of a request its endpoint is chosen. `ttl_ms` None: no cookie is made. `attributes`: of that cookie.
+    `filter_state`: a fact of the client itself, by the name it has there."""
 
     header: str = ""
     query_parameter: str = ""
@@ -58,6 +59,17 @@ class HashKey(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     ttl_ms: int | None = None
     attributes: tuple[tuple[str, str], ...] = ()
+    filter_state: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """Who was answered goes back to the endpoint that answered, as long as that is there: by a cookie that its client
+    keeps (`path`: below which; `ttl_ms` None: until its browser ends), or by a header that it sends again."""
+
+    cookie: str = ""
+    path: str = ""
+    ttl_ms: int | None = None
+    header: str = ""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +182,7 @@ class RouteIntent(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     mirrors: tuple[Mirror, ...] = ()
     cors: Cors | None = None
+    session: Session | None = None
     request_headers: HeaderEdits = HeaderEdits()
     response_headers: HeaderEdits = HeaderEdits()
     guarded: bool = False

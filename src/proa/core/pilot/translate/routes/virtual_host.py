@@ -25,6 +25,7 @@ from proa.core.pilot.translate.filters.names import (
     EGRESS_GUARD,
     FAULT,
     FORWARD_PROXY,
+    SESSION,
 )
 from proa.core.pilot.translate.routes.actions import act
 from proa.core.pilot.translate.routes.cors import build_cors
@@ -34,6 +35,7 @@ from proa.core.pilot.translate.routes.intents import (
     VirtualHostIntent,
 )
 from proa.core.pilot.translate.routes.match import build_match
+from proa.core.pilot.translate.routes.sessions import build_session
 from proa.core.pilot.translate.routes.tunnels import connect_routes
 
 
@@ -97,6 +99,8 @@ def _build_rule(rule: RouteIntent) -> list[Route]:
             route.typed_per_filter_config[FAULT].CopyFrom(pack(build_fault(rule.fault)))
         if rule.cors is not None:
             route.typed_per_filter_config[CORS].CopyFrom(pack(build_cors(rule.cors)))
+        if rule.session is not None:
+            route.typed_per_filter_config[SESSION].CopyFrom(pack(build_session(rule.session)))
         if rule.guarded:
             _guard(route)
         routes.append(route)

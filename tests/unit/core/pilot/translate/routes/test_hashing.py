@@ -14,6 +14,7 @@ from proa.core.pilot.translate.routes.intents import HashKey
         (HashKey(query_parameter="user"), "query_parameter"),
         (HashKey(source_ip=True), "connection_properties"),
         (HashKey(cookie="user"), "cookie"),
+        (HashKey(filter_state="io.grpc.channel_id"), "filter_state"),
     ],
 )
 def test_keys(key: HashKey, kind: str) -> None:
