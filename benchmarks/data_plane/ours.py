@@ -12,7 +12,7 @@ from benchmarks.workshop import Workshop
 from proa.control_plane.world import World
 from proa.core.auth.peer_policy import settled
 from proa.core.model.names import WorkloadId
-from proa.core.model.settings import MeshSettings
+from proa.core.model.settings import AccessLog, Handling, MeshSettings
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.pilot.registry.registration import contribution_of_registration
 from proa.core.pilot.resource import Resource, ResourceType
@@ -32,8 +32,9 @@ CLIENT, SERVER = WorkloadId("default", "client-v1"), WorkloadId("default", "serv
 
 async def our_pair(shop: Workshop, name: str, app_port: int, *, access_log: bool) -> Pair:
     outer, inner = shop.hold_port(), shop.hold_port()
+    handling = Handling(access_log=AccessLog() if access_log else None)
     world = World(
-        MeshSettings(trust_domain=shop.certificates.trust_domain, access_log=access_log), time.monotonic
+        MeshSettings(trust_domain=shop.certificates.trust_domain, handling=handling), time.monotonic
     )
     client = Registration(
         id=CLIENT,

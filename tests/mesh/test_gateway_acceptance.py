@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from proa.core.config.kinds.gateway.tls import CIPHER_SUITES, ECDH_CURVES, VERSIONS
+from proa.core.model.settings import Handling
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate.resources import decode, unpack
 from proa.core.pilot.translate.encode import pack
@@ -80,7 +81,7 @@ def made_by_chance() -> dict[bytes, Listener]:
 def with_tls(served: ServedTls) -> Listener:
     chain = GatewayChain(name="a", sni=("*",), tls=served, routes="r")
     intent = GatewayListenerIntent(
-        name="l", bind="127.0.0.1", bound_port=1, access_log=True, chains=(chain,), objects=()
+        name="l", bind="127.0.0.1", bound_port=1, handling=Handling(), chains=(chain,), objects=()
     )
     return decode(build_gateway_listener(intent), Listener)
 

@@ -15,13 +15,16 @@ from proa.control_plane.conversion import Conversion
 from proa.control_plane.world import World
 from proa.core.config import Config, Document, Problem, load, path_text
 from proa.core.config.endpoint import WorkloadEntry
+from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
 from proa.core.config.tree import Json
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.pilot.registry.entries import contribution_of_service_entry, contribution_of_workload_entry
+from proa.core.pilot.registry.mesh_config import MESH_CONFIG, settings_of
 from proa.ports.config_source import ConfigSource
 from proa.ports.config_store import ConfigStore, StoredObject, StoreState
 
@@ -35,6 +38,7 @@ class Configuration:
 
     def __init__(self, world: World, on_policies: PolicyListener) -> None:
         self._world = world
+        self._started_with = world.snapshot.settings
         self._on_policies = on_policies
         self._stored: dict[ObjectRef, StoredObject] = {}
         self._from_store: dict[ObjectRef, Config] = {}
@@ -163,6 +167,7 @@ class Configuration:
         trust_domain = self._world.snapshot.settings.trust_domain
         generation = await self._world.commit(
             Change(
+                settings=self._settings(following),
                 configs=tuple(changed),
                 removed_configs=tuple(removed),
                 contributions=tuple(contributions_of(changed, trust_domain)),
@@ -175,12 +180,19 @@ class Configuration:
             self._since[config.ref] = generation
         for ref in removed:
             self._since.pop(ref, None)
-        if "PeerAuthentication" in kinds:
+        if kinds & {"PeerAuthentication", "MeshConfig"}:
             policies = (each for each in following.values() if isinstance(each.spec, PeerAuthentication))
             self._on_policies(tuple(policies))
             # Ports aimed anew are submitted by now: the round that folds them belongs to this change.
             generation = await self._world.commit(Change())
         return generation
+
+    def _settings(self, in_force: Mapping[ObjectRef, Config]) -> MeshSettings:
+        """Those of the mesh's one MeshConfig, else what the program was started with."""
+        found = in_force.get(MESH_CONFIG)
+        if found is None or not isinstance(found.spec, MeshConfig):
+            return self._started_with
+        return settings_of(self._started_with, found.spec)
 
 
 def contributions_of(configs: Iterable[Config], trust_domain: str) -> Iterable[Contribution]:

@@ -225,7 +225,7 @@ class ScopeBundle:
                 routes.add(port_routes_name(port))
         for port in after:
             self._users_of_port.setdefault(port, set()).add(host)
-            listener = InternalListenerIntent(port=port, access_log=snapshot.settings.access_log)
+            listener = InternalListenerIntent(port=port, handling=snapshot.settings.handling)
             way = ConnectClusterIntent(port=port, listener=internal_listener_name(port))
             self._put(self._memo.get(build_connect_cluster, way), changed)
             self._put(self._memo.get(build_internal_listener, listener), changed)
@@ -237,7 +237,11 @@ class ScopeBundle:
     ) -> None:
         settings = snapshot.settings
         guard = EgressGuardIntent(nodes=tuple(sorted(index.nodes)), ports=settings.sidecar_ports)
-        built = [build_black_hole(), build_passthrough(), self._memo.get(build_egress_guard, guard)]
+        built = [
+            build_black_hole(),
+            build_passthrough(settings.handling.resolving),
+            self._memo.get(build_egress_guard, guard),
+        ]
         names = frozenset(self._put(resource, changed) for resource in built)
         egress = self.scope.egress
         notes: tuple[Note, ...] = ()

@@ -10,6 +10,7 @@ from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
+from proa.core.model.settings import Handling
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
@@ -55,16 +56,16 @@ class WorkloadBundle:
         self.workload = snapshot.workloads.get(self.id)
         built: list[Resource] = []
         if self.workload is not None:
-            access_log = snapshot.settings.access_log
+            handling = snapshot.settings.handling
             if self.workload.kind == "proxyless":
                 built = []  # a client only: what it is served is its scope's
             elif self.workload.kind == "gateway":
-                built = self._gateway(snapshot, index, self.workload, access_log)
+                built = self._gateway(snapshot, index, self.workload, handling)
             else:
                 inbound = inbound_view(snapshot, index, self.workload)
                 built = [
-                    *self._inbound(inbound, self.workload, access_log),
-                    *self._outbound(snapshot, index, self.workload, access_log),
+                    *self._inbound(inbound, self.workload, handling),
+                    *self._outbound(snapshot, index, self.workload, handling),
                 ]
                 self.notes = inbound.notes
         following = {(resource.type, resource.name): resource for resource in built}
@@ -105,14 +106,14 @@ class WorkloadBundle:
             )
         )
 
-    def _inbound(self, view: InboundView, workload: Workload, access_log: bool) -> Iterator[Resource]:
+    def _inbound(self, view: InboundView, workload: Workload, handling: Handling) -> Iterator[Resource]:
         for cluster in inbound_clusters(view):
             yield self._memo.get(build_inbound_cluster, cluster)
-        for listener in inbound_listeners(view, workload, access_log):
+        for listener in inbound_listeners(view, workload, handling):
             yield self._memo.get(build_inbound_listener, listener)
 
     def _outbound(
-        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
     ) -> Iterator[Resource]:
         get = self._memo.get
         for upstream in workload.upstreams:
@@ -124,20 +125,20 @@ class WorkloadBundle:
             yield get(
                 build_upstream_listener,
                 UpstreamListenerIntent(
-                    local_port=upstream.local_port, stream=stream, access_log=access_log, objects=objects
+                    local_port=upstream.local_port, stream=stream, handling=handling, objects=objects
                 ),
             )
         if workload.outbound_port:
             yield get(
                 build_explicit_listener,
-                ExplicitListenerIntent(port=workload.outbound_port, access_log=access_log),
+                ExplicitListenerIntent(port=workload.outbound_port, handling=handling),
             )
 
     def _gateway(
-        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, access_log: bool
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
     ) -> list[Resource]:
         view = gateway_served(gateway_view(snapshot, index, workload))
-        edge = gateway_listeners(view, access_log)
+        edge = gateway_listeners(view, handling)
         built = [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
         notes = list(edge.notes)
         for host in view.through:

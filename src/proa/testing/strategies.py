@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proa.core.config import Config, Json
 from proa.core.model.names import ObjectRef, WorkloadId
-from proa.core.model.settings import MeshSettings
+from proa.core.model.settings import AccessLog, Handling, MeshSettings
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.pilot.registry.registration import workload_source
 from proa.core.sidecar.session import GatewayPort, RegisteredPort, Registration
@@ -324,7 +324,13 @@ def settings() -> st.SearchStrategy[MeshSettings]:
     return st.builds(
         MeshSettings,
         outbound_policy=st.sampled_from(("ALLOW_ANY", "REGISTRY_ONLY")),
-        access_log=st.booleans(),
+        handling=st.builds(
+            Handling,
+            access_log=st.sampled_from((None, AccessLog(), AccessLog(encoding="TEXT"))),
+            paths=st.sampled_from(("NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")),
+        ),
+        upgrades_http=st.booleans(),
+        service_export_to=st.sampled_from((("*",), (".",), ("*", "."))),
     )
 
 

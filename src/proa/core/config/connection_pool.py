@@ -64,13 +64,15 @@ def check_connection_pool(pool: ConnectionPool, at: Path) -> Iterator[Finding]:
 
 
 def _check_tcp(pool: TcpPool, at: Path) -> Iterator[Finding]:
-    keepalive = pool.tcp_keepalive
-    if keepalive is None:
-        return
+    if pool.tcp_keepalive is not None:
+        yield from check_keepalive(pool.tcp_keepalive, (*at, "tcpKeepalive"))
+
+
+def check_keepalive(keepalive: TcpKeepalive, at: Path) -> Iterator[Finding]:
     for name, value in {"time": keepalive.time, "interval": keepalive.interval}.items():
         if value is not None and value % 1000:
             message = "sockets count in whole seconds; the rest is cut off"
-            yield warning((*at, "tcpKeepalive", name), "no-effect", message)
+            yield warning((*at, name), "no-effect", message)
 
 
 def _check_http(pool: HttpPool, at: Path) -> Iterator[Finding]:

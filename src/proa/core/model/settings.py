@@ -1,22 +1,90 @@
-"""What holds for the whole mesh."""
+"""What holds for the whole mesh: what the program was started with, as changed by the mesh's one MeshConfig.
 
-from typing import Literal
+`core.pilot.registry.mesh_config` makes it. Readers are the fold (defaults of visibility), scopes, and translation,
+which takes out of it what its intents need.
+"""
+
+from typing import Final, Literal
 
 import msgspec
 
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
 
 OutboundPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
+PathNormalization = Literal["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]
 
 SIDECAR_PORTS = (20000, 29999)
 """Where node agents pick sidecars' inbound ports: below Linux's ephemeral range (32768-60999), so that no
 client socket takes one, and known to all so that the egress guard can close it."""
 
+STDOUT: Final = "/dev/stdout"
+DETECTION_MS: Final = 1_000
+"""How long the first bytes are waited for before a connection is taken for a server-first protocol. Mesh clients begin
+with TLS whatever they carry: only where plaintext may come are there others, and only there the limit is this short."""
+DNS_REFRESH_MS: Final = 5_000
+"""When a name is asked again that could not be resolved; one that could, when its answer has grown old."""
+EVERYBODY: Final = ("*",)
+
+
+class Keepalive(msgspec.Struct, frozen=True, kw_only=True):
+    """Of sockets, in seconds; 0: the operating system's."""
+
+    probes: int = 0
+    time_s: int = 0
+    interval_s: int = 0
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True):
+    """`attempts` counts retries, not the first try. 0 turns retries off. `pass_over_tried` None: unless requests are
+    hashed. `backoff_ms` 0: Envoy's."""
+
+    attempts: int = 2
+    on: tuple[str, ...] = ("connect-failure", "refused-stream", "unavailable", "cancelled")
+    status_codes: tuple[int, ...] = ()
+    per_try_timeout_ms: int = 0
+    backoff_ms: int = 0
+    other_localities: bool = False
+    pass_over_tried: bool | None = None
+
+
+class AccessLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Where proxies write a line for each request and connection, and what. `path` is of the proxy's host;
+    `/dev/stdout` is the file that the node agent keeps for the workload. `form` is Envoy's format, a text or a JSON
+    object as text; empty: Istio's line, or as JSON Proa's own fields."""
+
+    path: str = STDOUT
+    encoding: Literal["TEXT", "JSON"] = "JSON"
+    form: str = ""
+
+
+class Resolving(msgspec.Struct, frozen=True, kw_only=True):
+    """How proxies look up names. `servers` are `address:port`; none: those of the proxy's host."""
+
+    servers: tuple[str, ...] = ()
+    refresh_ms: int = DNS_REFRESH_MS
+
+
+class Handling(msgspec.Struct, frozen=True, kw_only=True):
+    """What listeners do with all that passes. `detection_ms` 0: first bytes are waited for without end."""
+
+    access_log: AccessLog | None = AccessLog()
+    paths: PathNormalization = "BASE"
+    detection_ms: int = DETECTION_MS
+    resolving: Resolving = Resolving()
+
 
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own)."""
+
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     root_namespace: str = ROOT_NAMESPACE
     outbound_policy: OutboundPolicy = "ALLOW_ANY"
-    access_log: bool = True
+    handling: Handling = Handling()
     connect_timeout_ms: int = 10_000
+    keepalive: Keepalive | None = None
+    upgrades_http: bool = False
+    retry: Retry = Retry()
+    service_export_to: tuple[str, ...] = EVERYBODY
+    rule_export_to: tuple[str, ...] = EVERYBODY
+    policy_export_to: tuple[str, ...] = EVERYBODY
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS

@@ -46,11 +46,13 @@ class SelectedPort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """What one source says of one host. With a `selector` the instances it picks are endpoints as well."""
+    """What one source says of one host. With a `selector` the instances it picks are endpoints as well. Not
+    `says_who_sees`: the mesh's settings do."""
 
     service: Service
     endpoints: tuple[Endpoint, ...] = ()
     selector: Selector | None = None
+    says_who_sees: bool = True
     selected_ports: tuple[SelectedPort, ...] = ()
 
 
@@ -128,6 +130,10 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
     """The next snapshot and what differs in it. Folding a change that says nothing new touches nothing."""
     configs, touched_configs = _fold_configs(snapshot.configs, change)
     folded, hosts, touched_workloads = _fold_sources(snapshot, change)
+    settings = change.settings or snapshot.settings
+    folded = msgspec.structs.replace(folded, settings=settings)
+    if settings.service_export_to != snapshot.settings.service_export_to:
+        hosts |= set(folded.claimants)
     services, endpoints = folded.services.mutate(), folded.endpoints.mutate()
     touched_services: set[str] = set()
     touched_endpoints: set[str] = set()
@@ -139,9 +145,8 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
         if (endpoint_set.digest if endpoint_set else "") != _digest(endpoints.get(host)):
             touched_endpoints.add(host)
             _put(endpoints, host, endpoint_set)
-    settings = change.settings or snapshot.settings
     following = msgspec.structs.replace(
-        folded, settings=settings, configs=configs, services=services.finish(), endpoints=endpoints.finish()
+        folded, configs=configs, services=services.finish(), endpoints=endpoints.finish()
     )
     return following, Touched(
         services=frozenset(touched_services),
@@ -237,7 +242,7 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
     """One service of all that is claimed of a host. Where claims disagree on a fact that can have one value only
     (namespace, resolution, a port's protocol) the first source in order of name wins."""
     claims = [
-        (source, claim)
+        (source, _seen_by_default(claim, snapshot.settings))
         for source in sorted(snapshot.claimants.get(host, frozenset()))
         for claim in snapshot.contributions[source].claims
         if claim.service.hostname == host
@@ -278,6 +283,14 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         for endpoint in (*claim.endpoints, *_selected(snapshot, claim)):
             endpoints.setdefault(endpoint.sort_key, endpoint)
     return service, build_endpoint_set(tuple(endpoints.values()))
+
+
+def _seen_by_default(claim: ServiceClaim, settings: MeshSettings) -> ServiceClaim:
+    if claim.says_who_sees:
+        return claim
+    own = claim.service.namespace
+    seen = tuple(sorted({own if entry == "." else entry for entry in settings.service_export_to}))
+    return msgspec.structs.replace(claim, service=msgspec.structs.replace(claim.service, visible_in=seen))
 
 
 def _seen_by_all(owned: list[Service]) -> tuple[str, ...]:

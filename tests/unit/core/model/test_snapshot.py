@@ -73,7 +73,7 @@ spec: {host: a}
     assert not fold(snapshot, told)[1]
     assert fold(snapshot, removal(ref))[1].configs == {ref}
     assert not fold(MeshSnapshot(), removal(ref))[1]
-    assert fold(snapshot, Change(settings=MeshSettings(access_log=False)))[1] == Touched(settings=True)
+    assert fold(snapshot, Change(settings=MeshSettings(connect_timeout_ms=1)))[1] == Touched(settings=True)
 
 
 def test_several_sources_make_one_service() -> None:

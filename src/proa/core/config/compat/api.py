@@ -15,7 +15,7 @@ NETWORKING: Final = "networking.istio.io"
 SECURITY: Final = "security.istio.io"
 EXTENSIONS: Final = "extensions.istio.io"
 TELEMETRY: Final = "telemetry.istio.io"
-MESH: Final = "mesh settings"
+MESH: Final = "mesh.istio.io"
 GATEWAY_API: Final = "gateway.networking.k8s.io"
 
 

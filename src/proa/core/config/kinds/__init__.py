@@ -32,6 +32,8 @@ from proa.core.config.kinds.envoy_filter.validate import validate as validate_en
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.gateway.validate import validate as validate_gateway
 from proa.core.config.kinds.kind import Kind
+from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.kinds.mesh_config.validate import validate as validate_mesh_config
 from proa.core.config.kinds.mixer_adapters.schema import ADAPTERS
 from proa.core.config.kinds.mixer_adapters.validate import validate as validate_mixer_adapter
 from proa.core.config.kinds.mixer_api_spec.schema import HttpApiSpec, HttpApiSpecBinding
@@ -101,6 +103,7 @@ Spec: TypeAlias = (
     | WorkloadEntry
     | PeerAuthentication
     | EnvoyFilter
+    | MeshConfig
     | OldSpec
     | ApiSpec
     | ReadOnlySpec
@@ -114,6 +117,7 @@ AnyKind: TypeAlias = (
     | Kind[WorkloadEntry]
     | Kind[PeerAuthentication]
     | Kind[EnvoyFilter]
+    | Kind[MeshConfig]
     | Kind[RouteRule]
     | Kind[DestinationPolicy]
     | Kind[EgressRule]
@@ -134,6 +138,7 @@ NETWORKING = "networking.istio.io"
 SECURITY = "security.istio.io"
 TELEMETRY = "telemetry.istio.io"
 EXTENSIONS = "extensions.istio.io"
+MESH = "mesh.istio.io"
 OLD = "config.istio.io"
 OLD_AUTHENTICATION = "authentication.istio.io"
 OLD_RBAC = "rbac.istio.io"
@@ -254,6 +259,15 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         short_names=("pa",),
         spec=PeerAuthentication,
         validate=validate_peer_authentication,
+    ),
+    Kind(
+        group=MESH,
+        kind="MeshConfig",
+        versions=("v1alpha1",),
+        plural="meshconfigs",
+        short_names=("mesh",),
+        spec=MeshConfig,
+        validate=validate_mesh_config,
     ),
     Kind(
         group=OLD,

@@ -38,6 +38,7 @@ def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_doma
                 visible_in=visible_in(spec.export_to, ref.namespace),
                 sources=(ref,),
             ),
+            says_who_sees=bool(spec.export_to),
             endpoints=_endpoints(ref.namespace, host, spec, carried, trust_domain),
             selector=Selector(namespace=ref.namespace, labels=selector.labels) if selector else None,
             selected_ports=tuple(

@@ -30,6 +30,7 @@ def contribution_of_registration(
     claims = tuple(
         ServiceClaim(
             service=_service(registration, name, accounts.get(name, ()), trust_domain),
+            says_who_sees=False,
             endpoints=tuple(
                 _endpoint(registration, port, port_tls, trust_domain)
                 for port in registration.ports

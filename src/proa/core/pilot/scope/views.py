@@ -18,6 +18,7 @@ from proa.core.model.digest import digest_of
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, short_names
 from proa.core.model.service import Service, ServicePort
+from proa.core.model.settings import Retry
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, destinations_of
@@ -49,13 +50,14 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """The VirtualService in force for a host. `skipped` are the numbers of rules (of `http`, `tls`, `tcp`) that are
-    not for the client at hand."""
+    not for the client at hand. `retry`: of rules that say nothing of it."""
 
     ref: ObjectRef
     spec: VirtualService
     skipped: frozenset[int] = frozenset()
     skipped_tls: frozenset[int] = frozenset()
     skipped_tcp: frozenset[int] = frozenset()
+    retry: Retry = Retry()
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules | None
     destinations: Map[str, Destination]
     is_only_target: bool = False
+    retry: Retry = Retry()
     digest: str = ""
 
 
@@ -117,6 +120,7 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
         rules=rules,
         destinations=destinations,
         is_only_target=is_only_target and service is not None,
+        retry=snapshot.settings.retry,
     )
     return msgspec.structs.replace(view, digest=digest_of(view))
 
@@ -165,6 +169,10 @@ def _visible(export_to: tuple[str, ...], owner: str, scope: Scope) -> bool:
     return sees(visible_in(export_to, owner), scope.namespace)
 
 
+def _sees_rules(snapshot: MeshSnapshot, spec: VirtualService, ref: ObjectRef, scope: Scope) -> bool:
+    return _visible(spec.export_to or snapshot.settings.rule_export_to, ref.namespace, scope)
+
+
 def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> tuple[str, ...]:
     """Without those that are another host's full name: one domain twice would void a proxy's whole routes."""
     return tuple(
@@ -200,8 +208,8 @@ def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: s
             continue
         config = snapshot.configs[ref]
         if isinstance(config, Config) and isinstance(config.spec, VirtualService):
-            if bound_to_mesh(config.spec) and _visible(config.spec.export_to, ref.namespace, scope):
-                yield Rules(ref=ref, spec=config.spec)
+            if bound_to_mesh(config.spec) and _sees_rules(snapshot, config.spec, ref, scope):
+                yield Rules(ref=ref, spec=config.spec, retry=snapshot.settings.retry)
 
 
 def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
@@ -217,7 +225,7 @@ def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Ser
                 if ref.namespace != namespace or not isinstance(spec, DestinationRule):
                     continue
                 if spec.workload_selector is None:
-                    if _visible(spec.export_to, ref.namespace, scope):
+                    if _visible(spec.export_to or snapshot.settings.policy_export_to, ref.namespace, scope):
                         others.append((ref, spec))
                 elif (
                     namespace == scope.namespace
@@ -269,9 +277,9 @@ def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
     for ref in sorted(index.edge_rules, key=lambda ref: (ref.namespace, ref.name)):
         config = snapshot.configs[ref]
         spec = config.spec
-        if isinstance(spec, VirtualService) and _visible(spec.export_to, ref.namespace, scope):
+        if isinstance(spec, VirtualService) and _sees_rules(snapshot, spec, ref, scope):
             if any(qualified_gateway(name, ref.namespace) in names for name in spec.gateways):
-                rules.append(Rules(ref=ref, spec=spec))
+                rules.append(Rules(ref=ref, spec=spec, retry=snapshot.settings.retry))
     hosts = frozenset(host for each in rules for host in destinations_of(each.spec, each.ref.namespace))
     return GatewayView(
         workload=workload,

@@ -26,6 +26,7 @@ from envoy.type.v3.percent_pb2 import Percent
 from google.protobuf.wrappers_pb2 import UInt64Value
 
 from proa.core.model.service import Protocol
+from proa.core.model.settings import Keepalive
 from proa.core.pilot.translate.encode import millis, uint32
 
 UNLIMITED: Final = 2**32 - 1
@@ -33,14 +34,6 @@ UNLIMITED: Final = 2**32 - 1
 
 
 Spoken = Literal["declared", "client", "h2"]
-
-
-class Keepalive(msgspec.Struct, frozen=True, kw_only=True):
-    """Of sockets, in seconds; 0: the operating system's."""
-
-    probes: int = 0
-    time_s: int = 0
-    interval_s: int = 0
 
 
 class RetryBudget(msgspec.Struct, frozen=True, kw_only=True):

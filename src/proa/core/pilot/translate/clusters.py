@@ -10,12 +10,14 @@ import msgspec
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address, EnvoyInternalAddress, Pipe
 from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint as EnvoyEndpoint
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.clusters.dynamic_forward_proxy.v3.cluster_pb2 import ClusterConfig
 from envoy.extensions.common.dynamic_forward_proxy.v3.dns_cache_pb2 import DnsCacheConfig
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.transport_sockets.internal_upstream.v3.internal_upstream_pb2 import (
     InternalUpstreamTransport,
 )
@@ -23,9 +25,11 @@ from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upst
 from envoy.type.v3.percent_pb2 import Percent
 
 from proa.core.config.app_endpoint import AppEndpoint
+from proa.core.model.digest import digest_of
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
+from proa.core.model.settings import DNS_REFRESH_MS, Resolving
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.cluster_policy import (
@@ -54,7 +58,33 @@ HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 BLACK_HOLE: Final = "BlackHoleCluster"
 PASSTHROUGH: Final = "PassthroughCluster"
 
-DNS_CACHE: Final = DnsCacheConfig(name="proa_outbound", dns_lookup_family=Cluster.V4_PREFERRED)
+
+def resolver(servers: tuple[str, ...]) -> TypedExtensionConfig:
+    """c-ares, with these `address:port` in place of the host's own servers."""
+    config = CaresDnsResolverConfig(resolvers=[_server(each) for each in servers])
+    return TypedExtensionConfig(name="envoy.network.dns_resolver.cares", typed_config=pack(config))
+
+
+def _server(text: str) -> Address:
+    address, _, port = text.rpartition(":")
+    return socket_address(address.strip("[]"), int(port))
+
+
+def dns_cache(resolving: Resolving) -> DnsCacheConfig:
+    """What the forward proxy's filter and its clusters share. A cache's name stands for one way of looking up: Envoy
+    refuses another under the same."""
+    if resolving == Resolving():
+        return DnsCacheConfig(name="proa_outbound", dns_lookup_family=Cluster.V4_PREFERRED)
+    cache = DnsCacheConfig(
+        name=f"proa_outbound_{digest_of(resolving)[:16]}", dns_lookup_family=Cluster.V4_PREFERRED
+    )
+    backoff = Cluster.RefreshRate(
+        base_interval=millis(resolving.refresh_ms), max_interval=millis(resolving.refresh_ms)
+    )
+    cache.dns_failure_refresh_rate.CopyFrom(backoff)
+    if resolving.servers:
+        cache.typed_dns_resolver_config.CopyFrom(resolver(resolving.servers))
+    return cache
 
 
 class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +107,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     endpoints: tuple[Endpoint, ...] = ()
     balancing: Balancing = Balancing()
     connect_timeout_ms: int = 10_000
+    resolving: Resolving = Resolving()
     pool: ConnectionPool = ConnectionPool()
     outlier: Outlier | None = None
     tls: ClientTls = ClientTls()
@@ -101,6 +132,7 @@ def build_cluster(intent: ClusterIntent) -> Resource:
         cluster.type = Cluster.STRICT_DNS
         cluster.dns_lookup_family = Cluster.V4_PREFERRED
         cluster.respect_dns_ttl = True
+        _resolve(cluster, intent.resolving)
         cluster.load_assignment.CopyFrom(build_load_assignment(intent.name, intent.endpoints))
     balance(cluster, intent.balancing)
     keep_alive(cluster, intent.pool)
@@ -111,6 +143,13 @@ def build_cluster(intent: ClusterIntent) -> Resource:
         options = http_options(intent.protocol, intent.pool, intent.outlier)
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     return build_resource(ResourceType.CLUSTER, intent.name, cluster, intent.objects)
+
+
+def _resolve(cluster: Cluster, resolving: Resolving) -> None:
+    if resolving.refresh_ms != DNS_REFRESH_MS:
+        cluster.dns_refresh_rate.CopyFrom(millis(resolving.refresh_ms))
+    if resolving.servers:
+        cluster.typed_dns_resolver_config.CopyFrom(resolver(resolving.servers))
 
 
 def _alpn(intent: ClusterIntent) -> tuple[str, ...]:
@@ -230,7 +269,7 @@ def build_black_hole() -> Resource:
     return build_resource(ResourceType.CLUSTER, BLACK_HOLE, Cluster(name=BLACK_HOLE, type=Cluster.STATIC))
 
 
-def build_passthrough() -> Resource:
+def build_passthrough(resolving: Resolving) -> Resource:
     """Hosts the mesh does not know, resolved when asked for. The egress guard stands in front of it."""
     cluster = Cluster(
         name=PASSTHROUGH,
@@ -239,7 +278,9 @@ def build_passthrough() -> Resource:
             # The forward proxy's HTTP filter works on clusters of exactly this type name.
             name="envoy.clusters.dynamic_forward_proxy",
             # "Insecure" would be TLS without SNI checks; this cluster carries plaintext and apps' own TLS only.
-            typed_config=pack(ClusterConfig(dns_cache_config=DNS_CACHE, allow_insecure_cluster_options=True)),
+            typed_config=pack(
+                ClusterConfig(dns_cache_config=dns_cache(resolving), allow_insecure_cluster_options=True)
+            ),
         ),
         circuit_breakers=circuit_breakers(ConnectionPool()),
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
+from proa.core.model.settings import Handling
 from proa.core.pilot.scope.views import GatewayServer, GatewayView, Rules
 from proa.core.pilot.translate.gateway_plan import (
     PortPlan,
@@ -48,7 +49,7 @@ class GatewayListeners(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-def gateway_listeners(view: GatewayView, access_log: bool) -> GatewayListeners:
+def gateway_listeners(view: GatewayView, handling: Handling) -> GatewayListeners:
     """Only ports that the agent has bound: the others open as soon as it has told where. A port on which nothing can
     be taken (streams without a rule) has none."""
     bound = {port.port: port.bound_port for port in view.workload.gateway_ports}
@@ -63,7 +64,7 @@ def gateway_listeners(view: GatewayView, access_log: bool) -> GatewayListeners:
                     bind=port.bind or view.workload.bind,
                     name=f"{port.bind or '0.0.0.0'}_{port.port}",
                     bound_port=bound[port.port],
-                    access_log=access_log,
+                    handling=handling,
                     chains=chains,
                     objects=tuple(sorted({each.ref for share in port.shares for each in share.servers})),
                 )

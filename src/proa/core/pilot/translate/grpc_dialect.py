@@ -10,8 +10,9 @@ from typing import Final
 import msgspec
 
 from proa.core.config.kinds.destination_rule.schema import LoadBalancer, OutlierDetection, TrafficPolicy
+from proa.core.model.settings import Retry
 from proa.core.pilot.translate.cluster_policy import Balancing
-from proa.core.pilot.translate.routes.intents import HashKey, Mirror, Retry, RouteIntent, Target
+from proa.core.pilot.translate.routes.intents import HashKey, Mirror, RouteIntent, Target
 from proa.core.pilot.translate.traffic_policy import RING_SIZE, balancing_of, outlier_of
 
 CHANNEL: Final = "io.grpc.channel_id"

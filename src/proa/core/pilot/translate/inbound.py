@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from proa.core.model.settings import Handling
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.inbound import InboundView, ServedPort
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
@@ -34,7 +35,7 @@ def _limits(served: ServedPort) -> ConnectionPool:
 
 
 def inbound_listeners(
-    view: InboundView, workload: Workload, access_log: bool
+    view: InboundView, workload: Workload, handling: Handling
 ) -> Iterator[InboundListenerIntent]:
     for served in view.ports:
         port = served.port
@@ -44,5 +45,5 @@ def inbound_listeners(
             service_port=port.service_port,
             protocol=port.protocol,
             mode=port.mode,
-            access_log=access_log,
+            handling=handling,
         )

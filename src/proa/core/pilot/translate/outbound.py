@@ -10,11 +10,12 @@ from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, cluster_name, mesh_sni, virtual_host_name
 from proa.core.model.notes import Note
 from proa.core.model.service import Service, ServicePort
-from proa.core.model.settings import MeshSettings, OutboundPolicy
+from proa.core.model.settings import MeshSettings, OutboundPolicy, Resolving
 from proa.core.model.snapshot import WORKLOAD_SOURCE
 from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.scope import EgressProxy
 from proa.core.pilot.scope.views import Destination, HostView
+from proa.core.pilot.translate.cluster_policy import ConnectionPool
 from proa.core.pilot.translate.clusters import (
     PASSTHROUGH,
     ClientTls,
@@ -112,11 +113,22 @@ def _cluster(
         endpoints=_members(view, port, subset, endpoints) if inline else (),
         balancing=balancing_of(traffic),
         connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,
-        pool=pool_of(traffic),
+        resolving=settings.handling.resolving if inline else Resolving(),
+        pool=_pool(traffic, port, settings),
         outlier=outlier_of(traffic),
         tls=_tls(traffic, view.host),
         objects=(*(view.policy.refs if view.policy else ()), *_operator_objects(service)),
     )
+
+
+def _pool(traffic: TrafficPolicy, port: ServicePort, settings: MeshSettings) -> ConnectionPool:
+    """Rules' limits, with the mesh's word where they say nothing. Only what is declared as HTTP is upgraded."""
+    pool = pool_of(traffic)
+    said = traffic.connection_pool.http if traffic.connection_pool else None
+    is_open = said is None or (said.h2_upgrade_policy == "DEFAULT" and not said.use_client_protocol)
+    if settings.upgrades_http and is_open and port.protocol == "HTTP":
+        pool = msgspec.structs.replace(pool, http="h2")
+    return msgspec.structs.replace(pool, keepalive=pool.keepalive or settings.keepalive)
 
 
 def _operator_objects(service: Service) -> tuple[ObjectRef, ...]:
@@ -218,9 +230,13 @@ def _virtual_host(
 
 def _default_route(view: HostView, service: Service, port: ServicePort) -> RouteIntent:
     if service.resolution == "NONE":
-        return RouteIntent(name="default", targets=(Target(cluster=PASSTHROUGH),), guarded=True)
+        return RouteIntent(
+            name="default", targets=(Target(cluster=PASSTHROUGH),), retry=view.retry, guarded=True
+        )
     own = Destination(ports=service.ports, policy=view.policy)
-    return RouteIntent(name="default", targets=(target_at(own, port, "", service.hostname),))
+    return RouteIntent(
+        name="default", targets=(target_at(own, port, "", service.hostname),), retry=view.retry
+    )
 
 
 def _hosts_of_rule(view: HostView) -> HostRoutes:

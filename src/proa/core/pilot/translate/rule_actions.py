@@ -15,7 +15,6 @@ from proa.core.config.kinds.virtual_service.schema import (
     HttpRoute,
     StringMatch,
 )
-from proa.core.config.kinds.virtual_service.schema import Retries as RetrySpec
 from proa.core.config.kinds.virtual_service.status_names import GRPC_STATUSES
 from proa.core.pilot.translate.routes.intents import (
     Cors,
@@ -23,7 +22,6 @@ from proa.core.pilot.translate.routes.intents import (
     Fault,
     HeaderEdits,
     Redirect,
-    Retry,
     Rewrite,
     TextMatch,
 )
@@ -61,22 +59,6 @@ def authority_of(spec: HeaderOperations | None) -> str:
     if spec is None:
         return ""
     return next((value for name, value in spec.set.items() if name.lower() in AUTHORITY), "")
-
-
-def build_retry(retries: RetrySpec | None) -> Retry:
-    """None: the mesh's default. A list of conditions may carry bare status codes, as in Istio."""
-    if retries is None:
-        return Retry()
-    words = [word.strip() for word in retries.retry_on.split(",") if word.strip()] or list(Retry().on)
-    return Retry(
-        attempts=retries.attempts,
-        on=tuple(word for word in words if not word.isdigit()),
-        status_codes=tuple(int(word) for word in words if word.isdigit()),
-        per_try_timeout_ms=retries.per_try_timeout or 0,
-        backoff_ms=retries.backoff or 0,
-        other_localities=bool(retries.retry_remote_localities),
-        pass_over_tried=retries.retry_ignore_previous_hosts,
-    )
 
 
 def fault_of(rule: HttpRoute) -> Fault | None:

@@ -14,6 +14,7 @@ from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
 from proa.core.model.names import expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
+from proa.core.pilot.registry.mesh_config import retry_of
 from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
@@ -28,7 +29,6 @@ from proa.core.pilot.translate.routes.intents import (
 )
 from proa.core.pilot.translate.rule_actions import (
     authority_of,
-    build_retry,
     cors_of,
     direct_response_of,
     edits_of,
@@ -122,7 +122,7 @@ def _route(
         direct_response=direct_response_of(rule),
         rewrite=rewrite_of(rule),
         timeout_ms=rule.timeout or 0,
-        retry=build_retry(rule.retries),
+        retry=retry_of(rule.retries, rules.retry),
         fault=fault_of(rule),
         mirrors=tuple(_mirrors(rules, rule, destinations, port, notes)),
         cors=cors_of(rule.cors_policy) if rule.cors_policy else None,

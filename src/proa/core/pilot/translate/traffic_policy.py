@@ -10,11 +10,11 @@ from proa.core.config.kinds.destination_rule.schema import ConsistentHash, Traff
 from proa.core.config.kinds.destination_rule.schema import Warmup as WarmupSpec
 from proa.core.model.names import cluster_name
 from proa.core.model.service import ServicePort
+from proa.core.pilot.registry.mesh_config import keepalive_of
 from proa.core.pilot.scope.views import Destination, Policy
 from proa.core.pilot.translate.cluster_policy import (
     Balancing,
     ConnectionPool,
-    Keepalive,
     Outlier,
     RetryBudget,
     Spoken,
@@ -145,20 +145,11 @@ def limits_of(spec: PoolSpec | None, retry_budget: RetryBudget | None = None) ->
         max_connection_duration_ms=tcp.max_connection_duration or 0,
         tcp_idle_timeout_ms=tcp.idle_timeout,
         http_idle_timeout_ms=http.idle_timeout,
-        keepalive=_keepalive(tcp),
+        keepalive=keepalive_of(tcp.tcp_keepalive),
         ping_interval_ms=ping.interval if ping else 0,
         ping_timeout_ms=ping.timeout if ping else 0,
         http=_spoken(http),
         retry_budget=retry_budget,
-    )
-
-
-def _keepalive(tcp: TcpPool) -> Keepalive | None:
-    spec = tcp.tcp_keepalive
-    if spec is None:
-        return None
-    return Keepalive(
-        probes=spec.probes, time_s=(spec.time or 0) // 1000, interval_s=(spec.interval or 0) // 1000
     )
 
 

@@ -2,6 +2,7 @@
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
+from proa.core.model.settings import Resolving
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.simulate import Plain
 from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
@@ -47,7 +48,7 @@ def test_no_endpoints_yet() -> None:
 
 
 def test_a_forward_proxy_goes_where_the_name_says() -> None:
-    passthrough = decode(build_passthrough(), Cluster)
+    passthrough = decode(build_passthrough(Resolving()), Cluster)
     for authority, port in (("a.example.com", 80), ("a.example.com:8443", 8443)):
         (found,) = candidates_of(decoder(), passthrough, authority)
         assert (found.address, found.port, found.transport) == ("a.example.com", port, Plain())

@@ -2,11 +2,11 @@
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
+from proa.core.model.settings import Keepalive
 from proa.core.pilot.translate.cluster_policy import (
     UNLIMITED,
     Balancing,
     ConnectionPool,
-    Keepalive,
     Outlier,
     RetryBudget,
     Warmup,

@@ -7,6 +7,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 
 from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.model.service import Protocol
+from proa.core.model.settings import Resolving
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.simulate.clusters import internal_listener_of
 from proa.core.pilot.simulate.resources import decode, unpack
@@ -114,7 +115,7 @@ def test_the_way_to_the_own_app() -> None:
 
 @pytest.mark.parametrize(
     ("resource", "name"),
-    [(build_black_hole(), "BlackHoleCluster"), (build_passthrough(), "PassthroughCluster")],
+    [(build_black_hole(), "BlackHoleCluster"), (build_passthrough(Resolving()), "PassthroughCluster")],
 )
 def test_clusters_that_every_scope_has(resource: Resource, name: str) -> None:
     assert decode(resource, Cluster).name == resource.name == name

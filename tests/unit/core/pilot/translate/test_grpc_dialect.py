@@ -5,6 +5,7 @@ import pytest
 
 from proa.core.config.kinds.destination_rule.schema import TrafficPolicy
 from proa.core.config.record import Record
+from proa.core.model.settings import Retry
 from proa.core.pilot.translate.cluster_policy import Balancing
 from proa.core.pilot.translate.grpc_dialect import (
     CHANNEL,
@@ -23,7 +24,6 @@ from proa.core.pilot.translate.routes.intents import (
     Mirror,
     Redirect,
     RequestMatch,
-    Retry,
     RouteIntent,
     Session,
     Target,

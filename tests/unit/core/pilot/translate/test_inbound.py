@@ -3,6 +3,7 @@ from immutables import Map
 from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.config.connection_pool import ConnectionPool, HttpPool, TcpPool
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.settings import Handling
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.inbound import InboundView, ServedPort
 from proa.core.pilot.translate.inbound import inbound_clusters, inbound_listeners
@@ -25,7 +26,7 @@ def test_limits_and_places() -> None:
     assert (cluster.app, cluster.connect_timeout_ms, cluster.objects) == (app, 250, (SIDECAR,))
     assert (cluster.pool.max_connections, cluster.pool.max_pending_requests) == (3, 2)
     assert cluster.pool.http == "declared", "the program speaks what it speaks"
-    (listener,) = inbound_listeners(view, WORKLOAD, True)
+    (listener,) = inbound_listeners(view, WORKLOAD, Handling())
     assert (listener.bind, listener.sidecar_port, listener.protocol) == ("10.0.0.7", 20_000, "HTTP")
 
 

@@ -15,7 +15,6 @@ from proa.core.config.kinds.virtual_service.schema import (
     Mirror,
     Percent,
     Redirect,
-    Retries,
     Rewrite,
     StringMatch,
 )
@@ -23,7 +22,6 @@ from proa.core.pilot.translate.routes import intents
 from proa.core.pilot.translate.routes.intents import HeaderEdits, TextMatch
 from proa.core.pilot.translate.rule_actions import (
     authority_of,
-    build_retry,
     cors_of,
     direct_response_of,
     edits_of,
@@ -92,11 +90,3 @@ def test_faults() -> None:
     assert fault_of(HttpRoute(fault=Fault())) is None
     abort = Abort(grpc_status="UNAVAILABLE", percentage=Percent(value=1))
     assert fault_of(HttpRoute(fault=Fault(abort=abort))) == intents.Fault(abort_grpc=14, abort_percent=1)
-
-
-def test_retries() -> None:
-    assert build_retry(None) == intents.Retry()
-    told = Retries(attempts=1, retry_on="5xx, 429", backoff=100, retry_remote_localities=True)
-    assert build_retry(told) == intents.Retry(
-        attempts=1, on=("5xx",), status_codes=(429,), backoff_ms=100, other_localities=True
-    )

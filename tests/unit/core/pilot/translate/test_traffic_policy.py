@@ -19,9 +19,10 @@ from proa.core.config.kinds.destination_rule.schema import (
     TrafficPolicy,
     Warmup,
 )
+from proa.core.model.settings import Keepalive
 from proa.core.pilot.scope.views import Destination, Policy
 from proa.core.pilot.translate import cluster_policy
-from proa.core.pilot.translate.cluster_policy import Balancing, Keepalive, Outlier
+from proa.core.pilot.translate.cluster_policy import Balancing, Outlier
 from proa.core.pilot.translate.routes.intents import HashKey, Target
 from proa.core.pilot.translate.traffic_policy import (
     balancing_of,

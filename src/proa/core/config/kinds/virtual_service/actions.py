@@ -13,37 +13,18 @@ from proa.core.config.kinds.virtual_service.schema import (
     HttpRoute,
     HttpRouteDestination,
     Redirect,
-    Retries,
     Rewrite,
     RouteDestination,
 )
-from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault, substitution_fault
+from proa.core.config.retries import check_retries
 from proa.core.config.tree import shorten
 
 # The statuses that Envoy's redirect action has.
 REDIRECT_CODES = (301, 302, 303, 307, 308)
 # Conditions of Envoy's x-envoy-retry-on and x-envoy-retry-grpc-on, as Istio takes them.
-RETRY_CONDITIONS = (
-    "5xx",
-    "gateway-error",
-    "reset",
-    "reset-before-request",
-    "connect-failure",
-    "retriable-4xx",
-    "refused-stream",
-    "retriable-status-codes",
-    "retriable-headers",
-    "envoy-ratelimited",
-    "http3-post-connect-failure",
-    "cancelled",
-    "deadline-exceeded",
-    "internal",
-    "resource-exhausted",
-    "unavailable",
-)
 _BODY_LIMIT = 1024 * 1024
 _BODY_WARNING = 100 * 1024
 # Envoy keeps weights and their sum in unsigned 32 bits.
@@ -60,7 +41,7 @@ def check_actions(route: HttpRoute, at: Path) -> Iterator[Finding]:
     if route.rewrite:
         yield from _check_rewrite(route.rewrite, (*at, "rewrite"))
     if route.retries:
-        yield from _check_retries(route.retries, (*at, "retries"))
+        yield from check_retries(route.retries, (*at, "retries"))
     if route.fault:
         yield from check_fault(route.fault, (*at, "fault"))
     if route.cors_policy:
@@ -208,22 +189,3 @@ def _check_direct_response(response: DirectResponse, at: Path) -> Iterator[Findi
             f"{size} bytes travel to every proxy with this rule; serve more than {_BODY_WARNING} by a service"
         )
         yield warning((*at, "body"), "no-effect", message)
-
-
-def _check_retries(retries: Retries, at: Path) -> Iterator[Finding]:
-    if not retries.attempts and retries != Retries():
-        yield Finding(
-            (*at, "attempts"), "conflict", "retries are off without attempts; set attempts or remove the rest"
-        )
-    for token in retries.retry_on.split(",") if retries.retry_on else ():
-        if token not in RETRY_CONDITIONS and not _is_status(token):
-            hint = (
-                suggestion(token, RETRY_CONDITIONS)
-                or f"; write a status or some of {', '.join(RETRY_CONDITIONS)}"
-            )
-            message = f'"{token[:40]}" is no retry condition{hint}'
-            yield Finding((*at, "retryOn"), "bad-value", message)
-
-
-def _is_status(token: str) -> bool:
-    return len(token) == 3 and token.isascii() and token.isdecimal() and 100 <= int(token) <= 599

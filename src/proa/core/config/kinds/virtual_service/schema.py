@@ -16,6 +16,7 @@ from proa.core.config.record import (
     Record,
     Within,
 )
+from proa.core.config.retries import Retries
 
 HttpStatus = Annotated[int, Within(200, 599)]
 RedirectPort = Literal["FROM_PROTOCOL_DEFAULT", "FROM_REQUEST_PORT"]
@@ -77,18 +78,6 @@ class HttpRouteDestination(Record, frozen=True, kw_only=True):
     destination: Destination
     weight: Count = 0
     headers: Headers | None = None
-
-
-class Retries(Record, frozen=True, kw_only=True):
-    """`retry_on` is a comma list of Envoy's conditions and status codes. `attempts` 0 turns retries off. None: other
-    localities are not tried, hosts already tried are passed over (unless requests are hashed), 25 ms base pause."""
-
-    attempts: Count = 0
-    per_try_timeout: Duration | None = None
-    retry_on: str = ""
-    retry_remote_localities: bool | None = None
-    retry_ignore_previous_hosts: bool | None = None
-    backoff: Duration | None = None
 
 
 class Percent(Record, frozen=True, kw_only=True):

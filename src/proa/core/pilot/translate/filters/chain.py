@@ -34,7 +34,8 @@ from envoy.extensions.filters.network.set_filter_state.v3.set_filter_state_pb2 i
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from google.protobuf.message import Message
 
-from proa.core.pilot.translate.clusters import DNS_CACHE
+from proa.core.model.settings import Handling, PathNormalization
+from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
 from proa.core.pilot.translate.filters import filter_state
 from proa.core.pilot.translate.filters.access_log import build_access_log
@@ -66,7 +67,7 @@ def _filter(name: str, config: Message, *, disabled: bool = False) -> HttpFilter
     return HttpFilter(name=name, typed_config=pack(config), disabled=disabled)
 
 
-def outbound_filters() -> list[HttpFilter]:
+def outbound_filters(handling: Handling) -> list[HttpFilter]:
     """Of sidecars' outbound side and of gateways, whose rules may send to hosts without resolution as well. Forward
     proxy before guard: the guard judges the address that the proxy resolved. All but the router are off where a route
     does not switch them on, so that a plain request pays for none of them."""
@@ -77,7 +78,10 @@ def outbound_filters() -> list[HttpFilter]:
         _filter(SESSION, StatefulSession(), disabled=True),
         _filter(
             FORWARD_PROXY,
-            ForwardProxy(dns_cache_config=DNS_CACHE, save_upstream_address=True),
+            ForwardProxy(
+                dns_cache_config=dns_cache(handling.resolving),
+                save_upstream_address=True,
+            ),
             disabled=True,
         ),
         HttpFilter(
@@ -123,14 +127,13 @@ def http_chain(
     routes: RouteConfiguration | str,
     filters: list[HttpFilter],
     *,
-    access_log: bool,
+    handling: Handling,
     connect: bool = False,
 ) -> Filter:
     """A connection manager. `routes` is inline for what never changes, else the name to ask RDS for."""
     manager = HttpConnectionManager(
         stat_prefix=direction.value,
         http_filters=filters,
-        normalize_path=boolean(True),
         stream_idle_timeout=millis(0),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         http_protocol_options=Http1ProtocolOptions(accept_http_10=True),
@@ -141,8 +144,9 @@ def http_chain(
         manager.rds.CopyFrom(Rds(route_config_name=routes, config_source=ADS))
     else:
         manager.route_config.CopyFrom(routes)
-    if access_log:
-        manager.access_log.append(build_access_log(direction.value))
+    _normalize(manager, handling.paths)
+    if handling.access_log is not None:
+        manager.access_log.append(build_access_log(direction.value, handling.access_log))
     upgrades = ["websocket", "CONNECT"] if connect else ["websocket"]
     manager.upgrade_configs.extend(
         HttpConnectionManager.UpgradeConfig(upgrade_type=upgrade) for upgrade in upgrades
@@ -162,12 +166,20 @@ def http_chain(
     return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
 
 
-def tcp_chain(direction: Direction, cluster: str, *, access_log: bool) -> list[Filter]:
+def _normalize(manager: HttpConnectionManager, paths: PathNormalization) -> None:
+    """Rules and programs should read one path alike; each step further is a path fewer that they read apart."""
+    manager.normalize_path.CopyFrom(boolean(paths != "NONE"))
+    manager.merge_slashes = paths in ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+    if paths == "DECODE_AND_MERGE_SLASHES":
+        manager.path_with_escaped_slashes_action = HttpConnectionManager.UNESCAPE_AND_FORWARD
+
+
+def tcp_chain(direction: Direction, cluster: str, *, handling: Handling) -> list[Filter]:
     """A raw stream to `cluster`, or to what the tunnel it came through says."""
-    return stream_chain(direction, Stream(targets=(Target(cluster=cluster),)), access_log=access_log)
+    return stream_chain(direction, Stream(targets=(Target(cluster=cluster),)), handling=handling)
 
 
-def stream_chain(direction: Direction, stream: Stream, *, access_log: bool) -> list[Filter]:
+def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) -> list[Filter]:
     """A raw stream to one of its clusters, by their weights."""
     proxy = TcpProxy(stat_prefix=direction.value)
     if len(stream.targets) == 1:
@@ -181,8 +193,8 @@ def stream_chain(direction: Direction, stream: Stream, *, access_log: bool) -> l
         proxy.max_downstream_connection_duration.CopyFrom(millis(stream.max_duration_ms))
     if stream.by_client_address:
         proxy.hash_policy.add().source_ip.SetInParent()
-    if access_log:
-        proxy.access_log.append(build_access_log(direction.value))
+    if handling.access_log is not None:
+        proxy.access_log.append(build_access_log(direction.value, handling.access_log))
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
     if direction is not Direction.INBOUND:
         state: StreamState = filter_state.as_stream()

@@ -10,6 +10,7 @@ from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import Handling
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.encode import build_resource, provenance, socket_address, uint32
@@ -45,7 +46,7 @@ class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     bind: str
     bound_port: int
-    access_log: bool
+    handling: Handling
     chains: tuple[GatewayChain, ...]
     objects: tuple[ObjectRef, ...]
 
@@ -55,9 +56,7 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
         name=intent.name,
         address=socket_address(intent.bind, intent.bound_port),
         traffic_direction=TrafficDirection.OUTBOUND,
-        filter_chains=[
-            built for chain in intent.chains for built in _filter_chains(chain, intent.access_log)
-        ],
+        filter_chains=[built for chain in intent.chains for built in _filter_chains(chain, intent.handling)],
         metadata=provenance(intent.objects),
     )
     if any(chain.sni for chain in intent.chains):
@@ -66,14 +65,14 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
     return build_resource(ResourceType.LISTENER, intent.name, listener, objects)
 
 
-def _filter_chains(chain: GatewayChain, access_log: bool) -> Iterator[FilterChain]:
+def _filter_chains(chain: GatewayChain, handling: Handling) -> Iterator[FilterChain]:
     """`*` is a chain of its own: beside names it would say nothing."""
     names = [name for name in chain.sni if name != "*"]
     groups = [(chain.name, names)] if names or not chain.sni else []
     if len(names) < len(chain.sni):
         groups.append((f"{chain.name} *" if names else chain.name, []))
     for name, group in groups:
-        built = FilterChain(name=name, filters=_filters(chain, access_log))
+        built = FilterChain(name=name, filters=_filters(chain, handling))
         match = FilterChainMatch(
             server_names=group,
             transport_protocol="tls" if chain.sni else "",
@@ -94,10 +93,10 @@ def _range(subnet: str) -> CidrRange:
     return CidrRange(address_prefix=address, prefix_len=uint32(int(length)))
 
 
-def _filters(chain: GatewayChain, access_log: bool) -> list[Filter]:
+def _filters(chain: GatewayChain, handling: Handling) -> list[Filter]:
     if chain.stream is not None:
-        return stream_chain(Direction.GATEWAY, chain.stream, access_log=access_log)
-    filters = outbound_filters()
+        return stream_chain(Direction.GATEWAY, chain.stream, handling=handling)
+    filters = outbound_filters(handling)
     if chain.is_grpc_web:
         filters.insert(0, grpc_web_filter())
-    return [http_chain(Direction.GATEWAY, chain.routes, filters, access_log=access_log)]
+    return [http_chain(Direction.GATEWAY, chain.routes, filters, handling=handling)]

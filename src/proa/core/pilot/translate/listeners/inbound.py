@@ -21,16 +21,13 @@ from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 impo
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
 from proa.core.model.service import Protocol
+from proa.core.model.settings import Handling
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.encode import boolean, build_resource, millis, pack, socket_address
 from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
-
-INSPECTION_TIMEOUT_MS: Final = 1_000
-"""How long the first bytes are waited for before a connection is taken for a server-first protocol. Mesh clients begin
-with TLS whatever they carry: only where plaintext may come are there others, and only there the limit is this short."""
 
 PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
@@ -41,7 +38,7 @@ class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     service_port: int
     protocol: Protocol
     mode: TlsMode
-    access_log: bool
+    handling: Handling
 
 
 def inbound_listener_name(service_port: int) -> str:
@@ -76,7 +73,7 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
         filter_chains=chains,
     )
     if plain and inspectors and (is_stream or intent.protocol == "AUTO"):
-        listener.listener_filters_timeout.CopyFrom(millis(INSPECTION_TIMEOUT_MS))
+        listener.listener_filters_timeout.CopyFrom(millis(intent.handling.detection_ms))
         listener.continue_on_listener_filters_timeout = True
     return build_resource(ResourceType.LISTENER, name, listener)
 
@@ -99,11 +96,11 @@ def _http(intent: InboundListenerIntent) -> list[Filter]:
         response_headers_to_remove=[APP_REFUSED_HEADER],
         validate_clusters=boolean(False),
     )
-    return [http_chain(Direction.INBOUND, routes, inbound_filters(), access_log=intent.access_log)]
+    return [http_chain(Direction.INBOUND, routes, inbound_filters(), handling=intent.handling)]
 
 
 def _tcp(intent: InboundListenerIntent) -> list[Filter]:
-    return tcp_chain(Direction.INBOUND, f"inbound|{intent.service_port}||", access_log=intent.access_log)
+    return tcp_chain(Direction.INBOUND, f"inbound|{intent.service_port}||", handling=intent.handling)
 
 
 def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:

@@ -14,6 +14,7 @@ from envoy.config.listener.v3.listener_components_pb2 import FilterChain, Filter
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import Handling
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.clusters import BLACK_HOLE
 from proa.core.pilot.translate.encode import build_resource, millis, provenance, socket_address
@@ -25,7 +26,6 @@ from proa.core.pilot.translate.filters.chain import (
     tcp_chain,
 )
 from proa.core.pilot.translate.listeners.inbound import (
-    INSPECTION_TIMEOUT_MS,
     PLAIN_HTTP,
     http_inspector,
     tls_inspector,
@@ -40,7 +40,7 @@ class ExplicitListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     """What HTTP_PROXY points at: on loopback, for the workload's own app."""
 
     port: int
-    access_log: bool
+    handling: Handling
 
 
 def build_explicit_listener(intent: ExplicitListenerIntent) -> Resource:
@@ -54,8 +54,8 @@ def build_explicit_listener(intent: ExplicitListenerIntent) -> Resource:
                     http_chain(
                         Direction.OUTBOUND,
                         EXPLICIT_ROUTES,
-                        outbound_filters(),
-                        access_log=intent.access_log,
+                        outbound_filters(intent.handling),
+                        handling=intent.handling,
                         connect=True,
                     )
                 ]
@@ -67,7 +67,7 @@ def build_explicit_listener(intent: ExplicitListenerIntent) -> Resource:
 
 class InternalListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     port: int
-    access_log: bool
+    handling: Handling
 
 
 def internal_listener_name(port: int) -> str:
@@ -82,14 +82,17 @@ def port_routes_name(port: int) -> str:
 def build_internal_listener(intent: InternalListenerIntent) -> Resource:
     name = internal_listener_name(intent.port)
     http = http_chain(
-        Direction.OUTBOUND, port_routes_name(intent.port), outbound_filters(), access_log=intent.access_log
+        Direction.OUTBOUND,
+        port_routes_name(intent.port),
+        outbound_filters(intent.handling),
+        handling=intent.handling,
     )
     listener = Listener(
         name=name,
         internal_listener=Listener.InternalListenerConfig(),
         traffic_direction=TrafficDirection.OUTBOUND,
         listener_filters=[tls_inspector(), http_inspector()],
-        listener_filters_timeout=millis(INSPECTION_TIMEOUT_MS),
+        listener_filters_timeout=millis(intent.handling.detection_ms),
         continue_on_listener_filters_timeout=True,
         filter_chains=[
             FilterChain(
@@ -102,7 +105,7 @@ def build_internal_listener(intent: InternalListenerIntent) -> Resource:
             )
         ],
         default_filter_chain=FilterChain(
-            name="stream", filters=tcp_chain(Direction.OUTBOUND, BLACK_HOLE, access_log=intent.access_log)
+            name="stream", filters=tcp_chain(Direction.OUTBOUND, BLACK_HOLE, handling=intent.handling)
         ),
     )
     return build_resource(ResourceType.LISTENER, name, listener)
@@ -113,7 +116,7 @@ class UpstreamListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
 
     local_port: int
     stream: Stream
-    access_log: bool
+    handling: Handling
     objects: tuple[ObjectRef, ...] = ()
 
 
@@ -128,7 +131,7 @@ def build_upstream_listener(intent: UpstreamListenerIntent) -> Resource:
         address=socket_address("127.0.0.1", intent.local_port),
         traffic_direction=TrafficDirection.OUTBOUND,
         filter_chains=[
-            FilterChain(filters=stream_chain(Direction.OUTBOUND, intent.stream, access_log=intent.access_log))
+            FilterChain(filters=stream_chain(Direction.OUTBOUND, intent.stream, handling=intent.handling))
         ],
         metadata=provenance(intent.objects),
     )

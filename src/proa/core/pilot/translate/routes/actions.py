@@ -20,6 +20,7 @@ from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_
 from envoy.type.matcher.v3.regex_pb2 import RegexMatchAndSubstitute, RegexMatcher
 from google.protobuf.wrappers_pb2 import BoolValue
 
+from proa.core.model.settings import Retry
 from proa.core.pilot.translate.encode import millis, pack, uint32
 from proa.core.pilot.translate.filters import filter_state
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER, FAULT, FILTER_STATE
@@ -31,7 +32,6 @@ from proa.core.pilot.translate.routes.intents import (
     Fault,
     Mirror,
     Redirect,
-    Retry,
     Rewrite,
     RouteIntent,
     Target,

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import Retry
 
 
 class TextMatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,19 +114,6 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout_ms: int | None = None
     max_duration_ms: int = 0
     by_client_address: bool = False
-
-
-class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """`attempts` counts retries, not the first try. 0 turns retries off. `pass_over_tried` None: unless requests are
-    hashed. `backoff_ms` 0: Envoy's."""
-
-    attempts: int = 2
-    on: tuple[str, ...] = ("connect-failure", "refused-stream", "unavailable", "cancelled")
-    status_codes: tuple[int, ...] = ()
-    per_try_timeout_ms: int = 0
-    backoff_ms: int = 0
-    other_localities: bool = False
-    pass_over_tried: bool | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 import pytest
 
 from proa.core.config import Json
-from proa.core.config.kinds.virtual_service.actions import REDIRECT_CODES, RETRY_CONDITIONS
+from proa.core.config.kinds.virtual_service.actions import REDIRECT_CODES
+from proa.core.config.retries import RETRY_CONDITIONS
 from tests.unit.core.config.judged import judge_rule
 
 

@@ -4,6 +4,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
+from proa.core.model.settings import Handling
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate.filters.chain import (
     Direction,
@@ -16,11 +17,11 @@ from proa.core.pilot.translate.filters.chain import (
 
 def manager(direction: Direction, *, connect: bool = False) -> HttpConnectionManager:
     filters = {
-        Direction.INBOUND: inbound_filters,
-        Direction.OUTBOUND: outbound_filters,
-        Direction.GATEWAY: outbound_filters,
+        Direction.INBOUND: inbound_filters(),
+        Direction.OUTBOUND: outbound_filters(Handling()),
+        Direction.GATEWAY: outbound_filters(Handling()),
     }
-    chain = http_chain(direction, "routes", filters[direction](), access_log=True, connect=connect)
+    chain = http_chain(direction, "routes", filters[direction], handling=Handling(), connect=connect)
     found = unpack(chain.typed_config, HttpConnectionManager)
     assert found is not None
     return found
@@ -54,9 +55,9 @@ def test_connect_is_taken_where_it_is_asked_for() -> None:
 
 
 def test_a_stream_out_says_that_it_is_one() -> None:
-    names = [each.name for each in tcp_chain(Direction.OUTBOUND, "c", access_log=False)]
+    names = [each.name for each in tcp_chain(Direction.OUTBOUND, "c", handling=Handling())]
     assert names == ["envoy.filters.network.set_filter_state", "envoy.filters.network.tcp_proxy"]
-    assert len(tcp_chain(Direction.INBOUND, "c", access_log=False)) == 1
+    assert len(tcp_chain(Direction.INBOUND, "c", handling=Handling())) == 1
 
 
 def test_headers_that_trickle_in_are_not_waited_for_at_the_edge() -> None:

@@ -3,6 +3,7 @@
 from envoy.config.listener.v3.listener_pb2 import Listener
 
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import Handling
 from proa.core.pilot.simulate.resources import decode, objects_of
 from proa.core.pilot.translate.listeners.gateway import (
     GatewayChain,
@@ -18,7 +19,12 @@ RULE = ObjectRef("VirtualService", "default", "edge")
 
 def built(*chains: GatewayChain) -> Listener:
     intent = GatewayListenerIntent(
-        name="0.0.0.0_80", bind="0.0.0.0", bound_port=31080, access_log=True, chains=chains, objects=(EDGE,)
+        name="0.0.0.0_80",
+        bind="0.0.0.0",
+        bound_port=31080,
+        handling=Handling(),
+        chains=chains,
+        objects=(EDGE,),
     )
     return decode(build_gateway_listener(intent), Listener)
 
@@ -35,7 +41,7 @@ def test_a_refusal_names_rules_and_gateways() -> None:
         name="a", sni=("a.example",), stream=Stream(targets=(Target(cluster="c"),)), objects=(EDGE, RULE)
     )
     intent = GatewayListenerIntent(
-        name="l", bind="0.0.0.0", bound_port=1, access_log=False, chains=(chain,), objects=(EDGE,)
+        name="l", bind="0.0.0.0", bound_port=1, handling=Handling(), chains=(chain,), objects=(EDGE,)
     )
     assert build_gateway_listener(intent).objects == (EDGE, RULE)
 

@@ -6,6 +6,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsConte
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.core.auth.peer_policy import PortTls, settled
+from proa.core.model.settings import Handling
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate import (
@@ -105,7 +106,12 @@ def test_a_mode_in_transition_serves_what_it_serves_now() -> None:
 
 def test_the_listener_stands_where_the_agent_said() -> None:
     intent = InboundListenerIntent(
-        bind="10.0.0.1", sidecar_port=20000, service_port=80, protocol="HTTP", mode="STRICT", access_log=False
+        bind="10.0.0.1",
+        sidecar_port=20000,
+        service_port=80,
+        protocol="HTTP",
+        mode="STRICT",
+        handling=Handling(),
     )
     resource = build_inbound_listener(intent)
     assert (resource.type, resource.name) == (ResourceType.LISTENER, "inbound_80")

@@ -2,6 +2,7 @@
 
 from envoy.config.listener.v3.listener_pb2 import Listener
 
+from proa.core.model.settings import Handling
 from proa.core.pilot.simulate import Upstream
 from proa.core.pilot.simulate.resources import decode
 from proa.core.pilot.translate.listeners.outbound import (
@@ -15,12 +16,12 @@ from proa.testing.builders import Mesh, registration, simple
 
 
 def test_the_explicit_proxy_is_for_the_own_app_alone() -> None:
-    resource = build_explicit_listener(ExplicitListenerIntent(port=15001, access_log=True))
+    resource = build_explicit_listener(ExplicitListenerIntent(port=15001, handling=Handling()))
     assert decode(resource, Listener).address.socket_address.address == "127.0.0.1"
 
 
 def test_an_internal_listener_has_no_address_and_waits_a_second_for_a_client_that_speaks() -> None:
-    resource = build_internal_listener(InternalListenerIntent(port=80, access_log=False))
+    resource = build_internal_listener(InternalListenerIntent(port=80, handling=Handling()))
     listener = decode(resource, Listener)
     assert listener.HasField("internal_listener")
     assert not listener.HasField("address")

@@ -3,6 +3,7 @@
 import msgspec
 from envoy.config.route.v3.route_components_pb2 import Route
 
+from proa.core.model.settings import Retry
 from proa.core.pilot.translate.routes.actions import act
 from proa.core.pilot.translate.routes.intents import (
     DirectResponse,
@@ -11,7 +12,6 @@ from proa.core.pilot.translate.routes.intents import (
     HeaderEdits,
     Mirror,
     Redirect,
-    Retry,
     Rewrite,
     RouteIntent,
     Target,

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proa.core.model.names import ObjectRef
+from proa.core.model.settings import Retry
 from proa.core.pilot.simulate.resources import decode
 from proa.core.pilot.translate.routes.intents import (
     Connect,
     ConnectStream,
-    Retry,
     RouteIntent,
     Stream,
     Target,

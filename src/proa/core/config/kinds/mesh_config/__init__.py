@@ -1,0 +1,1 @@
+"""MeshConfig: its schema and the rules of its meaning."""

@@ -1,0 +1,60 @@
+"""What the mesh's settings say, as users write them: Istio's MeshConfig as an object of its own.
+
+Read by its validator and by `pilot.registry.mesh_config`, which makes them the settings in force.
+"""
+
+from typing import Literal
+
+from proa.core.config.connection_pool import TcpKeepalive
+from proa.core.config.record import Duration, DurationOrZero, Record
+from proa.core.config.retries import Retries
+
+OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]
+Normalization = Literal["DEFAULT", "NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]
+
+
+class OutboundTrafficPolicy(Record, frozen=True, kw_only=True):
+    """Protobuf's zero is the mode of one that says nothing. Names are always looked up when they are asked for, so the
+    two ways of allowing any are one."""
+
+    NOT_YET = ("tls",)
+
+    mode: OutboundMode = "REGISTRY_ONLY"
+
+
+class PathNormalization(Record, frozen=True, kw_only=True):
+    normalization: Normalization = "DEFAULT"
+
+
+class MeshConfig(Record, frozen=True, kw_only=True):
+    """What is not said is as the control plane was started. An `access_log_file` of "" is no log. `dns_resolvers` is
+    Proa's own: `address:port` of the servers that proxies ask for names, in place of their host's."""
+
+    NOT_YET = (
+        *("proxyListenPort", "proxyInboundListenPort", "proxyHttpPort", "hboneIdleTimeout", "ingressClass"),
+        *("ingressService", "ingressControllerMode", "ingressSelector", "enableTracing"),
+        *("enableEnvoyAccessLogService", "disableEnvoyListenerLog", "defaultConfig", "inboundTrafficPolicy"),
+        *("configSources", "enableAutoMtls", "trustDomain", "trustDomainAliases", "caCertificates"),
+        *("localityLbSetting", "zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
+        *("certificates", "serviceSettings", "serviceScopeConfigs", "enablePrometheusMerge"),
+        *("verifyCertificateAtClient", "ca", "extensionProviders", "defaultProviders", "discoverySelectors"),
+        *("meshMTLS", "tlsDefaults", "defaultTrafficPolicy", "serviceEntryVisibility"),
+        "defaultInboundHttpRetryPolicy",
+    )
+
+    connect_timeout: Duration | None = None
+    protocol_detection_timeout: DurationOrZero | None = None
+    tcp_keepalive: TcpKeepalive | None = None
+    access_log_file: str | None = None
+    access_log_format: str = ""
+    access_log_encoding: Literal["TEXT", "JSON"] | None = None
+    outbound_traffic_policy: OutboundTrafficPolicy | None = None
+    default_service_export_to: tuple[str, ...] = ()
+    default_virtual_service_export_to: tuple[str, ...] = ()
+    default_destination_rule_export_to: tuple[str, ...] = ()
+    root_namespace: str = ""
+    dns_refresh_rate: Duration | None = None
+    h2_upgrade_policy: Literal["DO_NOT_UPGRADE", "UPGRADE"] = "DO_NOT_UPGRADE"
+    path_normalization: PathNormalization | None = None
+    default_http_retry_policy: Retries | None = None
+    dns_resolvers: tuple[str, ...] = ()

@@ -1,0 +1,78 @@
+"""Whether a MeshConfig makes sense. Called through the kinds table."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from proa.core.config.connection_pool import check_keepalive
+from proa.core.config.export_to import check_export_to
+from proa.core.config.hostnames import is_ip
+from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.labels import is_namespace_name
+from proa.core.config.meta import Meta
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding
+from proa.core.config.retries import check_retries
+from proa.core.config.tree import shorten
+from proa.core.model.names import ROOT_NAMESPACE
+
+NAME = "istio"
+SPEC: Path = ("spec",)
+NOWHERE: Path = ("metadata", "name")
+
+
+def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
+    if (meta.namespace, meta.name) != (ROOT_NAMESPACE, NAME):
+        message = f"a mesh has one MeshConfig; write name {NAME} and namespace {ROOT_NAMESPACE}"
+        yield Finding(NOWHERE, "bad-value", message)
+    if spec.root_namespace and not is_namespace_name(spec.root_namespace):
+        message = f'"{shorten(spec.root_namespace)}" is no namespace; write a name'
+        yield Finding((*SPEC, "rootNamespace"), "bad-value", message)
+    for name, entries in (
+        ("defaultServiceExportTo", spec.default_service_export_to),
+        ("defaultVirtualServiceExportTo", spec.default_virtual_service_export_to),
+        ("defaultDestinationRuleExportTo", spec.default_destination_rule_export_to),
+    ):
+        # Not this object's namespace is meant by `.`, so no other entry can mean the same.
+        yield from check_export_to(entries, ".", (*SPEC, name))
+    if spec.tcp_keepalive is not None:
+        yield from check_keepalive(spec.tcp_keepalive, (*SPEC, "tcpKeepalive"))
+    if spec.default_http_retry_policy is not None:
+        yield from check_retries(spec.default_http_retry_policy, (*SPEC, "defaultHttpRetryPolicy"))
+    yield from _check_access_log(spec)
+    for index, server in enumerate(spec.dns_resolvers):
+        if not _is_server(server):
+            message = f'"{shorten(server)}" is no server; write address:port, like 192.0.2.53:53'
+            yield Finding((*SPEC, "dnsResolvers", index), "bad-value", message)
+
+
+def _check_access_log(spec: MeshConfig) -> Iterator[Finding]:
+    file = spec.access_log_file or ""
+    if file and not file.startswith("/"):
+        message = f'"{shorten(file)}" is no absolute path; write one, or /dev/stdout'
+        yield Finding((*SPEC, "accessLogFile"), "bad-value", message)
+    if (
+        spec.access_log_encoding == "JSON"
+        and spec.access_log_format
+        and not _is_object(spec.access_log_format)
+    ):
+        message = "with the encoding JSON the format must be a JSON object of texts and objects"
+        yield Finding((*SPEC, "accessLogFormat"), "bad-value", message)
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(text), dict)
+    except msgspec.DecodeError:
+        return False
+
+
+def _is_server(text: str) -> bool:
+    address, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) < 65536):
+        return False
+    return (
+        is_ip(address[1:-1])
+        if address.startswith("[") and address.endswith("]")
+        else (is_ip(address) and ":" not in address)
+    )

@@ -1,0 +1,95 @@
+"""The mesh's settings from its MeshConfig: what the program was started with, and what the object says instead."""
+
+import msgspec
+
+from proa.core.config.connection_pool import TcpKeepalive
+from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.retries import Retries
+from proa.core.model.names import ROOT_NAMESPACE, ObjectRef
+from proa.core.model.settings import (
+    EVERYBODY,
+    AccessLog,
+    Handling,
+    Keepalive,
+    MeshSettings,
+    PathNormalization,
+    Resolving,
+    Retry,
+)
+
+MESH_CONFIG = ObjectRef("MeshConfig", ROOT_NAMESPACE, "istio")
+"""The one there can be. Its place does not move with the root namespace that it may name."""
+
+
+def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
+    """What the object does not say is as in `base`."""
+    policy = spec.outbound_traffic_policy
+    outbound = base.outbound_policy
+    if policy is not None:
+        outbound = "REGISTRY_ONLY" if policy.mode == "REGISTRY_ONLY" else "ALLOW_ANY"
+    return msgspec.structs.replace(
+        base,
+        root_namespace=spec.root_namespace or base.root_namespace,
+        outbound_policy=outbound,
+        handling=_handling(base.handling, spec),
+        connect_timeout_ms=spec.connect_timeout or base.connect_timeout_ms,
+        keepalive=keepalive_of(spec.tcp_keepalive) or base.keepalive,
+        upgrades_http=spec.h2_upgrade_policy == "UPGRADE",
+        retry=retry_of(spec.default_http_retry_policy, base.retry),
+        service_export_to=spec.default_service_export_to or EVERYBODY,
+        rule_export_to=spec.default_virtual_service_export_to or EVERYBODY,
+        policy_export_to=spec.default_destination_rule_export_to or EVERYBODY,
+    )
+
+
+def _handling(base: Handling, spec: MeshConfig) -> Handling:
+    detection = spec.protocol_detection_timeout
+    return Handling(
+        access_log=_access_log(base.access_log, spec),
+        paths=_paths(spec) or base.paths,
+        detection_ms=base.detection_ms if detection is None else detection,
+        resolving=Resolving(
+            servers=spec.dns_resolvers or base.resolving.servers,
+            refresh_ms=spec.dns_refresh_rate or base.resolving.refresh_ms,
+        ),
+    )
+
+
+def _access_log(base: AccessLog | None, spec: MeshConfig) -> AccessLog | None:
+    """An empty file name is Istio's way to have none. A form without an encoding is a text, as in Istio."""
+    if spec.access_log_file == "":
+        return None
+    if base is None and spec.access_log_file is None:
+        return None
+    path = spec.access_log_file or (base or AccessLog()).path
+    encoding = spec.access_log_encoding or ("TEXT" if spec.access_log_format else "JSON")
+    return AccessLog(path=path, encoding=encoding, form=spec.access_log_format)
+
+
+def _paths(spec: MeshConfig) -> PathNormalization | None:
+    said = spec.path_normalization.normalization if spec.path_normalization else None
+    return "BASE" if said == "DEFAULT" else said
+
+
+def keepalive_of(spec: TcpKeepalive | None) -> Keepalive | None:
+    if spec is None:
+        return None
+    return Keepalive(
+        probes=spec.probes, time_s=(spec.time or 0) // 1000, interval_s=(spec.interval or 0) // 1000
+    )
+
+
+def retry_of(retries: Retries | None, default: Retry) -> Retry:
+    """None: the default. A list of conditions may carry bare status codes, as in Istio."""
+    if retries is None:
+        return default
+    words = [word.strip() for word in retries.retry_on.split(",") if word.strip()] or list(Retry().on)
+    return Retry(
+        attempts=retries.attempts,
+        on=tuple(word for word in words if not word.isdigit()),
+        status_codes=tuple(int(word) for word in words if word.isdigit()),
+        per_try_timeout_ms=retries.per_try_timeout or 0,
+        backoff_ms=retries.backoff or 0,
+        other_localities=bool(retries.retry_remote_localities),
+        pass_over_tried=retries.retry_ignore_previous_hosts,
+    )
