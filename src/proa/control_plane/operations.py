@@ -33,7 +33,7 @@ from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import GatewayPort
-from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.resource import ORDER, ResourceType
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import ConfigStore, StoredObject
 from proa.ports.store_backup import StoreBackups
@@ -209,12 +209,17 @@ class Operations(ConfigurationOperations):
             raise Refused(
                 f"the proxy of {workload} is not connected; `proa proxy logs {workload}` may say why"
             )
-        offered = {**stream.source.shared.resources, **stream.source.own.resources}
+        # As its stream looks them up: rules for some clients and EnvoyFilters make a proxy's own of what is shared.
+        offered = {
+            (kind, name): resource
+            for kind in ORDER
+            for name in stream.source.names(kind)
+            if (resource := stream.source.lookup(kind, name)) is not None
+        }
         pending, rejected = stream.server.pending(), stream.server.rejected()
         resources = tuple(
             show_offered(resource, name in pending, rejected.get(name))
             for name, resource in sorted(offered.items(), key=lambda item: resource_order(item[0]))
-            if stream.source.lookup(*name) is not None
         )
         return ProxyConfig(id=workload, resources=resources)
 

@@ -37,6 +37,7 @@ class Echo:
                 "name": self._name,
                 "method": request.method,
                 "path": request.path_qs,
+                "raw_path": request.raw_path,
                 "version": f"{request.version.major}.{request.version.minor}",
                 "headers": {key.lower(): value for key, value in request.headers.items()},
                 "body": body,

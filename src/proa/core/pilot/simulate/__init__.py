@@ -7,6 +7,7 @@ Reads nothing but serialised resources, so it judges what proxies are really sen
 from proa.core.pilot.simulate.outcome import (
     Answered,
     Candidate,
+    Check,
     End,
     FaultTaken,
     Forwarded,
@@ -37,7 +38,7 @@ from proa.core.pilot.simulate.request import (
     Via,
 )
 from proa.core.pilot.simulate.resources import BadResource, Lookup
-from proa.core.pilot.simulate.walk import simulate
+from proa.core.pilot.simulate.walk import Simulation, simulate
 
 __all__ = [
     "HTTP1",
@@ -50,6 +51,7 @@ __all__ = [
     "Answered",
     "BadResource",
     "Candidate",
+    "Check",
     "Connect",
     "Connection",
     "End",
@@ -67,6 +69,7 @@ __all__ = [
     "Retries",
     "RouteTaken",
     "ServerTls",
+    "Simulation",
     "Transport",
     "Upstream",
     "Via",

@@ -5,7 +5,6 @@ case does not matter (route.proto, VirtualHost.domains). A CONNECT has no path: 
 """
 
 from collections.abc import Iterable
-from urllib.parse import parse_qsl
 
 import re2  # type: ignore[import-untyped]
 from envoy.config.route.v3.route_components_pb2 import (
@@ -92,25 +91,33 @@ def _matches_path(match: RouteMatch, path: str) -> bool:
 
 
 def matches_header(matcher: HeaderMatcher, request: Request) -> bool:
-    """A missing header matches nothing, inverted or not, unless it is treated as empty or asked for by presence."""
-    value = request.header(matcher.name)
+    """A missing header matches nothing, inverted or not, unless it is treated as empty or asked for by presence. Of
+    several lines by one name any may match, or all of them joined."""
+    values = request.values(matcher.name)
     if matcher.WhichOneof("header_match_specifier") in (None, "present_match"):
         wanted = matcher.present_match or matcher.WhichOneof("header_match_specifier") is None
-        is_present = value is not None or matcher.treat_missing_header_as_empty
+        is_present = bool(values) or matcher.treat_missing_header_as_empty
         return (is_present == wanted) != matcher.invert_match
-    if value is None:
+    if not values:
         if not matcher.treat_missing_header_as_empty:
             return False
-        value = ""
-    return matches_text(matcher.string_match, value) != matcher.invert_match
+        values = ("",)
+    tried = values if len(values) == 1 else (*values, ",".join(values))
+    return any(matches_text(matcher.string_match, value) for value in tried) != matcher.invert_match
 
 
 def _matches_query(matcher: QueryParameterMatcher, request: Request) -> bool:
-    query = request.path.partition("?")[2]
-    values = dict(reversed(parse_qsl(query, keep_blank_values=True)))
+    """By the first value of that name, as it is written: escapes are compared, not read."""
+    pairs = (part.partition("=") for part in request.path.partition("?")[2].split("&"))
+    value = next((value for name, _, value in pairs if name == matcher.name), None)
+    if value is None:
+        return (
+            matcher.WhichOneof("query_parameter_match_specifier") == "present_match"
+            and not matcher.present_match
+        )
     if matcher.WhichOneof("query_parameter_match_specifier") == "string_match":
-        return matcher.name in values and matches_text(matcher.string_match, values[matcher.name])
-    return matcher.name in values
+        return matches_text(matcher.string_match, value)
+    return matcher.present_match or matcher.WhichOneof("query_parameter_match_specifier") is None
 
 
 def matches_text(matcher: StringMatcher, text: str) -> bool:

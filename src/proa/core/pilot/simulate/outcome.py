@@ -44,6 +44,15 @@ class FaultTaken(msgspec.Struct, frozen=True, kw_only=True):
     abort_grpc: int | None = None
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What one filter decided: `passed` None where that is known only when it happens. `objects` are who says so."""
+
+    filter: str
+    passed: bool | None
+    why: str
+    objects: tuple[str, ...] = ()
+
+
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
     """`attempts` counts retries, not the first try."""
 
@@ -79,12 +88,14 @@ class Forwarded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """The proxy itself answers; `location` is set for redirects, `cluster` when one was chosen in vain."""
+    """The proxy itself answers; `location` is set for redirects, `cluster` when one was chosen in vain. `flag` is
+    what Envoy's access log calls it (`NR`, `UH`), nothing where a rule or a filter wants this answer."""
 
     status: int
     body: str = ""
     location: str = ""
     cluster: str = ""
+    flag: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +107,10 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
 End = Forwarded | Answered | Refused
 
 
+_FLAGS = ("UH", "NR", "DI", "FI", "NC")
+"""The flags that are foretold, in the order in which Envoy writes them."""
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`why` is the way in words, in order; of a CONNECT `listener`, `filter_chain` and `route` are those inside the
     tunnel."""
@@ -103,6 +118,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     listener: str
     filter_chain: str = ""
     route: RouteTaken | None = None
+    checks: tuple[Check, ...] = ()
     end: End
     why: tuple[str, ...] = ()
 
@@ -115,6 +131,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def status(self) -> int:
         """What the proxy answers by itself; 0 when it does not."""
         return self.end.status if isinstance(self.end, Answered) else 0
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """As in Envoy's access log, in its order; of a forwarded request only what is known beforehand."""
+        fault = self.route.fault if self.route is not None else None
+        delayed = ("DI",) if fault is not None and fault.delay_ms else ()
+        flag = self.end.flag if isinstance(self.end, Answered) else ""
+        return tuple(sorted((*delayed, flag), key=_FLAGS.index)) if flag else delayed
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

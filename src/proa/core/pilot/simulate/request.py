@@ -79,7 +79,8 @@ Via = Explicit | Connect | Gateway | Inbound | Upstream
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """`path` may have a query. `roll` in [0, 1) stands for every random choice on the way: the weighted cluster, and
-    whether a fault with a percentage hits (a lower roll hits a smaller percentage)."""
+    whether a fault with a percentage hits (a lower roll hits a smaller percentage), unless that has a `fault_roll` of
+    its own."""
 
     authority: str
     path: str = "/"
@@ -87,17 +88,22 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     scheme: str = "http"
     headers: Headers = ()
     roll: float = 0.0
+    fault_roll: float | None = None
 
     def header(self, name: str) -> str | None:
         """All values joined as Envoy joins them; pseudo headers included."""
+        values = self.values(name)
+        return ",".join(values) if values else None
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Of each line by that name, in order; pseudo headers included."""
         match name.lower():
             case ":method":
-                return self.method
+                return (self.method,)
             case ":authority" | "host":
-                return self.authority
+                return (self.authority,)
             case ":path":
-                return self.path
+                return (self.path,)
             case ":scheme":
-                return self.scheme
-        values = [value for key, value in self.headers if key.lower() == name.lower()]
-        return ",".join(values) if values else None
+                return (self.scheme,)
+        return tuple(value for key, value in self.headers if key.lower() == name.lower())

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.base_pb2 import Metadata
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -49,6 +50,9 @@ class Decoder:
 
     def endpoints(self, name: str) -> ClusterLoadAssignment | None:
         return self._get(ResourceType.ENDPOINT, name, ClusterLoadAssignment)
+
+    def extension(self, name: str) -> TypedExtensionConfig | None:
+        return self._get(ResourceType.EXTENSION, name, TypedExtensionConfig)
 
     def _get(self, kind: ResourceType, name: str, message: type[M]) -> M | None:
         key = (kind, name)

@@ -1,6 +1,6 @@
 """From a connection manager's routes to what one request is to do."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 from envoy.config.core.v3.base_pb2 import DataSource
@@ -9,17 +9,17 @@ from envoy.config.route.v3.route_components_pb2 import (
     RedirectAction,
     Route,
     RouteAction,
+    VirtualHost,
     WeightedCluster,
 )
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
-from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 from envoy.extensions.filters.http.set_filter_state.v3.set_filter_state_pb2 import Config as FilterState
-from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.duration_pb2 import Duration
 
+from proa.core.pilot.simulate.filters import Settings
 from proa.core.pilot.simulate.matching import find_virtual_host, matches_route, replace_all
-from proa.core.pilot.simulate.outcome import Answered, FaultTaken, Retries, RouteTaken
+from proa.core.pilot.simulate.outcome import Answered, Retries, RouteTaken
 from proa.core.pilot.simulate.request import Request
 from proa.core.pilot.simulate.resources import objects_of, rule_of, unpack
 
@@ -33,20 +33,17 @@ _REDIRECTS = {
     RedirectAction.TEMPORARY_REDIRECT: 307,
     RedirectAction.PERMANENT_REDIRECT: 308,
 }
-_DENOMINATORS = {
-    FractionalPercent.HUNDRED: 100,
-    FractionalPercent.TEN_THOUSAND: 10_000,
-    FractionalPercent.MILLION: 1_000_000,
-}
 
 
 class Routed(msgspec.Struct, frozen=True, kw_only=True):
-    """`cluster` or `answer`. `fallback`: for a CONNECT, where a stream that is no HTTP goes."""
+    """`cluster` or `answer`, if filters let the request pass whose settings `levels` are, the nearest first.
+    `fallback`: for a CONNECT, where a stream that is no HTTP goes."""
 
     taken: RouteTaken | None
     cluster: str = ""
     answer: Answered | None = None
     fallback: str = ""
+    levels: tuple[Settings, ...] = ()
     why: str
 
 
@@ -59,56 +56,51 @@ def find_route(configuration: RouteConfiguration, request: Request) -> Routed:
     )
     if host is None:
         why = f"no virtual host of routes {configuration.name} has the domain {request.authority}"
-        return Routed(taken=None, answer=Answered(status=404), why=why)
+        return Routed(taken=None, answer=Answered(status=404, flag="NR"), why=why)
     for route in host.routes:
         if matches_route(route.match, request):
-            return _take(route, configuration.name, host.name, request)
+            return _take(route, configuration.name, host, request)
     why = f"no route of virtual host {host.name} matches {request.method} {request.path}"
-    return Routed(taken=None, answer=Answered(status=404), why=why)
+    return Routed(taken=None, answer=Answered(status=404, flag="NR"), why=why)
 
 
-def _take(route: Route, configuration: str, host: str, request: Request) -> Routed:
+def _take(route: Route, configuration: str, host: VirtualHost, request: Request) -> Routed:
     objects, rule = objects_of(route.metadata), rule_of(route.metadata)
-    fault = _fault(route, request.roll)
     taken = RouteTaken(
         configuration=configuration,
-        virtual_host=host,
+        virtual_host=host.name,
         name=route.name,
         objects=objects,
         rule=rule,
         path=request.path,
         authority=request.authority,
-        fault=fault,
         guarded=_is_guarded(route),
     )
+    levels: tuple[Settings, ...] = (route.typed_per_filter_config, host.typed_per_filter_config)
     made_from = f" from {objects[0]} {rule}".rstrip() if objects else ""
-    why = f"route {route.name or '(unnamed)'} of virtual host {host}{made_from}"
+    why = f"route {route.name or '(unnamed)'} of virtual host {host.name}{made_from}"
     if route.HasField("direct_response"):
         answer = Answered(status=route.direct_response.status, body=_body(route.direct_response.body))
-        return Routed(taken=taken, answer=answer, why=why)
+        return Routed(taken=taken, answer=answer, levels=levels, why=why)
     if route.HasField("redirect"):
-        return Routed(taken=taken, answer=_redirect(route.redirect, route.match.prefix, request), why=why)
+        answer = _redirect(route.redirect, route.match.prefix, request)
+        return Routed(taken=taken, answer=answer, levels=levels, why=why)
     action = route.route
-    retries = _retries(action)
     taken = msgspec.structs.replace(
         taken,
         path=_rewrite(action, route.match.prefix, request.path),
         authority=action.host_rewrite_literal or request.authority,
         mirrors=tuple(mirror.cluster for mirror in action.request_mirror_policies),
         timeout_ms=_millis(action.timeout) if action.HasField("timeout") else 15_000,
-        retries=retries,
+        retries=_retries(action),
     )
-    if fault is not None and (fault.abort_status or fault.abort_grpc is not None):
-        # A gRPC status travels in a header of an answer that is well as far as HTTP goes.
-        status, body = (fault.abort_status, "fault filter abort") if fault.abort_status else (200, "")
-        return Routed(taken=taken, answer=Answered(status=status, body=body), why=why)
-    share = _share_of(action, request.roll)
-    refused = _fault_of(share.typed_per_filter_config, request.roll) if share else None
-    if share is not None and refused is not None and refused.abort_status:
-        answer = Answered(status=refused.abort_status, body="fault filter abort", cluster=share.name)
-        return Routed(taken=taken, answer=answer, why=f"{why}, whose share of {share.name} is refused")
-    cluster = share.name if share else action.cluster
-    return Routed(taken=taken, cluster=cluster, fallback=_fallback(route), why=why)
+    chosen = _share_of(action, request.roll)
+    if chosen is not None:
+        levels = (chosen.typed_per_filter_config, *levels)
+        if chosen.host_rewrite_literal:
+            taken = msgspec.structs.replace(taken, authority=chosen.host_rewrite_literal)
+    cluster = chosen.name if chosen else action.cluster
+    return Routed(taken=taken, cluster=cluster, fallback=_fallback(route), levels=levels, why=why)
 
 
 def _body(source: DataSource) -> str:
@@ -124,25 +116,6 @@ def _share_of(action: RouteAction, roll: float) -> WeightedCluster.ClusterWeight
             point -= each.weight.value
             if point < 0:
                 return each
-    return None
-
-
-def _fault(route: Route, roll: float) -> FaultTaken | None:
-    return _fault_of(route.typed_per_filter_config, roll)
-
-
-def _fault_of(filters: Mapping[str, AnyMessage], roll: float) -> FaultTaken | None:
-    for _, packed in sorted(filters.items()):
-        fault = unpack(packed, HTTPFault)
-        if fault is None:
-            continue
-        delayed = fault.HasField("delay") and roll < _share(fault.delay.percentage)
-        aborted = fault.HasField("abort") and roll < _share(fault.abort.percentage)
-        return FaultTaken(
-            delay_ms=_millis(fault.delay.fixed_delay) if delayed else 0,
-            abort_status=fault.abort.http_status if aborted else 0,
-            abort_grpc=fault.abort.grpc_status if aborted and fault.abort.HasField("grpc_status") else None,
-        )
     return None
 
 
@@ -163,10 +136,6 @@ def _fallback(route: Route) -> str:
 
 def _filters(route: Route) -> Iterator[tuple[str, AnyMessage]]:
     yield from sorted(route.typed_per_filter_config.items())
-
-
-def _share(percent: FractionalPercent) -> float:
-    return percent.numerator / _DENOMINATORS[percent.denominator]
 
 
 def _millis(duration: Duration) -> int:

@@ -14,7 +14,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
-from proa.core.pilot.simulate.outcome import Answered, End, Forwarded, Outcome, Refused, RouteTaken
+from proa.core.pilot.simulate.filters import pass_filters
+from proa.core.pilot.simulate.outcome import Answered, Check, End, Forwarded, Outcome, Refused, RouteTaken
+from proa.core.pilot.simulate.reception import received
 from proa.core.pilot.simulate.request import (
     HTTP1,
     RAW,
@@ -27,24 +29,35 @@ from proa.core.pilot.simulate.request import (
     Via,
 )
 from proa.core.pilot.simulate.resources import Decoder, Lookup, unpack
-from proa.core.pilot.simulate.routing import find_route
+from proa.core.pilot.simulate.routing import Routed, find_route
 
 M = TypeVar("M", HttpConnectionManager, TcpProxy)
 
 
+class Simulation:
+    """One proxy's resources, each decoded once for all the requests that are asked about."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        self.decoder = Decoder(lookup)
+
+    def run(self, request: Request, via: Via) -> Outcome:
+        """What the proxy does with the request. Raises BadResource."""
+        walk = _Walk(self.decoder)
+        match via:
+            case Connect():
+                tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
+                return walk.tunnel(via, tunnel, request)
+            case Inbound() | Gateway():
+                return walk.enter(via.listener, via.carries, request)
+            case Upstream():
+                return walk.enter(via.listener, RAW, request)
+            case _:
+                return walk.enter(via.listener, HTTP1, request, is_absolute=True)
+
+
 def simulate(lookup: Lookup, request: Request, via: Via) -> Outcome:
-    """What the proxy that holds these resources does with the request. Raises BadResource."""
-    walk = _Walk(Decoder(lookup))
-    match via:
-        case Connect():
-            tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
-            return walk.tunnel(via, tunnel, request)
-        case Inbound() | Gateway():
-            return walk.enter(via.listener, via.carries, request)
-        case Upstream():
-            return walk.enter(via.listener, RAW, request)
-        case _:
-            return walk.enter(via.listener, HTTP1, request)
+    """One request of a proxy that holds these resources. Raises BadResource."""
+    return Simulation(lookup).run(request, via)
 
 
 class _Walk:
@@ -53,8 +66,17 @@ class _Walk:
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._why: list[str] = []
+        self._checks: tuple[Check, ...] = ()
 
-    def enter(self, name: str, connection: Connection, request: Request, fallback: str = "") -> Outcome:
+    def enter(
+        self,
+        name: str,
+        connection: Connection,
+        request: Request,
+        fallback: str = "",
+        *,
+        is_absolute: bool = False,
+    ) -> Outcome:
         """`fallback`: the cluster that the tunnel names for streams that are no HTTP."""
         listener = self._decoder.listener(name)
         if listener is None:
@@ -68,7 +90,8 @@ class _Walk:
         manager, proxy = _manager(chain), _tcp_proxy(chain)
         if manager is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: HTTP")
-            return self._route(name, chain.name, manager, request)
+            seen = received(manager, request, is_absolute=is_absolute)
+            return self._route(name, chain.name, manager, seen)
         if proxy is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: a raw stream")
             cluster = fallback or _cluster_of(proxy, request.roll)
@@ -86,27 +109,47 @@ class _Walk:
             return self._end(via.listener, Refused(), f"there is no explicit proxy at {via.listener}")
         routes = self._routes_of(manager)
         if routes is None:
-            return self._end(via.listener, Answered(status=404), "its routes are not there", chain.name)
-        routed = find_route(routes, connect)
+            return self._end(
+                via.listener, Answered(status=404, flag="NR"), "its routes are not there", chain.name
+            )
+        asked = received(manager, connect)
+        routed = find_route(routes, asked)
         self._why.append(f"CONNECT {via.authority}: {routed.why}")
-        if routed.answer is not None:
-            return self._end(via.listener, routed.answer, "", chain.name, routed.taken)
+        passed = self._pass(manager, routed, asked)
+        if passed.answer is not None:
+            return self._end(via.listener, passed.answer, "", chain.name, passed.taken)
         cluster = self._decoder.cluster(routed.cluster)
         inside = internal_listener_of(cluster) if cluster is not None else ""
         if not inside:
-            return self._reach(via.listener, chain.name, routed.taken, routed.cluster, connect)
+            return self._reach(via.listener, chain.name, passed.taken, routed.cluster, asked)
+        self._checks = ()
         return self.enter(inside, via.carries, inner, routed.fallback)
 
     def _route(self, listener: str, chain: str, manager: HttpConnectionManager, request: Request) -> Outcome:
         routes = self._routes_of(manager)
         if routes is None:
             why = f"routes {manager.rds.route_config_name} are not there"
-            return self._end(listener, Answered(status=404), why, chain)
+            return self._end(listener, Answered(status=404, flag="NR"), why, chain)
         routed = find_route(routes, request)
         self._why.append(routed.why)
-        if routed.answer is not None:
-            return self._end(listener, routed.answer, "", chain, routed.taken)
-        return self._reach(listener, chain, routed.taken, routed.cluster, request)
+        passed = self._pass(manager, routed, request)
+        if passed.answer is not None:
+            return self._end(listener, passed.answer, "", chain, passed.taken)
+        return self._reach(listener, chain, passed.taken, routed.cluster, request)
+
+    def _pass(self, manager: HttpConnectionManager, routed: Routed, request: Request) -> Routed:
+        """The route, once the filters have seen the request: with their answer if one of them answers."""
+        if routed.taken is None:
+            return routed
+        passage = pass_filters(self._decoder, manager, routed.levels, request)
+        self._checks = passage.checks
+        self._why += [check.why for check in passage.checks]
+        taken = msgspec.structs.replace(routed.taken, fault=passage.fault)
+        answer = passage.answer
+        if answer is None:
+            return msgspec.structs.replace(routed, taken=taken)
+        answer = msgspec.structs.replace(answer, cluster=routed.cluster)
+        return msgspec.structs.replace(routed, taken=taken, answer=answer)
 
     def _routes_of(self, manager: HttpConnectionManager) -> RouteConfiguration | None:
         if manager.HasField("rds"):
@@ -123,17 +166,17 @@ class _Walk:
         *,
         is_http: bool = True,
     ) -> Outcome:
-        def fail(why: str) -> Outcome:
-            end: End = Answered(status=503, cluster=name) if is_http else Refused(cluster=name)
+        def fail(why: str, flag: str) -> Outcome:
+            end: End = Answered(status=503, cluster=name, flag=flag) if is_http else Refused(cluster=name)
             return self._end(listener, end, why, chain, taken)
 
         cluster = self._decoder.cluster(name)
         if cluster is None:
-            return fail(f"there is no cluster {name}")
+            return fail(f"there is no cluster {name}", "NC")
         authority = taken.authority if taken is not None else request.authority
         candidates = candidates_of(self._decoder, cluster, authority)
         if not candidates:
-            return fail(f"cluster {name} has no healthy endpoint")
+            return fail(f"cluster {name} has no healthy endpoint", "UH")
         end = Forwarded(cluster=name, candidates=candidates)
         return self._end(listener, end, f"cluster {name}", chain, taken)
 
@@ -141,7 +184,9 @@ class _Walk:
         self, listener: str, end: End, why: str, chain: str = "", taken: RouteTaken | None = None
     ) -> Outcome:
         words = (*self._why, why) if why else tuple(self._why)
-        return Outcome(listener=listener, filter_chain=chain, route=taken, end=end, why=words)
+        return Outcome(
+            listener=listener, filter_chain=chain, route=taken, checks=self._checks, end=end, why=words
+        )
 
 
 def find_chain(listener: Listener, connection: Connection) -> FilterChain | None:

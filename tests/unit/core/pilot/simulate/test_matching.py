@@ -1,7 +1,12 @@
 """Domains, paths and headers by Envoy's rules."""
 
 import pytest
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, RouteMatch, VirtualHost
+from envoy.config.route.v3.route_components_pb2 import (
+    HeaderMatcher,
+    QueryParameterMatcher,
+    RouteMatch,
+    VirtualHost,
+)
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from proa.core.pilot.simulate import Request
@@ -109,3 +114,36 @@ def test_a_regex_matches_the_whole_and_replaces_once() -> None:
     assert not full_match("a+", "aab")
     assert replace_all(".*", "/new", "/old") == "/new"
     assert replace_all("o", "0", "foo") == "f00"
+
+
+def test_each_line_of_a_header_may_match_or_all_of_them_joined() -> None:
+    def seen(exact: str, *, invert: bool = False) -> bool:
+        matcher = HeaderMatcher(name="x", string_match=StringMatcher(exact=exact), invert_match=invert)
+        return matches_header(matcher, Request(authority="a", headers=(("x", "1"), ("X", "2"))))
+
+    assert [seen(each) for each in ("1", "2", "1,2", "2,1")] == [True, True, True, False]
+    assert [seen(each, invert=True) for each in ("1", "3")] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("query", "matched"),
+    [
+        ("a=1", True),
+        ("a=2&a=1", False),
+        ("a=%31", False),
+        ("A=1", False),
+        ("a", False),
+        ("x;a=1", False),
+        ("b&a=1", True),
+    ],
+)
+def test_the_first_parameter_of_a_name_as_it_is_written(query: str, matched: bool) -> None:
+    matcher = QueryParameterMatcher(name="a", string_match=StringMatcher(exact="1"))
+    route = RouteMatch(prefix="/", query_parameters=[matcher])
+    assert matches_route(route, Request(authority="x", path=f"/?{query}")) == matched
+
+
+def test_a_parameter_may_be_asked_for_by_presence() -> None:
+    route = RouteMatch(prefix="/", query_parameters=[QueryParameterMatcher(name="a", present_match=True)])
+    seen = [matches_route(route, Request(authority="x", path=f"/?{query}")) for query in ("a", "a=", "b")]
+    assert seen == [True, True, False]

@@ -1,0 +1,236 @@
+"""What the HTTP filters of a chain do with a request that has found its route, in the order of the chain.
+
+A filter that may answer instead of the service has a function here, in a table by the type of its configuration.
+Which configuration holds is Envoy's rule: that of the weighted share, else of the route, the virtual host, the chain.
+Policies that proxies decide (who may call, whose token is good) join by an entry in the table: what each says is a
+`Check`, which is told whether the request passes or not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address, ip_network
+from typing import Final, TypeVar
+
+import msgspec
+from envoy.config.core.v3.base_pb2 import RuntimeFractionalPercent
+from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
+from envoy.config.rbac.v3.rbac_pb2 import Permission, Policy
+from envoy.config.route.v3.route_components_pb2 import FilterConfig
+from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
+from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+)
+from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher_pb2 import (
+    UpstreamIpPortMatcher,
+)
+from envoy.type.v3.percent_pb2 import FractionalPercent
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+
+from proa.core.pilot.simulate.matching import matches_text, without_port
+from proa.core.pilot.simulate.outcome import Answered, Check, FaultTaken
+from proa.core.pilot.simulate.request import Request
+from proa.core.pilot.simulate.resources import Decoder, unpack
+
+M = TypeVar("M", bound=Message)
+
+Settings = Mapping[str, AnyMessage]
+"""Configurations by the filter's name."""
+
+_DENOMINATORS: Final = {
+    FractionalPercent.HUNDRED: 100,
+    FractionalPercent.TEN_THOUSAND: 10_000,
+    FractionalPercent.MILLION: 1_000_000,
+}
+
+
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
+    """What one filter says; nothing: it lets the request pass and there is nothing to tell."""
+
+    answer: Answered | None = None
+    fault: FaultTaken | None = None
+    check: Check | None = None
+
+
+class Passage(msgspec.Struct, frozen=True, kw_only=True):
+    """What all filters did; `answer` is that of the first that answers, behind which none is asked."""
+
+    answer: Answered | None = None
+    fault: FaultTaken | None = None
+    checks: tuple[Check, ...] = ()
+
+
+def pass_filters(
+    decoder: Decoder, manager: HttpConnectionManager, levels: Sequence[Settings], request: Request
+) -> Passage:
+    """`levels` are the settings beside the chain's own, the nearest to the request first."""
+    passage = Passage()
+    for each in manager.http_filters:
+        config = _in_force(decoder, each, levels)
+        judge = _JUDGES.get(config.type_url.rpartition("/")[2]) if config is not None else None
+        if config is None or judge is None:
+            continue
+        ruling = judge(each.name, config, request)
+        passage = Passage(
+            answer=ruling.answer,
+            fault=ruling.fault or passage.fault,
+            checks=(*passage.checks, ruling.check) if ruling.check else passage.checks,
+        )
+        if passage.answer is not None:
+            break
+    return passage
+
+
+def _in_force(decoder: Decoder, each: HttpFilter, levels: Sequence[Settings]) -> AnyMessage | None:
+    """The configuration of a filter for this request; None where it is off."""
+    own = each.typed_config
+    if each.HasField("config_discovery"):
+        found = decoder.extension(each.name)
+        own = found.typed_config if found is not None else AnyMessage()
+    disabled = each.disabled
+    for settings in levels:
+        nearer = settings.get(each.name)
+        if nearer is None:
+            continue
+        switch = unpack(nearer, FilterConfig)
+        if switch is None:
+            return nearer
+        disabled = switch.disabled
+        if switch.config.type_url:
+            return None if disabled else switch.config
+        break
+    return None if disabled else own
+
+
+def _judge_cors(name: str, config: AnyMessage, request: Request) -> Ruling:
+    """A preflight from an origin that is allowed is answered here; another one only where it is not forwarded."""
+    policy = _read(config, CorsPolicy)
+    origin = request.header("origin")
+    is_preflight = request.method == "OPTIONS" and bool(request.header("access-control-request-method"))
+    enabled = not policy.HasField("filter_enabled") or is_drawn(policy.filter_enabled, request.roll)
+    if not enabled or not origin or not is_preflight:
+        return Ruling()
+    is_allowed = any(matches_text(each, origin) for each in policy.allow_origin_string_match)
+    forwards = (
+        not policy.HasField("forward_not_matching_preflights") or policy.forward_not_matching_preflights.value
+    )
+    if not is_allowed and forwards:
+        return Ruling()
+    why = f"the preflight of {origin} is answered here" + ("" if is_allowed else ", which is not allowed")
+    return Ruling(answer=Answered(status=200), check=Check(filter=name, passed=is_allowed, why=why))
+
+
+def _judge_fault(name: str, config: AnyMessage, request: Request) -> Ruling:
+    fault = _read(config, HTTPFault)
+    roll = request.roll if request.fault_roll is None else request.fault_roll
+    delayed = fault.HasField("delay") and roll < share(fault.delay.percentage)
+    aborted = fault.HasField("abort") and roll < share(fault.abort.percentage)
+    delay = fault.delay.fixed_delay
+    taken = FaultTaken(
+        delay_ms=delay.seconds * 1000 + delay.nanos // 1_000_000 if delayed else 0,
+        abort_status=fault.abort.http_status if aborted else 0,
+        abort_grpc=fault.abort.grpc_status if aborted and fault.abort.HasField("grpc_status") else None,
+    )
+    if not taken.abort_status and taken.abort_grpc is None:
+        return Ruling(fault=taken)
+    # A gRPC status travels in a header of an answer that is well as far as HTTP goes.
+    status, body = (taken.abort_status, "fault filter abort") if taken.abort_status else (200, "")
+    return Ruling(fault=taken, answer=Answered(status=status, body=body, flag="FI"))
+
+
+def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
+    """Of the permissions those by the address that is called are decided here. Of a name the address is not known
+    beforehand: then the request passes, and the check says that it may not."""
+    rules = _read(config, RBAC).rules
+    if not all(_asks_for_address_alone(each) for each in rules.policies.values()):
+        return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
+    host = without_port(request.authority)
+    port = int(request.authority[len(host) + 1 :] or 80)
+    if not is_address(host):
+        why = f"what address {host} has is known when it is asked for; {name} decides by it"
+        return Ruling(check=Check(filter=name, passed=None, why=why))
+    matched = any(
+        _permits(permission, host.strip("[]"), port)
+        for policy in rules.policies.values()
+        for permission in policy.permissions
+    )
+    if matched == (rules.action == Rules.ALLOW):
+        return Ruling(check=Check(filter=name, passed=True, why=f"{request.authority} may be called"))
+    check = Check(
+        filter=name, passed=False, why=f"{request.authority} must not be called through the sidecar"
+    )
+    return Ruling(answer=Answered(status=403, body="RBAC: access denied"), check=check)
+
+
+def is_address(host: str) -> bool:
+    try:
+        ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
+def _asks_for_address_alone(policy: Policy) -> bool:
+    return all(each.any for each in policy.principals) and all(map(_is_foretold, policy.permissions))
+
+
+def _is_foretold(permission: Permission) -> bool:
+    match permission.WhichOneof("rule"):
+        case "any":
+            return True
+        case "and_rules":
+            return all(map(_is_foretold, permission.and_rules.rules))
+        case "or_rules":
+            return all(map(_is_foretold, permission.or_rules.rules))
+        case "not_rule":
+            return _is_foretold(permission.not_rule)
+        case _:
+            return permission.matcher.typed_config.type_url.endswith(
+                UpstreamIpPortMatcher.DESCRIPTOR.full_name
+            )
+
+
+def _permits(permission: Permission, address: str, port: int) -> bool:
+    match permission.WhichOneof("rule"):
+        case "any":
+            return permission.any
+        case "and_rules":
+            return all(_permits(each, address, port) for each in permission.and_rules.rules)
+        case "or_rules":
+            return any(_permits(each, address, port) for each in permission.or_rules.rules)
+        case "not_rule":
+            return not _permits(permission.not_rule, address, port)
+        case "matcher":
+            matcher = _read(permission.matcher.typed_config, UpstreamIpPortMatcher)
+            ports = matcher.upstream_port_range
+            prefix = matcher.upstream_ip
+            network = ip_network(f"{prefix.address_prefix}/{prefix.prefix_len.value}", strict=False)
+            in_range = not matcher.HasField("upstream_port_range") or ports.start <= port < ports.end
+            return ip_address(address) in network and in_range
+        case _:
+            return False
+
+
+def is_drawn(fraction: RuntimeFractionalPercent, roll: float) -> bool:
+    """Whether chance decides so for this roll."""
+    return roll < share(fraction.default_value)
+
+
+def share(percent: FractionalPercent) -> float:
+    return percent.numerator / _DENOMINATORS[percent.denominator]
+
+
+def _read(config: AnyMessage, kind: type[M]) -> M:
+    found = unpack(config, kind)
+    assert found is not None, f"asked for by its type: {kind.DESCRIPTOR.full_name}"
+    return found
+
+
+Judge = Callable[[str, AnyMessage, Request], Ruling]
+_JUDGES: Final[Mapping[str, Judge]] = {
+    CorsPolicy.DESCRIPTOR.full_name: _judge_cors,
+    HTTPFault.DESCRIPTOR.full_name: _judge_fault,
+    RBAC.DESCRIPTOR.full_name: _judge_rbac,
+}

@@ -1,0 +1,53 @@
+"""What routes see of a request; each of these was asked of a real Envoy (tests/mesh/agreement.py)."""
+
+import pytest
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+)
+from google.protobuf.wrappers_pb2 import BoolValue
+
+from proa.core.pilot.simulate import Request
+from proa.core.pilot.simulate.reception import canonical, received
+
+SIDECAR = HttpConnectionManager(normalize_path=BoolValue(value=True), strip_trailing_host_dot=True)
+EDGE = HttpConnectionManager(use_remote_address=BoolValue(value=True))
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"),
+    [
+        ("/", "/"),
+        ("/a/../api/v1?b=../c", "/api/v1?b=../c"),
+        ("/a/./b/.", "/a/b/"),
+        ("/a/b/..", "/a/"),
+        ("/..", "/"),
+        ("/../../a", "/a"),
+        ("//api//v1", "//api//v1"),
+        ("/%61pi/%7Euser", "/api/~user"),
+        ("/%2e%2E/api", "/api"),
+        ("/a%2Fb%20c", "/a%2Fb%20c"),
+        ("/a\\..\\b", "/b"),
+        ("/{x}", "/%7Bx%7D"),
+    ],
+)
+def test_paths(written: str, seen: str) -> None:
+    assert canonical(written) == seen
+    assert canonical(seen) == seen
+
+
+def test_a_name_may_end_in_a_dot() -> None:
+    for written, seen in (
+        ("a.b.", "a.b"),
+        ("a.b.:80", "a.b:80"),
+        ("a.b:80", "a.b:80"),
+        ("[::1]:80", "[::1]:80"),
+    ):
+        assert received(SIDECAR, Request(authority=written)).authority == seen
+        assert received(EDGE, Request(authority=written)).authority == written
+
+
+def test_whose_word_on_the_scheme_counts() -> None:
+    request = Request(authority="a", headers=(("X-Forwarded-Proto", "https"),))
+    assert received(SIDECAR, request).scheme == "https"
+    assert received(SIDECAR, request, is_absolute=True).scheme == "http"
+    assert received(EDGE, request).scheme == "http"
