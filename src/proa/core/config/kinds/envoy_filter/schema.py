@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from immutables import Map
 
 from proa.core.config.record import FreeObject, Int32, Record, Within
+from proa.core.config.workload_selector import WorkloadSelector
 
 ApplyTo: TypeAlias = Literal[
     "LISTENER",
@@ -36,10 +37,6 @@ FilterClass: TypeAlias = Literal["UNSPECIFIED", "AUTHN", "AUTHZ", "STATS"]
 
 # 0 is "any", as in Istio.
 AnyPort = Annotated[int, Within(0, 65535)]
-
-
-class WorkloadSelector(Record, frozen=True, kw_only=True):
-    labels: Map[str, str] = Map()
 
 
 class ProxyMatch(Record, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from immutables import Map
 
 from proa.core.config.record import NotEmpty, Port, Record
+from proa.core.config.selection import WorkloadSelector
 
 MutualTlsMode = Literal["UNSET", "DISABLE", "PERMISSIVE", "STRICT"]
 
@@ -13,10 +14,6 @@ class MutualTls(Record, frozen=True, kw_only=True):
     """UNSET inherits from the next wider policy."""
 
     mode: MutualTlsMode = "UNSET"
-
-
-class WorkloadSelector(Record, frozen=True, kw_only=True):
-    match_labels: Map[str, str] = Map()
 
 
 class PeerAuthentication(Record, frozen=True, kw_only=True):
