@@ -122,12 +122,13 @@ class Configuration:
         loaded: dict[ObjectRef, Config] = {}
         for ref, stored in state.objects.items():
             known = self._stored.get(ref)
-            if known is not None and known.manifest == stored.manifest and ref in self._from_store:
+            same = known is not None and (known.manifest, known.created) == (stored.manifest, stored.created)
+            if same and ref in self._from_store:
                 loaded[ref] = self._from_store[ref]
                 continue
             config = load(document_of(stored))
             if isinstance(config, Config):
-                loaded[ref] = config
+                loaded[ref] = msgspec.structs.replace(config, created=stored.created)
             else:
                 # Accepted by an older program and refused by this one: said, and not served.
                 problems += config
@@ -152,12 +153,12 @@ class Configuration:
             await self._moved.wait()
 
     async def _fold_in(self) -> int:
-        created = {ref: each.created for ref, each in self._stored.items()}
-        following = self.conversion.in_force({**self._from_store, **self._from_directory}, created)
+        following = self.conversion.in_force({**self._from_store, **self._from_directory})
         changed = [
             config
             for ref, config in following.items()
-            if (known := self._in_force.get(ref)) is None or known.digest != config.digest
+            if (known := self._in_force.get(ref)) is None
+            or (known.digest, known.age) != (config.digest, config.age)
         ]
         removed = [ref for ref in self._in_force if ref not in following]
         kinds = {config.kind for config in changed} | {ref.kind for ref in removed}

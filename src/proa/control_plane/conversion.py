@@ -36,21 +36,19 @@ class Conversion:
         self._belongs: dict[ObjectRef, tuple[Config, tuple[Group, ...]]] = {}
         self._silenced: tuple[tuple[ObjectRef, Finding], ...] = ()
 
-    def in_force(
-        self, configs: Mapping[ObjectRef, Config], created: Mapping[ObjectRef, float] | None = None
-    ) -> dict[ObjectRef, Config]:
-        """Objects of today with what the old ones, and those of Gateway API, among `configs` are together. `created`
-        tells which of two routes that match alike is the older."""
+    def in_force(self, configs: Mapping[ObjectRef, Config]) -> dict[ObjectRef, Config]:
+        """Objects of today with what the old ones, and those of Gateway API, among `configs` are together. What is
+        derived is as old as the oldest of its sources."""
         old = [config for config in configs.values() if is_old(config)]
         api = [config for config in configs.values() if is_api(config)]
         apart = {config.ref for config in (*old, *api)}
         today = (
             {ref: config for ref, config in configs.items() if ref not in apart} if apart else dict(configs)
         )
-        self.gateway_api.derive(api, created or {})
+        self.gateway_api.derive(api)
         self._convert(old)
         self._name(today)
-        return {**today, **{ref: each.config for ref, each in self.derived.items()}}
+        return {**today, **{ref: _aged(each, configs) for ref, each in self.derived.items()}}
 
     def sources_of(self, ref: ObjectRef) -> tuple[ObjectRef, ...]:
         """The old objects that a derived one is made of; empty for what somebody wrote."""
@@ -117,6 +115,11 @@ class Conversion:
                 derived[config.ref] = msgspec.structs.replace(each, config=config)
         self.derived = derived
         self.findings = tuple(dict.fromkeys(findings))
+
+
+def _aged(each: Today, written: Mapping[ObjectRef, Config]) -> Config:
+    created = min((written[source].created for source in each.sources if source in written), default=0.0)
+    return msgspec.structs.replace(each.config, created=created) if created else each.config
 
 
 def _same(some: tuple[Config, ...], others: tuple[Config, ...]) -> bool:

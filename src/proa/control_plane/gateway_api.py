@@ -17,7 +17,7 @@ from proa.core.config.gateway_api.today import read_derived
 from proa.core.config.legacy.today import ReadBack
 from proa.core.model.names import ObjectRef
 
-_Inputs = tuple[tuple[Config, float], ...]
+_Inputs = tuple[Config, ...]
 
 
 class GatewayApi:
@@ -29,15 +29,14 @@ class GatewayApi:
         self._groups: dict[Group, tuple[_Inputs, ReadBack, Derivation]] = {}
         self._belongs: dict[ObjectRef, tuple[Config, tuple[Group, ...]]] = {}
 
-    def derive(self, objects: Iterable[Config], created: Mapping[ObjectRef, float]) -> None:
-        """`created`: since when objects are there, in seconds, of those that have such a time."""
+    def derive(self, objects: Iterable[Config]) -> None:
         groups: dict[Group, tuple[_Inputs, ReadBack, Derivation]] = {}
         grouped, common = self._grouped(objects)
         for group in sorted(grouped):
-            members = tuple((config, created.get(config.ref, 0.0)) for config in (*grouped[group], *common))
+            members = (*grouped[group], *common)
             known = self._groups.get(group)
             if known is None or not _same(known[0], members):
-                made = derive_group(group, [_member(config, age) for config, age in members])
+                made = derive_group(group, [_member(config) for config in members])
                 known = (members, read_derived(made), made)
             groups[group] = known
         self._groups = groups
@@ -67,13 +66,13 @@ class GatewayApi:
         return found, common
 
 
-def _member(config: Config, created: float) -> Member:
+def _member(config: Config) -> Member:
     assert isinstance(config.spec, API_SPECS)
-    return Member(ref=config.ref, spec=config.spec, created=created)
+    return Member(ref=config.ref, spec=config.spec, created=config.created)
 
 
 def _same(some: _Inputs, others: _Inputs) -> bool:
     """An object that did not change is the same value: the owner of the configuration keeps it."""
     return len(some) == len(others) and all(
-        one[0] is other[0] and one[1] == other[1] for one, other in zip(some, others, strict=True)
+        one is other for one, other in zip(some, others, strict=True)
     )

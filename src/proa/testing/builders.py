@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
+import msgspec
 from immutables import Map
 
 from proa.control_plane.conversion import Conversion
@@ -238,9 +239,13 @@ class Mesh:
         gone = tuple(workload_source(parse_workload_id(each)) for each in workloads)
         return self.world.fold_in([Change(removed_sources=gone)])
 
-    def apply(self, text: str, namespace: str = DEFAULT_NAMESPACE) -> Affected:
-        """Objects of 2018 too, which are converted together with those that were applied before."""
-        self._written |= {config.ref: config for config in configs(text, namespace)}
+    def apply(self, text: str, namespace: str = DEFAULT_NAMESPACE, *, created: float = 0.0) -> Affected:
+        """Objects of 2018 too, which are converted together with those that were applied before. `created` is the age
+        of the new ones, in seconds; known ones keep theirs."""
+        for config in configs(text, namespace):
+            known = self._written.get(config.ref)
+            age = known.created if known is not None else created
+            self._written[config.ref] = msgspec.structs.replace(config, created=age)
         return self._fold_written()
 
     def delete(self, kind: str, name: str, namespace: str = DEFAULT_NAMESPACE) -> Affected:

@@ -31,12 +31,12 @@ def mode_of(
     """The mode of one port of a workload: port, workload, namespace, mesh, in that order, UNSET falls through.
 
     `ports` are the numbers the port is known by (the app's, then the service's): with `--port 9080:auto` the app's
-    is nobody's knowledge. Of several policies at one level the first by name counts.
+    is nobody's knowledge. Of several policies at one level the oldest counts.
     """
     selected: list[PeerAuthentication] = []
     namespaced: list[PeerAuthentication] = []
     meshwide: list[PeerAuthentication] = []
-    for config in sorted(policies, key=lambda config: config.ref):
+    for config in sorted(policies, key=lambda config: config.age):
         spec = config.spec
         if not isinstance(spec, PeerAuthentication):
             continue

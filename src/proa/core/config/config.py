@@ -21,13 +21,21 @@ _IGNORED = frozenset(["status"])
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` covers kind, name, namespace, labels and spec; never lines, annotations or the API version."""
+    """`digest` covers kind, name, namespace, labels and spec; never lines, annotations or the API version. `created` is
+    since when it is there, in seconds: of several for one thing the oldest counts. 0 where nobody knows (files have no
+    age): such objects come first, by their names."""
 
     api_version: str
     kind: str
     meta: Meta
     spec: Spec
     digest: str
+    created: float = 0.0
+
+    @property
+    def age(self) -> tuple[float, ObjectRef]:
+        """The older one's is less."""
+        return self.created, self.ref
 
     @property
     def ref(self) -> ObjectRef:

@@ -5,7 +5,8 @@ cost depends on the change, not on the size of the mesh. Only `control_plane/wor
 `core/pilot/scope` reads a whole snapshot.
 
 Sources (a ServiceEntry, a WorkloadEntry, a registered workload) come in as Contributions. What several of them
-say of one host is merged here, in the order of their names, so that the order of arrival never matters.
+say of one host is merged here, the oldest object first and registrations last, so that the order of arrival never
+matters.
 """
 
 from collections.abc import Iterable
@@ -36,6 +37,8 @@ class ConfigValue(Protocol):
     def digest(self) -> str: ...
     @property
     def spec(self) -> object: ...
+    @property
+    def age(self) -> tuple[float, ObjectRef]: ...
 
 
 class SelectedPort(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +132,9 @@ class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]:
     """The next snapshot and what differs in it. Folding a change that says nothing new touches nothing."""
     configs, touched_configs = _fold_configs(snapshot.configs, change)
-    folded, hosts, touched_workloads = _fold_sources(snapshot, change)
+    folded, hosts, touched_workloads = _fold_sources(
+        msgspec.structs.replace(snapshot, configs=configs), change, touched_configs
+    )
     settings = change.settings or snapshot.settings
     folded = msgspec.structs.replace(folded, settings=settings)
     if settings.service_export_to != snapshot.settings.service_export_to:
@@ -146,7 +151,7 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
             touched_endpoints.add(host)
             _put(endpoints, host, endpoint_set)
     following = msgspec.structs.replace(
-        folded, configs=configs, services=services.finish(), endpoints=endpoints.finish()
+        folded, services=services.finish(), endpoints=endpoints.finish()
     )
     return following, Touched(
         services=frozenset(touched_services),
@@ -175,7 +180,7 @@ def _fold_configs(
     mutation = configs.mutate()
     for config in change.configs:
         known = mutation.get(config.ref)
-        if known is None or known.digest != config.digest:
+        if known is None or known.digest != config.digest or known.age != config.age:
             mutation[config.ref] = config
             touched.add(config.ref)
     for ref in change.removed_configs:
@@ -184,8 +189,11 @@ def _fold_configs(
     return mutation.finish(), touched
 
 
-def _fold_sources(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, set[str], set[WorkloadId]]:
-    """Swap contributions, keep the reverse indexes, and name the hosts to merge anew."""
+def _fold_sources(
+    snapshot: MeshSnapshot, change: Change, touched_configs: set[ObjectRef]
+) -> tuple[MeshSnapshot, set[str], set[WorkloadId]]:
+    """Swap contributions, keep the reverse indexes, and name the hosts to merge anew. An object that says what it said
+    may be younger now: its place among the others is another."""
     contributions = snapshot.contributions.mutate()
     workloads = snapshot.workloads.mutate()
     claimants = snapshot.claimants.mutate()
@@ -197,7 +205,7 @@ def _fold_sources(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot,
     updates += [(source, None) for source in change.removed_sources]
     for source, new in updates:
         old = contributions.get(source)
-        if old == new:
+        if old == new and source not in touched_configs:
             continue
         _put(contributions, source, new)
         for contribution, joins in ((old, False), (new, True)):
@@ -240,10 +248,10 @@ def _index(mutation: MapMutation[str, frozenset[M]], key: str, member: M, joins:
 
 def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointSet | None]:
     """One service of all that is claimed of a host. Where claims disagree on a fact that can have one value only
-    (namespace, resolution, a port's protocol) the first source in order of name wins."""
+    (namespace, resolution, a port's protocol) the oldest object wins, and objects before registrations."""
     claims = [
         (source, _seen_by_default(claim, snapshot.settings))
-        for source in sorted(snapshot.claimants.get(host, frozenset()))
+        for source in sorted(snapshot.claimants.get(host, frozenset()), key=lambda ref: _order(snapshot, ref))
         for claim in snapshot.contributions[source].claims
         if claim.service.hostname == host
     ]
@@ -291,6 +299,11 @@ def _seen_by_default(claim: ServiceClaim, settings: MeshSettings) -> ServiceClai
     own = claim.service.namespace
     seen = tuple(sorted({own if entry == "." else entry for entry in settings.service_export_to}))
     return msgspec.structs.replace(claim, service=msgspec.structs.replace(claim.service, visible_in=seen))
+
+
+def _order(snapshot: MeshSnapshot, source: ObjectRef) -> tuple[bool, float, ObjectRef]:
+    config = snapshot.configs.get(source)
+    return (True, 0.0, source) if config is None else (False, *config.age)
 
 
 def _seen_by_all(owned: list[Service]) -> tuple[str, ...]:

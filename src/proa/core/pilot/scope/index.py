@@ -62,6 +62,11 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     policy_selectors: Map[str, frozenset[tuple[Labels, ObjectRef]]] = msgspec.field(default_factory=Map)
 
 
+def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
+    """The oldest first, those of one age by their names: whatever several objects decide is decided in this order."""
+    return sorted(refs, key=lambda ref: snapshot.configs[ref].age)
+
+
 def bound_to_mesh(spec: VirtualService) -> bool:
     """Whether any of its rules may be for sidecars."""
     return MESH_GATEWAY in _gateways_of(spec)

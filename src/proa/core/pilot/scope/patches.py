@@ -1,7 +1,7 @@
 """Which patches of EnvoyFilters are for a proxy, and in what order.
 
-Istio's: those of the root namespace before those of the proxy's own; in each the lower priority first, then by name
-(files have no age). Proxies with equal patches share what is made of them: `Patches.digest` is what tells.
+Istio's: those of the root namespace before those of the proxy's own; in each the lower priority first, then the
+older. Proxies with equal patches share what is made of them: `Patches.digest` is what tells.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ from proa.core.model.digest import digest_of
 from proa.core.model.names import ObjectRef
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
-from proa.core.pilot.scope.index import RuleIndex
+from proa.core.pilot.scope.index import RuleIndex, by_age
 
 ISTIO_VERSION: Final = "1.32.0"
 """What `proxyVersion` is compared with: the version of Istio whose language Proa speaks."""
@@ -77,13 +77,13 @@ def _filters_for(
 ) -> list[tuple[ObjectRef, EnvoyFilter]]:
     root, own = snapshot.settings.root_namespace, workload.id.namespace
     found: list[tuple[ObjectRef, EnvoyFilter]] = []
-    for ref in index.envoy_filters:
+    for ref in by_age(snapshot, index.envoy_filters):
         config = snapshot.configs[ref]
         if ref.namespace in (root, own) and isinstance(config, Config):
             spec = config.spec
             if isinstance(spec, EnvoyFilter) and _selects(spec, workload):
                 found.append((ref, spec))
-    return sorted(found, key=lambda each: (each[0].namespace != root, each[1].priority, each[0].name))
+    return sorted(found, key=lambda each: (each[0].namespace != root, each[1].priority))
 
 
 def _selects(spec: EnvoyFilter, workload: Workload) -> bool:

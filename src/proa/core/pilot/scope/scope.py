@@ -15,7 +15,7 @@ from proa.core.model.names import ObjectRef, WorkloadId, expand_host
 from proa.core.model.settings import OutboundPolicy
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
-from proa.core.pilot.scope.index import RuleIndex
+from proa.core.pilot.scope.index import RuleIndex, by_age
 from proa.core.pilot.scope.selectors import Labels, worn
 
 
@@ -81,8 +81,7 @@ def plain_scope(index: RuleIndex, namespace: str, labels: Mapping[str, str]) -> 
 def sidecars_in_force(
     snapshot: MeshSnapshot, index: RuleIndex, namespace: str, labels: Map[str, str]
 ) -> Iterator[tuple[ObjectRef, Sidecar]]:
-    """The narrowest first: one that names the workload, its namespace's, the mesh's. Of several alike the first by
-    name."""
+    """The narrowest first: one that names the workload, its namespace's, the mesh's. Of several alike the oldest."""
     own = _sidecars(snapshot, index, namespace)
     for ref, spec in own:
         selector = spec.workload_selector
@@ -96,7 +95,7 @@ def sidecars_in_force(
 
 def _sidecars(snapshot: MeshSnapshot, index: RuleIndex, namespace: str) -> list[tuple[ObjectRef, Sidecar]]:
     found: list[tuple[ObjectRef, Sidecar]] = []
-    for ref in sorted(index.sidecars.get(namespace, frozenset())):
+    for ref in by_age(snapshot, index.sidecars.get(namespace, frozenset())):
         config = snapshot.configs[ref]
         if isinstance(config, Config) and isinstance(config.spec, Sidecar):
             found.append((ref, config.spec))

@@ -21,13 +21,13 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import Retry
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
-from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, destinations_of
+from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, by_age, destinations_of
 from proa.core.pilot.scope.scope import Scope, plain_scope
 from proa.core.pilot.scope.selectors import labels_of
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The DestinationRules for one host, joined: first traffic policy wins, subsets are added up."""
+    """The DestinationRules for one host, joined: the oldest traffic policy wins, subsets are added up."""
 
     refs: tuple[ObjectRef, ...]
     traffic: TrafficPolicy | None
@@ -87,7 +87,7 @@ class GatewayServer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
-    """What one gateway workload serves: its servers and, in order of their names, the rules bound to them. `through`:
+    """What one gateway workload serves: its servers and, the oldest first, the rules bound to them. `through`:
     the services that mesh TLS may pass to unopened; none without an AUTO_PASSTHROUGH server."""
 
     workload: Workload
@@ -193,7 +193,7 @@ def _candidates(index: Map[str, frozenset[ObjectRef]], host: str, *, exact: bool
 
 
 def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str, *, exact: bool) -> Rules | None:
-    """On sidecars one VirtualService has a host: of several the first by namespace and name."""
+    """On sidecars one VirtualService has a host: of several the oldest."""
     for name in _candidates(index.virtual_services, host, exact=exact):
         for rules in _rules_named(snapshot, index, scope, name):
             return rules
@@ -201,9 +201,9 @@ def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str, *,
 
 
 def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: str) -> Iterator[Rules]:
-    """The rules for a name, a wildcard as it is written, that are exported to this scope and imported by it."""
-    refs = index.virtual_services.get(name, frozenset())
-    for ref in sorted(refs, key=lambda ref: (ref.namespace, ref.name)):
+    """The rules for a name, a wildcard as it is written, that are exported to this scope and imported by it; the oldest
+    first."""
+    for ref in by_age(snapshot, index.virtual_services.get(name, frozenset())):
         if scope.imports is not None and not scope.imports.touches(ref.namespace, name):
             continue
         config = snapshot.configs[ref]
@@ -220,7 +220,7 @@ def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Ser
         for namespace in lookup:
             chosen: list[tuple[ObjectRef, DestinationRule]] = []
             others: list[tuple[ObjectRef, DestinationRule]] = []
-            for ref in sorted(index.destination_rules[name]):
+            for ref in by_age(snapshot, index.destination_rules[name]):
                 spec = snapshot.configs[ref].spec
                 if ref.namespace != namespace or not isinstance(spec, DestinationRule):
                     continue
@@ -274,7 +274,7 @@ def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
     names = {f"{each.ref.namespace}/{each.ref.name}" for each in servers}
     scope = plain_scope(index, workload.id.namespace, workload.labels)
     rules: list[Rules] = []
-    for ref in sorted(index.edge_rules, key=lambda ref: (ref.namespace, ref.name)):
+    for ref in by_age(snapshot, index.edge_rules):
         config = snapshot.configs[ref]
         spec = config.spec
         if isinstance(spec, VirtualService) and _sees_rules(snapshot, spec, ref, scope):
@@ -307,7 +307,7 @@ def qualified_gateway(name: str, namespace: str) -> str:
 
 def _gateways(snapshot: MeshSnapshot, index: RuleIndex) -> list[tuple[ObjectRef, Gateway]]:
     found: list[tuple[ObjectRef, Gateway]] = []
-    for ref in sorted(index.gateways):
+    for ref in by_age(snapshot, index.gateways):
         spec = snapshot.configs[ref].spec
         if isinstance(spec, Gateway):
             found.append((ref, spec))
