@@ -126,6 +126,22 @@ spec:
   - match: [{{uri: {{prefix: /reply}}}}]
     retries: {{attempts: 2, retryOn: "503", backoff: 700ms, retryIgnorePreviousHosts: false}}
     {TO_WEB}
+  - match: [{{uri: {{prefix: /handed/}}}}]
+    delegate: {{name: teams, namespace: shop}}
+    headers: {{request: {{set: {{x-root: "yes"}}}}}}
+"""
+DELEGATE = """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: teams, namespace: shop}
+spec:
+  http:
+  - match: [{uri: {prefix: /handed/far}}]
+    headers: {request: {set: {x-delegate: "yes"}}}
+    rewrite: {uri: /rewritten}
+    route: [{destination: {host: web.default.svc.cluster.local}}]
+  - match: [{uri: {prefix: /elsewhere}}]
+    directResponse: {status: 418}
 """
 
 
@@ -171,6 +187,17 @@ def test_a_browser_is_told_which_pages_may_call(web: Mesh, client: Client) -> No
     assert "OPTIONS /pages" not in web.workloads["web"].output, "the proxy answers preflights"
     got = client.ask("/pages", origin="https://shop.example")
     assert (got.status, got.headers["access-control-expose-headers"]) == (200, "x-b")
+
+
+def test_rules_that_another_object_has(web: Mesh, client: Client) -> None:
+    assert client.ask("/handed/far").status == 404, "there is nobody to hand on to"
+    with web.applied(DELEGATE):
+        answer = client.ask("/handed/far/away")
+        assert answer.told()["path"] == "/rewritten/away"
+        assert (answer.got("x-delegate"), answer.got("x-root")) == ("yes", None), "its own headers count"
+        assert client.ask("/handed/near").status == 404
+        assert client.ask("/elsewhere").status == 404, "a delegate takes what it is handed and no more"
+    assert client.ask("/handed/far").status == 404
 
 
 def test_redirects(client: Client) -> None:

@@ -73,6 +73,4 @@ def _member(config: Config) -> Member:
 
 def _same(some: _Inputs, others: _Inputs) -> bool:
     """An object that did not change is the same value: the owner of the configuration keeps it."""
-    return len(some) == len(others) and all(
-        one is other for one, other in zip(some, others, strict=True)
-    )
+    return len(some) == len(others) and all(one is other for one, other in zip(some, others, strict=True))

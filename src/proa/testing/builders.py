@@ -248,6 +248,10 @@ class Mesh:
             self._written[config.ref] = msgspec.structs.replace(config, created=age)
         return self._fold_written()
 
+    def written(self, ref: ObjectRef) -> Config:
+        """An object that was applied."""
+        return self._written[ref]
+
     def delete(self, kind: str, name: str, namespace: str = DEFAULT_NAMESPACE) -> Affected:
         self._written.pop(ObjectRef(kind, namespace, name), None)
         return self._fold_written()

@@ -150,9 +150,7 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
         if (endpoint_set.digest if endpoint_set else "") != _digest(endpoints.get(host)):
             touched_endpoints.add(host)
             _put(endpoints, host, endpoint_set)
-    following = msgspec.structs.replace(
-        folded, services=services.finish(), endpoints=endpoints.finish()
-    )
+    following = msgspec.structs.replace(folded, services=services.finish(), endpoints=endpoints.finish())
     return following, Touched(
         services=frozenset(touched_services),
         endpoints=frozenset(touched_endpoints),

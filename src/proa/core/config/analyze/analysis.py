@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from proa.core.config.analyze.codes import Level
+from proa.core.config.analyze.delegates import check_delegates
 from proa.core.config.analyze.destinations import check_destinations
 from proa.core.config.analyze.gateways import check_gateways
 from proa.core.config.analyze.message import Message
@@ -33,6 +34,7 @@ SUPPRESS: Final = "galley.istio.io/analyze-suppress"
 _CHECKS: Final = (
     check_destinations,
     check_routes,
+    check_delegates,
     check_owners,
     check_gateways,
     check_selectors,

@@ -84,6 +84,27 @@ CODES: Final[dict[str, Code]] = {
         "Weights are shares of their sum, so they need not be percents; a sum near 100 is often a slip.",
         "Check the numbers; write percents if you mean percents.",
     ),
+    "delegate-missing": Code(
+        "error",
+        "IST0101",
+        "A rule hands on to a VirtualService that cannot take it",
+        "It is not there, has hosts of its own, or is not exported to the namespace of the rule, which is left out.",
+        "Mend the name, or the delegate: it has no hosts, and exports itself to the rule's namespace.",
+    ),
+    "delegate-conflict": Code(
+        "warning",
+        "",
+        "A delegate's rule is not within the conditions that are handed on to it",
+        "The rule is left out there, as in Istio: each of its matches must be within one of the root's.",
+        "Narrow the delegate's match, or remove it: without one it has the root's.",
+    ),
+    "delegate-unused": Code(
+        "warning",
+        "",
+        "Nothing hands on to a VirtualService without hosts",
+        "Its rules are nowhere in force.",
+        "Add hosts, or a rule with `delegate` in another VirtualService.",
+    ),
     "hosts-conflict": Code(
         "error",
         "IST0109",

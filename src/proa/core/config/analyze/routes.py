@@ -77,7 +77,8 @@ def _check_requests(config: Config, spec: VirtualService) -> Iterator[Message]:
             for number in hidden:
                 text = f"rule {earlier[number]} takes every request that this match is for"
                 yield Message(config.ref, (*at, "match", number), "match-ineffective", text)
-        for match in rule.match:
+        # What is handed on may come back: the delegate's rules are narrower.
+        for match in rule.match if rule.delegate is None else ():
             taken.add(match, index)
 
 

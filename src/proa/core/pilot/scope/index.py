@@ -14,6 +14,7 @@ from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.sidecar.schema import Sidecar
+from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
@@ -48,7 +49,8 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
     that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address.
     `selectors`: the labels that rules ask of clients, with the rules. `sidecars`: by namespace;
-    `policy_selectors`: by namespace the labels that DestinationRules ask of clients, with the rules."""
+    `policy_selectors`: by namespace the labels that DestinationRules ask of clients, with the rules. `roots`: by
+    VirtualService those that hand on to it, by whose rules (merged with its own) they are in this index."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -60,6 +62,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     policy_selectors: Map[str, frozenset[tuple[Labels, ObjectRef]]] = msgspec.field(default_factory=Map)
+    roots: Map[ObjectRef, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -114,13 +117,19 @@ def reindex(
     scopes: set[str] = set()
     targets: set[str] = set()
     edge = patches = False
-    for ref in touched.configs:
+    exports_differ = before.settings.rule_export_to != after.settings.rule_export_to
+    for ref in _with_roots(index, touched.configs, everyone=exports_differ):
         for snapshot, joins in ((before, False), (after, True)):
             config = snapshot.configs.get(ref)
             if not isinstance(config, Config):
                 continue
             match config.spec:
-                case VirtualService() as spec:
+                case VirtualService() as written:
+                    spec = _in_force(snapshot, ref, written)
+                    for delegate in delegates_of(ref, written):
+                        _index(rules.roots, delegate, ref, joins)
+                    if not spec.hosts:
+                        continue
                     edge = edge or bound_to_gateways(spec)
                     hosts |= rules.virtual_service(config, spec, after, joins)
                     targets |= destinations_of(spec, ref.namespace) if bound_to_mesh(spec) else frozenset()
@@ -168,6 +177,19 @@ def reindex(
     )
 
 
+def _in_force(snapshot: MeshSnapshot, ref: ObjectRef, spec: VirtualService) -> VirtualService:
+    return merged(snapshot.configs, ref, spec, snapshot.settings.rule_export_to).spec
+
+
+def _with_roots(index: RuleIndex, touched: frozenset[ObjectRef], *, everyone: bool) -> frozenset[ObjectRef]:
+    """What a delegate says is what its roots say; `everyone`: who sees delegates may be others."""
+    if not index.roots:
+        return touched
+    if everyone:
+        return touched.union(*index.roots.values())
+    return touched.union(*(index.roots.get(ref, frozenset()) for ref in touched))
+
+
 def _shadowed(host: str, services: Iterable[str]) -> frozenset[str]:
     """The services that may have `host` as a short spelling of their name, and lose it to the host itself."""
     if host.startswith("*") or host.endswith("." + DOMAIN_SUFFIX):
@@ -202,6 +224,7 @@ class _Rules:
         self.selectors = index.selectors.mutate()
         self.sidecars = index.sidecars.mutate()
         self.policy_selectors = index.policy_selectors.mutate()
+        self.roots = index.roots.mutate()
 
     def virtual_service(
         self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
@@ -232,7 +255,7 @@ class _Rules:
         for ref in self.virtual_services.get(host, frozenset()):
             config = after.configs.get(ref)
             if isinstance(config, Config) and isinstance(config.spec, VirtualService):
-                if destination in destinations_of(config.spec, config.meta.namespace):
+                if destination in destinations_of(_in_force(after, ref, config.spec), ref.namespace):
                     return True
         return False
 
@@ -262,6 +285,7 @@ class _Rules:
             selectors=self.selectors.finish(),
             sidecars=self.sidecars.finish(),
             policy_selectors=self.policy_selectors.finish(),
+            roots=self.roots.finish(),
         )
 
 

@@ -13,10 +13,12 @@ from proa.core.config.config import Config
 from proa.core.config.export_to import sees, visible_in
 from proa.core.config.kinds.destination_rule.schema import DestinationRule, Subset, TrafficPolicy
 from proa.core.config.kinds.gateway.schema import Gateway, Server
+from proa.core.config.kinds.virtual_service.delegation import Origin, merged
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.model.digest import digest_of
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, short_names
+from proa.core.model.notes import Note
 from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import Retry
 from proa.core.model.snapshot import MeshSnapshot
@@ -49,15 +51,27 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """The VirtualService in force for a host. `skipped` are the numbers of rules (of `http`, `tls`, `tcp`) that are
-    not for the client at hand. `retry`: of rules that say nothing of it."""
+    """The VirtualService in force for a host, with what its delegates say in their places: `origins` (of `spec.http`,
+    one by one) tell where each rule was written, and are none without delegates. `skipped` are the numbers of rules
+    (of `http`, `tls`, `tcp`) that are not for the client at hand. `retry`: of rules that say nothing of it."""
 
     ref: ObjectRef
     spec: VirtualService
+    origins: tuple[Origin, ...] = ()
+    notes: tuple[Note, ...] = ()
     skipped: frozenset[int] = frozenset()
     skipped_tls: frozenset[int] = frozenset()
     skipped_tcp: frozenset[int] = frozenset()
     retry: Retry = Retry()
+
+    @property
+    def objects(self) -> tuple[ObjectRef, ...]:
+        """All who have a rule in it, the root first."""
+        named = (origin.delegate for origin in self.origins)
+        return tuple(dict.fromkeys((self.ref, *(ref for ref in named if ref is not None))))
+
+    def origin(self, number: int) -> Origin:
+        return self.origins[number] if self.origins else Origin(number=number)
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,8 +222,15 @@ def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: s
             continue
         config = snapshot.configs[ref]
         if isinstance(config, Config) and isinstance(config.spec, VirtualService):
-            if bound_to_mesh(config.spec) and _sees_rules(snapshot, config.spec, ref, scope):
-                yield Rules(ref=ref, spec=config.spec, retry=snapshot.settings.retry)
+            rules = _merged(snapshot, ref, config.spec)
+            if bound_to_mesh(rules.spec) and _sees_rules(snapshot, config.spec, ref, scope):
+                yield rules
+
+
+def _merged(snapshot: MeshSnapshot, ref: ObjectRef, spec: VirtualService) -> Rules:
+    found = merged(snapshot.configs, ref, spec, snapshot.settings.rule_export_to)
+    notes = tuple(lost.note(ref) for lost in found.lost)
+    return Rules(ref=ref, spec=found.spec, origins=found.origins, notes=notes, retry=snapshot.settings.retry)
 
 
 def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
@@ -279,7 +300,7 @@ def gateway_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
         spec = config.spec
         if isinstance(spec, VirtualService) and _sees_rules(snapshot, spec, ref, scope):
             if any(qualified_gateway(name, ref.namespace) in names for name in spec.gateways):
-                rules.append(Rules(ref=ref, spec=spec, retry=snapshot.settings.retry))
+                rules.append(_merged(snapshot, ref, spec))
     hosts = frozenset(host for each in rules for host in destinations_of(each.spec, each.ref.namespace))
     return GatewayView(
         workload=workload,

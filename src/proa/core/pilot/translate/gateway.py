@@ -205,7 +205,7 @@ def _routes(view: GatewayView, port: PortPlan, share: Share) -> GatewayRoutes:
                 continue
             redirects = all(each.redirects for each in admitting)
             hosts.setdefault(host, []).extend((_to_https(),) if redirects else translated.routes)
-            objects.setdefault(host, []).append(rules.ref)
+            objects.setdefault(host, []).extend(rules.objects)
     bound = next((each.bound_port for each in view.workload.gateway_ports if each.port == number), number)
     intents = [
         VirtualHostIntent(

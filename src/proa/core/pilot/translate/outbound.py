@@ -221,10 +221,14 @@ def _virtual_host(
     if not port.is_http:
         refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
         return VirtualHostIntent(name=name, domains=(), routes=(RouteIntent(direct_response=refused),)), ()
-    if view.rules is None or not view.rules.spec.http:
-        return VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),)), ()
+    default = VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),))
+    if view.rules is None:
+        return default, ()
     translated = translate_rules(view.rules, view.destinations, port=port.number, gateways=MESH)
-    intent = VirtualHostIntent(name=name, domains=(), routes=translated.routes, objects=(view.rules.ref,))
+    if not translated.routes:
+        # Rules of which none is for this client say nothing of the host, as in Istio.
+        return default, translated.notes
+    intent = VirtualHostIntent(name=name, domains=(), routes=translated.routes, objects=view.rules.objects)
     return intent, translated.notes
 
 
@@ -253,13 +257,15 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
         notes.append(Note(code="host-missing", about=view.rules.ref, message=message))
         if not spec.http:
             return HostRoutes(explicit=(), by_port={}, notes=tuple(notes))
+    if not translated.routes:
+        return HostRoutes(explicit=(), by_port={}, notes=tuple(notes))
     names = view.names
     domains = names if view.host.startswith("*") else (*names, *(f"{name}:*" for name in names))
     intent = VirtualHostIntent(
         name=virtual_host_name(view.host, 80),
         domains=domains,
         routes=translated.routes,
-        objects=(view.rules.ref,),
+        objects=view.rules.objects,
     )
     return HostRoutes(explicit=(intent,), by_port={}, notes=tuple(notes))
 

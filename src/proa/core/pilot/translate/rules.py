@@ -11,7 +11,7 @@ from immutables import Map
 
 from proa.core.config.kinds.virtual_service.schema import DerivedRoutes, Headers, HttpMatch, HttpRoute
 from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
-from proa.core.model.names import expand_host
+from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
 from proa.core.pilot.registry.mesh_config import retry_of
@@ -52,7 +52,7 @@ def translate_rules(
     """The rules that hold on `port` for proxies bound by one of `gateways` (`mesh`, or `namespace/name`), in
     order, up to the first that matches everything: what stands behind that can never be reached."""
     routes: list[RouteIntent] = []
-    notes: list[Note] = []
+    notes: list[Note] = list(rules.notes)
     for number, rule in enumerate(rules.spec.http):
         matches = tuple(_matches(rules, rule, port, gateways))
         if not matches or number in rules.skipped:
@@ -104,7 +104,8 @@ def _route(
     port: int,
 ) -> tuple[RouteIntent, list[Note]]:
     notes: list[Note] = []
-    targets = tuple(_targets(rules, rule, destinations, port, notes))
+    owner = rules.origin(number).delegate or rules.ref
+    targets = tuple(_targets(rules, rule, destinations, port, notes, owner))
     missing = _missing_status(rules, number)
     if missing and targets and all(target.cluster == BLACK_HOLE for target in targets):
         return _answered(rules, rule, number, matches, missing), notes
@@ -124,16 +125,21 @@ def _route(
         timeout_ms=rule.timeout or 0,
         retry=retry_of(rule.retries, rules.retry),
         fault=fault_of(rule),
-        mirrors=tuple(_mirrors(rules, rule, destinations, port, notes)),
+        mirrors=tuple(_mirrors(rules, rule, destinations, port, notes, owner)),
         cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
         session=_session(rules, number),
         request_headers=edits_of(edits.request),
         response_headers=edits_of(edits.response),
         guarded=guarded,
-        objects=(rules.ref,),
-        rule=f"http[{number}]",
+        objects=_objects(rules, number),
+        rule=str(rules.origin(number)),
     )
     return intent, notes
+
+
+def _objects(rules: Rules, number: int) -> tuple[ObjectRef, ...]:
+    delegate = rules.origin(number).delegate
+    return (rules.ref,) if delegate is None else (rules.ref, delegate)
 
 
 def _missing_status(rules: Rules, number: int) -> int:
@@ -161,8 +167,8 @@ def _answered(
         direct_response=DirectResponse(status=status),
         cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
         response_headers=edits_of(edits.response),
-        objects=(rules.ref,),
-        rule=f"http[{number}]",
+        objects=_objects(rules, number),
+        rule=str(rules.origin(number)),
     )
 
 
@@ -172,12 +178,13 @@ def _mirrors(
     destinations: Map[str, Destination],
     port: int,
     notes: list[Note],
+    owner: ObjectRef,
 ) -> Iterator[Mirror]:
     """A mirror without a service is left out: nobody waits for its answer."""
     for wanted, percent in mirrors_of(rule):
         target = resolve_target(wanted, rules.ref.namespace, destinations, port)
         if isinstance(target, str):
-            notes.append(Note(code="destination-missing", about=rules.ref, message=target))
+            notes.append(Note(code="destination-missing", about=owner, message=target))
         elif percent > 0:
             yield Mirror(cluster=target.cluster, percent=percent)
 
@@ -188,13 +195,14 @@ def _targets(
     destinations: Map[str, Destination],
     port: int,
     notes: list[Note],
+    owner: ObjectRef,
 ) -> Iterator[Target]:
     weighted = [each for each in rule.route if each.weight > 0] or list(rule.route[:1])
     for each in weighted:
         weight = each.weight if len(weighted) > 1 else 1
         target = resolve_target(each.destination, rules.ref.namespace, destinations, port)
         if isinstance(target, str):
-            notes.append(Note(code="destination-missing", about=rules.ref, message=target))
+            notes.append(Note(code="destination-missing", about=owner, message=target))
             yield Target(cluster=BLACK_HOLE, weight=weight)
         else:
             edits = each.headers or Headers()

@@ -24,7 +24,8 @@ def test_every_field_of_istio_is_told_of() -> None:
 def test_what_takes_effect_and_what_does_not() -> None:
     fields = fields_of("VirtualService")
     assert fields["hosts"].support == "supported"
-    assert fields["HTTPRoute.delegate"].support == "not yet"
+    assert fields["HTTPRoute.delegate"].support == "supported"
+    assert fields_of("DestinationRule")["LoadBalancerSettings.backendUtilization"].support == "not yet"
     assert fields["HTTPFaultInjection.Abort.http2Error"].support == "accepted"
     assert fields["HTTPFaultInjection.Abort.http2Error"].note
 

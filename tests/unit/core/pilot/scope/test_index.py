@@ -60,6 +60,20 @@ def test_two_rules_that_send_to_one_place_are_told_apart() -> None:
     assert there.apply(policy("b")).hosts == {A, B}
 
 
+def test_a_delegate_concerns_the_hosts_of_its_roots() -> None:
+    there = mesh()
+    root = "{hosts: [a], http: [{delegate: {name: inner}}]}"
+    there.apply(
+        f"{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: r}}, spec: {root}}}"
+    )
+    inner = "{http: [{route: [{destination: {host: b}}]}]}"
+    text = f"{{apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: {{name: inner}}, spec: {inner}}}"
+    assert there.apply(text) == Affected(hosts=frozenset({A}), targets=frozenset({B}))
+    assert there.apply(policy("b")).hosts == {A, B}, "its destinations are theirs"
+    assert there.delete("VirtualService", "inner").hosts == {A}
+    assert there.delete("DestinationRule", "d").hosts == {B}
+
+
 def test_a_wildcard_concerns_all_it_covers() -> None:
     there = mesh()
     assert {A, B} <= there.apply(rules("*.default.svc.cluster.local", "x.example.com")).hosts

@@ -8,6 +8,7 @@ from proa.core.config.kinds.virtual_service.cors import check_cors
 from proa.core.config.kinds.virtual_service.faults import check_fault
 from proa.core.config.kinds.virtual_service.header_edits import check_header_edits
 from proa.core.config.kinds.virtual_service.schema import (
+    Delegate,
     Destination,
     DirectResponse,
     HttpRoute,
@@ -16,6 +17,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     Rewrite,
     RouteDestination,
 )
+from proa.core.config.labels import is_namespace_name, is_object_name
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault, substitution_fault
@@ -49,13 +51,30 @@ def check_actions(route: HttpRoute, at: Path) -> Iterator[Finding]:
     if route.headers:
         yield from check_header_edits(route.headers, (*at, "headers"))
     yield from _check_mirrors(route, at)
+    if route.delegate is not None:
+        yield from _check_delegate(route.delegate, (*at, "delegate"))
+
+
+def _check_delegate(delegate: Delegate, at: Path) -> Iterator[Finding]:
+    if not is_object_name(delegate.name):
+        name = shorten(delegate.name)
+        message = f'"{name}" is no object name; write lower-case letters, digits, dashes and dots'
+        yield Finding((*at, "name"), "bad-value", message)
+    if delegate.namespace and not is_namespace_name(delegate.namespace):
+        message = f'"{shorten(delegate.namespace)}" is no namespace; write a name, or remove it for this one'
+        yield Finding((*at, "namespace"), "bad-value", message)
 
 
 def _check_exclusions(route: HttpRoute, at: Path) -> Iterator[Finding]:
-    answers = {"route": route.route, "redirect": route.redirect, "directResponse": route.direct_response}
+    answers = {
+        "route": route.route,
+        "redirect": route.redirect,
+        "directResponse": route.direct_response,
+        "delegate": route.delegate,
+    }
     given = [name for name, value in answers.items() if value]
     if not given:
-        yield Finding(at, "required", "one of route, redirect, directResponse is required; add one")
+        yield Finding(at, "required", "one of route, redirect, directResponse, delegate is required; add one")
     elif len(given) > 1:
         yield Finding(at, "conflict", f"{' and '.join(given)} exclude each other; keep one")
     if route.redirect or route.direct_response:

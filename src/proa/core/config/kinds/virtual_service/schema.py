@@ -184,16 +184,22 @@ class Cors(Record, frozen=True, kw_only=True):
     unmatched_preflights: UnmatchedPreflights = "UNSPECIFIED"
 
 
-class HttpRoute(Record, frozen=True, kw_only=True):
-    """One rule: any block of `match` (none: always), then exactly one of route, redirect, direct_response."""
+class Delegate(Record, frozen=True, kw_only=True):
+    """Another VirtualService, one without hosts. No namespace: that of the object that hands on."""
 
-    NOT_YET = ("delegate",)
+    name: str
+    namespace: str = ""
+
+
+class HttpRoute(Record, frozen=True, kw_only=True):
+    """One rule: any block of `match` (none: always), then exactly one of route, redirect, direct_response, delegate."""
 
     name: str = ""
     match: tuple[HttpMatch, ...] = ()
     route: tuple[HttpRouteDestination, ...] = ()
     redirect: Redirect | None = None
     direct_response: DirectResponse | None = None
+    delegate: Delegate | None = None
     rewrite: Rewrite | None = None
     timeout: Duration | None = None
     retries: Retries | None = None
@@ -252,9 +258,9 @@ class TcpRoute(Record, frozen=True, kw_only=True):
 
 class VirtualService(Record, frozen=True, kw_only=True):
     """No gateways means `mesh`: all sidecars. No export_to means `*`. `tls`: for TLS that the proxy does not end;
-    `tcp`: for what is neither."""
+    `tcp`: for what is neither. No hosts: its rules hold where another object hands on to it."""
 
-    hosts: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     http: tuple[HttpRoute, ...] = ()
     tls: tuple[TlsRoute, ...] = ()

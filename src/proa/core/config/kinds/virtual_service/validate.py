@@ -47,9 +47,7 @@ def validate(spec: VirtualService, meta: Meta) -> Iterator[Finding]:
 def _check_hosts(spec: VirtualService) -> Iterator[Finding]:
     at = (*SPEC, "hosts")
     if not spec.hosts:
-        yield Finding(
-            at, "required", "at least one host is required; delegates without hosts are not supported yet"
-        )
+        yield from _check_delegate(spec)
     is_for_sidecars = not spec.gateways or MESH_GATEWAY in spec.gateways
     good: list[tuple[int, str]] = []
     for index, host in enumerate(spec.hosts):
@@ -67,6 +65,19 @@ def _check_hosts(spec: VirtualService) -> Iterator[Finding]:
             good.append((index, host))
 
 
+def _check_delegate(spec: VirtualService) -> Iterator[Finding]:
+    """An object without hosts: what the one that hands on to it decides, it cannot say."""
+    why = "without hosts it is a delegate"
+    for name, value in {"gateways": spec.gateways, "tls": spec.tls, "tcp": spec.tcp}.items():
+        if value:
+            message = f"{why}, which has http rules alone; add hosts, or remove {name}"
+            yield Finding((*SPEC, name), "conflict", message)
+    for index, rule in enumerate(spec.http):
+        if rule.delegate is not None:
+            message = f"{why}, and a delegate hands nothing on; add hosts, or write the rules here"
+            yield Finding((*SPEC, "http", index, "delegate"), "conflict", message)
+
+
 def check_gateways(names: tuple[str, ...], at: Path) -> Iterator[Finding]:
     """Names of Gateways, or `mesh`."""
     for index, name in enumerate(names):
@@ -79,9 +90,9 @@ def check_gateways(names: tuple[str, ...], at: Path) -> Iterator[Finding]:
 
 
 def _check_reachable(routes: tuple[HttpRoute, ...]) -> Iterator[Finding]:
-    """A rule without a match takes everything, so later ones never see a request."""
+    """A rule without a match takes everything, so later ones never see a request; of one that hands on nobody knows."""
     for index, route in enumerate(routes[:-1]):
-        if not route.match:
+        if not route.match and route.delegate is None:
             later = ("spec", "http", index + 1)
             yield warning(
                 later, "no-effect", f"never reached: rule {index} takes every request; move it to the end"

@@ -91,7 +91,7 @@ def _build_rule(rule: RouteIntent) -> list[Route]:
         route = Route(
             name=rule.name,
             match=build_match(match),
-            metadata=provenance(rule.objects[:1], rule.rule),
+            metadata=provenance(rule.objects, rule.rule),
             stat_prefix=match.stat_prefix,
         )
         act(route, rule, prefix=match.path.value if match.path and match.path.kind == "prefix" else "")

@@ -10,9 +10,14 @@ def hosts(*names: str, gateways: tuple[str, ...] = ()) -> list[str]:
     return judge("vs", {"hosts": list(names), "gateways": list(gateways), "http": HTTP})
 
 
-def test_a_host_is_required() -> None:
-    assert hosts() == ["spec.hosts required"]
+def test_without_hosts_it_is_a_delegate() -> None:
+    assert hosts() == []
+    assert hosts(gateways=("g",)) == ["spec.gateways conflict"]
     assert hosts("") == ["spec.hosts[0] bad-value"]
+    rule: Json = {"delegate": {"name": "b"}}
+    last: Json = {"route": [{"destination": {"host": "b"}}]}
+    assert judge("vs", {"hosts": ["a"], "http": [rule, last]}) == [], "who knows what a delegate takes"
+    assert judge("vs", {"http": [rule]}) == ["spec.http[0].delegate conflict"]
 
 
 @pytest.mark.parametrize(
