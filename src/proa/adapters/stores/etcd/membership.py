@@ -108,6 +108,8 @@ class EtcdMembership:
                 await bell.rung(at_most_s=RENEW_S)
 
     async def _renew(self) -> None:
+        # First: whoever is seen to be present is among the addresses as well.
+        await self._note_address()
         began = self._monotonic()
         if not self._lease or not await self._is_alive():
             self._leading_since = 0
@@ -117,7 +119,6 @@ class EtcdMembership:
             self._spoke.ring()
         self._good_until = began + PRESENCE_S - MARGIN_S
         await self._stand()
-        await self._note_address()
 
     async def _is_alive(self) -> bool:
         """Our lease, and the key under it: somebody may have removed it by hand."""
