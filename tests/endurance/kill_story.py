@@ -22,7 +22,8 @@ from tests.endurance.aftermath import (
 )
 from tests.endurance.arena import OBJECTS, Answered, Arena, Played, arena, guest_of
 from tests.endurance.kill_list import CALLER, RULES, Change, KillList, Window, unexcused
-from tests.mesh.outages import ECHO, pass_time
+from tests.mesh.load import ECHO
+from tests.mesh.outages import pass_time
 
 BEFORE_S = 3.0
 WARM_GUEST_S = 6.0

@@ -8,7 +8,6 @@ different times. A scene offers the acceptance load from before its fault until 
 is for the test to say. A scene that raises leaves the mesh as it is: its `Mesh` blocks clean up.
 """
 
-import asyncio
 import contextlib
 import functools
 import os
@@ -26,16 +25,15 @@ import msgspec
 from proa.node.client import AgentUnreachable
 from proa.servers.admin.addresses import read_addresses
 from proa.testing.faults import killed, partition, paused
-from proa.testing.load import LoadResult, acceptance_plan, offer_load
+from proa.testing.load import LoadResult
 from tests.mesh import namespaces
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
+from tests.mesh.load import ECHO, load_during
 
 T = TypeVar("T")
 
-ECHO: Final = "http://echo:8080"
 BACK_S: Final = 30.0
 """How long a scene waits for what should take a second or five; the test judges the time."""
-LONGEST_SCENE_S: Final = 240.0
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +117,30 @@ def metric(control: Mesh, name: str) -> float:
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
+def door(port: int) -> str:
+    """A gateway `door` that listens at `port`, as few tests may: echo is behind it."""
+    return f"""
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {{name: door}}
+spec:
+  selector: {{istio: ingressgateway}}
+  servers:
+  - port: {{number: {port}, name: http, protocol: HTTP}}
+    hosts: ["door.example.com"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: door}}
+spec:
+  hosts: ["door.example.com"]
+  gateways: [door]
+  http:
+  - route:
+    - destination: {{host: echo, port: {{number: 8080}}}}
+"""
+
+
 def token(control: Mesh, node: str = "here") -> str:
     """A token for a node that may place anything."""
     return control.proa("token", "create", "--node", node, "--allow=*/*/*", check=True).stdout.strip()
@@ -153,27 +175,7 @@ def pass_time(seconds: float) -> None:
 
 
 def under_load(host: Host, fault: Callable[[], None], *, around_s: float) -> LoadResult:
-    """The acceptance load, from the caller to echo, for the whole of `fault` and `around_s` before and after it."""
-    url = f"{ECHO}/there"
-    plan = acceptance_plan(
-        url, url, b'{"stars": 5}', seconds=LONGEST_SCENE_S, proxy=host.node.proxy("caller")
-    )
-
-    async def scene() -> LoadResult:
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            load = tasks.create_task(offer_load(plan, stop=stop))
-            await asyncio.sleep(around_s)
-            try:
-                await asyncio.to_thread(fault)
-                await asyncio.sleep(around_s)
-            finally:
-                stop.set()
-        result = load.result()
-        assert result.sent < plan.rate * plan.seconds, "the scene was longer than its load"
-        return result
-
-    return host.at_node(lambda: asyncio.run(scene()))
+    return host.at_node(lambda: load_during(host.node, fault, around_s=around_s))
 
 
 # The control plane goes away

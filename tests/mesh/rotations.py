@@ -23,9 +23,9 @@ from proa.node.credentials import Credential, load_credential
 from proa.servers.admin.authority import AuthorityStatus
 from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, until
+from tests.mesh.load import ECHO
 
 LEAF_S: Final = 10
-ECHO: Final = "http://echo:8080"
 WAIT_S: Final = 60.0
 SHORT_CONNECTIONS: Final = """
 apiVersion: networking.istio.io/v1

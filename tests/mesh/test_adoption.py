@@ -3,14 +3,13 @@
 One mesh for the file, its control plane and its agent programs of their own, so that the agent alone can be killed.
 """
 
-import asyncio
 import json
 import os
 import shutil
 import signal
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
@@ -18,14 +17,13 @@ import pytest
 from proa.core.sidecar.record import decode_record
 from proa.node.adoption import envoys_of
 from proa.node.record_store import FILE
-from proa.servers.admin.addresses import read_addresses
 from proa.testing.faults import killed
-from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
+from tests.mesh.load import ECHO, load_during
+from tests.mesh.outages import door, metric
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
-ECHO: Final = "http://echo:8080"
 TEAPOT: Final = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -37,26 +35,6 @@ spec:
     fault: {abort: {percentage: {value: 100}, httpStatus: 418}}
     route: [{destination: {host: echo}}]
   - route: [{destination: {host: echo}}]
-"""
-DOOR: Final = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 18474, name: http, protocol: HTTP}
-    hosts: ["door.example.com"]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: door}
-spec:
-  hosts: ["door.example.com"]
-  gateways: [door]
-  http:
-  - route:
-    - destination: {host: echo, port: {number: 8080}}
 """
 NAMES: Final = ("caller", "echo")
 AWAY_S: Final = 3.0
@@ -92,15 +70,6 @@ def kill_agent(node: Mesh) -> None:
         program.wait()
 
 
-def metric(control: Mesh, name: str) -> float:
-    """The sum over all labels."""
-    addresses = read_addresses(control.home.endpoints)
-    assert addresses is not None
-    with urllib.request.urlopen(f"http://{addresses.metrics}/metrics", timeout=10) as answer:
-        lines = answer.read().decode().splitlines()
-    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
-
-
 def admin_page(node: Mesh, name: str, path: str) -> str:
     socket = node.home.workload_socket(f"default/{name}", "admin")
     return node.output_of(("curl", "-sS", "--unix-socket", str(socket), f"http://envoy{path}"))
@@ -110,26 +79,6 @@ def updates_taken(node: Mesh, name: str) -> dict[str, int]:
     """Per statistic: how many xDS updates the workload's Envoy has taken since it began."""
     lines = admin_page(node, name, "/stats?filter=update_success").splitlines()
     return {key: int(number) for key, _, number in (line.rpartition(": ") for line in lines)}
-
-
-def under_load(node: Mesh, fault: Callable[[], None]) -> LoadResult:
-    """The acceptance load for the whole of `fault`, two seconds before it and after it."""
-    url = f"{ECHO}/there"
-    plan = acceptance_plan(url, url, b'{"stars": 5}', seconds=120, proxy=node.proxy("caller"))
-
-    async def scene() -> LoadResult:
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            load = tasks.create_task(offer_load(plan, stop=stop))
-            await asyncio.sleep(2)
-            try:
-                await asyncio.to_thread(fault)
-                await asyncio.sleep(2)
-            finally:
-                stop.set()
-        return load.result()
-
-    return asyncio.run(scene())
 
 
 def owners_are_back(node: Mesh) -> bool:
@@ -161,7 +110,7 @@ def test_a_killed_agent_is_replaced_and_nobody_notices(control: Mesh, host: Mesh
         host.until_healthy(*NAMES)
         states.add(control.health("echo"))
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     assert result.sent > 50 * AWAY_S
     assert envoy_pids(host) == envoys, "every Envoy is the one it was"
@@ -196,7 +145,7 @@ def start_agent(node: Mesh) -> None:
 
 
 def test_gateways_and_programs_without_a_sidecar_are_taken_over_too(control: Mesh, host: Mesh) -> None:
-    with control.applied(DOOR):
+    with control.applied(door(18474)):
         host.gateway()
         host.run("plain", FOREVER, "--proxyless", wait=False).until_printed("is in the mesh")
         port = host.gateway_port(18474)
@@ -299,6 +248,6 @@ def test_a_control_plane_that_ends_in_order_fails_no_request(control: Mesh, host
         assert control.parts["serve"].stop() == 0
         until(lambda: not host.node().connected, "the agent knows")
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     assert {each.proxy for each in host.node().workloads} == {"ready"}

@@ -24,7 +24,8 @@ from proa.node.record_store import FILE
 from proa.node.run import find_envoy
 from proa.node.shared_memory import FOLDER
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
-from tests.mesh.test_adoption import ECHO, kill_agent, under_load
+from tests.mesh.load import ECHO, load_during
+from tests.mesh.test_adoption import kill_agent
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
@@ -126,7 +127,7 @@ def test_a_command_replaces_an_envoy_under_load(host: Mesh) -> None:
         told.extend(host.proa("proxy", "restart", name, check=True).stdout for name in NAMES)
         until(lambda: is_well(host, 1), "the Envoys before have ended")
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     now = host.summary("echo")
     assert now.envoy_pid != before.envoy_pid
@@ -142,7 +143,7 @@ def test_an_agent_that_wants_another_bootstrap_replaces_what_it_adopts(host: Mes
         start_agent(host, "--locality=here/there")
         until(lambda: is_well(host, 2), "both were replaced", 60)
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     host.until_healthy(*NAMES)
     (endpoint,) = host.endpoints("echo")
@@ -168,7 +169,7 @@ def test_an_agent_killed_in_the_middle_leaves_two_and_the_next_one_ends_with_one
         wrapper.does()
         until(lambda: is_well(host, 3), "both were replaced", 60)
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     assert {each.restarts for each in host.node().workloads} == {0}
 
@@ -204,7 +205,7 @@ def test_an_heir_that_fails_leaves_the_envoy_before_it_at_work(host: Mesh, wrapp
         start_agent(host, f"--envoy={wrapper.path}")
         until(lambda: host.summary("echo").epoch == 4, "one succeeds", 60)
 
-    result = under_load(host, fault)
+    result = load_during(host, fault, around_s=2)
     assert not result.failures, result.summary()
     until(lambda: host.summary("echo").proxy == "ready", "the one before has ended")
     assert host.summary("echo").restarts == 0

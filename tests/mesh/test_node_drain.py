@@ -1,20 +1,17 @@
 """`proa node drain`: requests go elsewhere, open ones end, nothing new comes; and the way back. And what an app waits
 for before it starts."""
 
-import asyncio
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from proa.testing.faults import paused
-from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
+from tests.mesh.load import ECHO, load_during
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
-
-ECHO: Final = "http://echo:8080"
 
 
 @pytest.fixture(scope="module")
@@ -29,25 +26,6 @@ def host() -> Iterator[Mesh]:
         yield mesh
 
 
-def under_load(node: Mesh, action: Callable[[], None]) -> LoadResult:
-    url = f"{ECHO}/there"
-    plan = acceptance_plan(url, url, b'{"stars": 5}', seconds=120, proxy=node.proxy("caller"))
-
-    async def scene() -> LoadResult:
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            load = tasks.create_task(offer_load(plan, stop=stop))
-            await asyncio.sleep(1)
-            try:
-                await asyncio.to_thread(action)
-                await asyncio.sleep(1)
-            finally:
-                stop.set()
-        return load.result()
-
-    return asyncio.run(scene())
-
-
 def test_a_workload_is_drained_and_brought_back_under_load(host: Mesh) -> None:
     before = host.summary("echo-1").envoy_pid
 
@@ -60,7 +38,7 @@ def test_a_workload_is_drained_and_brought_back_under_load(host: Mesh) -> None:
         assert done.stdout == "default/echo-1 takes requests again\n"
         host.until_healthy("caller", "echo-1", "echo-2")
 
-    result = under_load(host, there_and_back)
+    result = load_during(host, there_and_back, around_s=1)
     assert not result.failures, result.summary()
     now = host.summary("echo-1")
     assert (now.proxy, now.restarts) == ("ready", 0)

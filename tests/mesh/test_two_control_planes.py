@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -21,14 +21,13 @@ import pytest
 from proa.core.auth.tokens import decode_token, encode_token
 from proa.node.join import JoinRefused, join
 from proa.testing.faults import killed, paused
-from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.etcd_process import EtcdProcess, why_no_etcd
 from tests.mesh.harness import FOREVER, Completed, Mesh, app, curl_status, until, why_no_envoy
+from tests.mesh.load import ECHO, load_during
 from tests.mesh.outages import free_ports, metric
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(300)]
 
-ECHO: Final = "http://echo:8080"
 KILLS: Final = 3
 TOKENS: Final = 12
 ROUTE: Final = """
@@ -115,26 +114,6 @@ def _token(control: Mesh, node: str) -> str:
     return control.proa("token", "create", "--node", node, "--allow=*/*/*", check=True).stdout.strip()
 
 
-def under_load(pair: Pair, fault: Callable[[], None]) -> LoadResult:
-    """The acceptance load for the whole of `fault`, two seconds before it and after it."""
-    url = f"{ECHO}/there"
-    plan = acceptance_plan(url, url, b'{"stars": 5}', seconds=200, proxy=pair.nodes[0].proxy("caller"))
-
-    async def scene() -> LoadResult:
-        stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            load = tasks.create_task(offer_load(plan, stop=stop))
-            await asyncio.sleep(2)
-            try:
-                await asyncio.to_thread(fault)
-                await asyncio.sleep(2)
-            finally:
-                stop.set()
-        return load.result()
-
-    return asyncio.run(scene())
-
-
 def test_what_is_applied_at_one_is_live_everywhere(pair: Pair) -> None:
     for number, control in enumerate(pair.controls):
         done = control.apply(ROUTE.format(seconds=7 + number))
@@ -154,7 +133,7 @@ def test_a_mode_changes_in_step_at_both(pair: Pair) -> None:
             pair.controls[number % 2].apply(MODE.format(mode=mode))
             assert pair.controls[0].admin.services() == pair.controls[1].admin.services()
 
-    result = under_load(pair, fault)
+    result = load_during(pair.nodes[0], fault, around_s=2)
     assert not result.failures, result.summary()
     pair.controls[0].delete(MODE.format(mode="STRICT"))
     pair.settle()
@@ -180,7 +159,7 @@ def test_one_is_killed_again_and_again(pair: Pair) -> None:
             pair.start(victim)
             pair.settle()
 
-    result = under_load(pair, fault)
+    result = load_during(pair.nodes[0], fault, around_s=2)
     print(f"{result.summary()}; apply --wait took {', '.join(f'{each:.2f}' for each in took)} s")
     assert not result.failures, result.summary()
 
@@ -228,7 +207,7 @@ def test_without_etcd_traffic_goes_on_and_changes_are_refused(pair: Pair) -> Non
             60,
         )
 
-    result = under_load(pair, fault)
+    result = load_during(pair.nodes[0], fault, around_s=2)
     print(result.summary())
     assert not result.failures, result.summary()
     for done in refused:

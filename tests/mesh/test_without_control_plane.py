@@ -19,6 +19,7 @@ from tests.mesh.outages import (
     control_plane_killed,
     control_plane_parted,
     control_plane_stopped,
+    door,
     envoy_killed,
     one_host,
     place,
@@ -32,26 +33,6 @@ from tests.mesh.outages import (
 
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
-DOOR: Final = """
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: door}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
-  - port: {number: 18473, name: http, protocol: HTTP}
-    hosts: ["door.example.com"]
----
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: door}
-spec:
-  hosts: ["door.example.com"]
-  gateways: [door]
-  http:
-  - route:
-    - destination: {host: echo, port: {number: 8080}}
-"""
 AWAY_S: Final = 5.0
 AROUND_S: Final = 2.0
 
@@ -114,7 +95,7 @@ def test_after_a_power_cut_a_host_comes_up_from_disk_alone(host: Host) -> None:
 
 
 def test_a_gateway_serves_its_ports_from_disk(host: Host) -> None:
-    with host.control.applied(DOOR):
+    with host.control.applied(door(18473)):
         host.node.gateway()
         port = host.node.gateway_port(18473)
         url = f"http://127.0.0.1:{port}/through"
