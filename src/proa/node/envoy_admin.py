@@ -1,5 +1,6 @@
 """An Envoy's admin interface over its Unix socket: readiness, listeners, drain, statistics."""
 
+import re
 import socket
 import struct
 from pathlib import Path
@@ -10,6 +11,8 @@ from urllib.parse import quote
 import aiohttp
 import msgspec
 from yarl import URL
+
+from proa.core.sidecar.listener_counts import COUNTERS, PREFIX, ListenerCounts, read_counts
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=2)
 _GONE: Final = (aiohttp.ClientError, TimeoutError, OSError)
@@ -139,6 +142,10 @@ class EnvoyAdmin:
             open=summed(".downstream_rq_active", ".downstream_cx_active"),
             total=summed(".downstream_rq_total", ".downstream_cx_total"),
         )
+
+    async def listener_counts(self) -> ListenerCounts:
+        """Raises AdminUnavailable."""
+        return read_counts(await self._stats(f"^{re.escape(PREFIX)}({'|'.join(COUNTERS)})$"))
 
     async def _stats(self, pattern: str) -> dict[str, int]:
         status, body = await self.ask(f"/stats?filter={quote(pattern, safe='')}")

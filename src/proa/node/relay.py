@@ -11,17 +11,20 @@ from typing import Final
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Rejected, Subscribed
+from proa.core.pilot.xds.wire import decode_request
 from proa.core.sidecar.relay import CloseDown, CloseUp, Down, RelayActions, RelayTable, Up
 from proa.core.sidecar.relay_shelf import LOCAL_TYPES
 from proa.node.session import Session
 from proa.node.uplink import Uplink
 from proa.node.upstream import Upstream
+from proa.node.workers import Workers
 from proa.runtime.adopted import start_time
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet
 
 OVERDUE_S: Final = 5.0
 TURN_S: Final = 1.0
+LISTENER_URL: Final = ResourceType.LISTENER.value.encode()
 log = logging.getLogger("proa.node.relay")
 
 
@@ -29,8 +32,9 @@ class Relay:
     """A `servers.xds_local.Downstream`. Everything happens in one event loop and each table call is performed
     at once, so the order of the table is the order on the wires. In a hot restart two Envoys are below: the one that
     was started last is the table's, the elder keeps what it has, unless it is left alone again: then its stream is
-    ended, and it comes back saying what that is. `down` tells whether the Envoy is there, `asked` which secrets it
-    wants; `taken` is called when it has accepted something that the table keeps, or dropped it."""
+    ended, and it comes back saying what that is. What an Envoy says about listeners counts when its workers have them:
+    a change that is live is live for the next connection. `down` tells whether the Envoy is there, `asked` which
+    secrets it wants; `taken` is called when it has accepted something that the table keeps, or dropped it."""
 
     def __init__(
         self,
@@ -39,10 +43,14 @@ class Relay:
         uplink: Uplink,
         session: Session,
         taken: Callable[[], None],
+        workers: Workers,
     ) -> None:
         self._workload = workload
         self._table = table
         self._taken = taken
+        self._workers = workers
+        self._holding = 0
+        self._held: asyncio.Queue[tuple[Outlet, bytes]] = asyncio.Queue()
         self._above = Upstream(workload, uplink, session, self)
         self._below: Outlet | None = None
         self._born = 0
@@ -66,14 +74,30 @@ class Relay:
                 self._below.close()
             self._perform(self._table.down_lost())
         self._below, self._born = outlet, born
+        self._workers.start_anew()
         self.asked.set(frozenset())
         self._perform(self._table.down_connected())
         self.down.set(True)
 
     def received(self, outlet: Outlet, request: bytes) -> None:
-        if outlet is self._below:
-            self._has_spoken = True
+        if outlet is not self._below:
+            return
+        self._has_spoken = True
+        if LISTENER_URL in request and (self._holding or _is_answer(request)):
+            self._holding += 1
+            self._held.put_nowait((outlet, request))
+        else:
             self._perform(self._table.down_received(request))
+
+    async def run_held(self) -> None:
+        """Passes on what Envoys say about listeners, in their order. Until cancelled."""
+        while True:
+            outlet, request = await self._held.get()
+            if outlet is self._below:
+                await self._workers.have_listeners()
+            self._holding -= 1
+            if outlet is self._below:
+                self._perform(self._table.down_received(request))
 
     def lost(self, outlet: Outlet) -> None:
         self._elders.discard(outlet)
@@ -157,3 +181,11 @@ class Relay:
                 case Acked() | Subscribed():
                     pass
         self._steps.set(self._steps.value + 1)
+
+
+def _is_answer(request: bytes) -> bool:
+    """An acceptance or a refusal; what cannot be read is for the table to judge."""
+    try:
+        return bool(decode_request(request).nonce)
+    except ValueError:
+        return False

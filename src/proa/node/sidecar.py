@@ -9,17 +9,20 @@ from pathlib import Path
 
 from proa.core.auth.roots import root_digests
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
+from proa.core.sidecar.listener_counts import ListenerCounts
 from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort
 from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy, Patience
+from proa.node.envoy_admin import EnvoyAdmin
 from proa.node.operator_secrets import OperatorSecrets
 from proa.node.places import Place
 from proa.node.relay import Relay
 from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
 from proa.node.trust import EnvoySecrets, hand_secrets
+from proa.node.workers import Workers
 from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import serve_xds
 
@@ -49,7 +52,9 @@ class Sidecar:
             node=build_node(self._process).SerializeToString(deterministic=True),
             stored=known.resources if known else (),
         )
-        self._relay = Relay(place.id, self._table, around.uplink, around.session, store.changed)
+        self._relay = Relay(
+            place.id, self._table, around.uplink, around.session, store.changed, self._workers()
+        )
         self._keeper = keeper
         self._store = store
         self._gateway_ports = gateway_ports
@@ -80,6 +85,14 @@ class Sidecar:
         tasks.keep(f"table {name}", self._store.keep(self._current))
         tasks.keep(f"relay {name}", self._relay.run_up())
         tasks.keep(f"relay clock {name}", self._relay.run_clock())
+        tasks.keep(f"listeners {name}", self._relay.run_held())
+
+    def _workers(self) -> Workers:
+        async def look() -> ListenerCounts:
+            async with EnvoyAdmin(Path(self._process.admin_socket)) as admin:
+                return await admin.listener_counts()
+
+        return Workers(str(self._process.id), self._process.concurrency, look)
 
     async def _hand_secrets(self) -> None:
         name, taker = str(self._process.id), EnvoySecrets(self._relay)

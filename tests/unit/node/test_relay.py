@@ -1,32 +1,46 @@
 """Which of two Envoys at one socket is served: the one whose process began last, in whatever order they come."""
 
+import asyncio
 import os
 
 import pytest
 
 from proa.core.model.names import WorkloadId
-from proa.core.pilot.xds.wire import encode_request
+from proa.core.pilot.xds.wire import decode_response, encode_request
+from proa.core.sidecar.listener_counts import ListenerCounts
 from proa.core.sidecar.relay import RelayTable
 from proa.node.credentials import Credential
 from proa.node.relay import Relay
 from proa.node.session import Session
 from proa.node.trust import TrustReport
 from proa.node.uplink import Uplink
+from proa.node.workers import Workers
 from proa.runtime.cell import Cell
 from proa.runtime.outlet import Outlet
-from proa.testing.xds import CLUSTER, fake_resource
+from proa.testing.xds import CLUSTER, LISTENER, fake_resource
 from tests.unit.node.test_admission import CREDENTIAL
 
 ELDER, HEIR = 1, os.getpid()
 """The system's first process and this one."""
 
 
-def relay() -> Relay:
+async def at_work() -> ListenerCounts:
+    return ListenerCounts(changes=0, judged=0, warming=0, has_workers=True)
+
+
+def relay(workers: Workers | None = None) -> Relay:
     """With a cluster from disk; the control plane is away."""
     uplink = Uplink(Cell[Credential](CREDENTIAL), ())
     session = Session(uplink, Cell(()), Cell(TrustReport()))
-    table = RelayTable(stored=(fake_resource(CLUSTER, "c", "1"),))
-    return Relay(WorkloadId("default", "hello"), table, uplink, session, lambda: None)
+    table = RelayTable(stored=(fake_resource(CLUSTER, "c", "1"), fake_resource(LISTENER, "l", "1")))
+    return Relay(
+        WorkloadId("default", "hello"),
+        table,
+        uplink,
+        session,
+        lambda: None,
+        workers or Workers("default/hello", 1, at_work),
+    )
 
 
 def is_served(here: Relay, outlet: Outlet) -> bool:
@@ -68,3 +82,35 @@ def test_an_envoy_that_comes_again_takes_its_own_place() -> None:
     here.lost(first)
     assert here.down.value
     assert is_served(here, second)
+
+
+def test_listeners_are_taken_when_the_workers_have_them() -> None:
+    """Other types do not wait, and what follows about listeners keeps its place."""
+
+    async def body() -> None:
+        taken = asyncio.Event()
+        asked = asyncio.Event()
+
+        async def look() -> ListenerCounts:
+            asked.set()
+            await taken.wait()
+            return ListenerCounts(changes=1, judged=1, warming=0, has_workers=True)
+
+        here, outlet = relay(Workers("default/hello", 1, look)), Outlet()
+        here.connected(outlet, HEIR)
+        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+            held = tasks.create_task(here.run_held())
+            waiting = tasks.create_task(here.took(fake_resource(LISTENER, "l", "1")))
+            sent = outlet.drain()
+            here.received(outlet, encode_request(CLUSTER))
+            here.received(outlet, encode_request(CLUSTER, nonce=decode_response(await anext(sent)).nonce))
+            here.received(outlet, encode_request(LISTENER))
+            here.received(outlet, encode_request(LISTENER, nonce=decode_response(await anext(sent)).nonce))
+            await asked.wait()
+            assert not waiting.done()
+            assert is_served(here, Outlet()) is False, "another stream is nothing to it"
+            taken.set()
+            await waiting
+            held.cancel()
+
+    asyncio.run(body())
