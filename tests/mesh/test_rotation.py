@@ -9,8 +9,8 @@ from proa.core.auth.ca import Ca, to_pem
 from proa.core.auth.roots import root_digests, root_sha256
 from proa.home import write_private
 from tests.mesh.harness import Mesh, until, why_no_envoy
+from tests.mesh.load import ECHO
 from tests.mesh.rotations import (
-    ECHO,
     authority,
     chains_to,
     rotate_under_load,
