@@ -23,6 +23,9 @@ from proa.cli.surroundings import Surroundings
     help="Label that Gateway objects select by; may be repeated. `istio` and "
     "`gateway.networking.k8s.io/gateway-name` are the name unless given.",
 )
+@click.option(
+    "--locality", default="", metavar="REGION/ZONE/SUBZONE", help="Where it is.  [default: where the host is]"
+)
 @click.option("--serve-low-ports", is_flag=True, help="Take ports below 1024 where this user may.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing but warnings.")
 @click.pass_context
@@ -32,6 +35,7 @@ def command(
     namespace: str,
     account: str,
     labels: tuple[str, ...],
+    locality: str,
     serve_low_ports: bool,
     quiet: bool,
 ) -> None:
@@ -56,6 +60,7 @@ def command(
         account=account,
         kind="gateway",
         labels=Map({GATEWAY_NAME_LABEL: name, **pairs(labels, istio=name)}),
+        locality=locality,
         serve_low_ports=serve_low_ports,
     )
     problems = spec_problems(spec)

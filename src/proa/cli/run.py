@@ -52,6 +52,9 @@ from proa.core.sidecar.local import (
     metavar="HOST:PORT[@LOCAL]",
     help="TCP service the program shall reach at 127.0.0.1:LOCAL; $PROA_UPSTREAM_HOST has the address.",
 )
+@click.option(
+    "--locality", default="", metavar="REGION/ZONE/SUBZONE", help="Where it is.  [default: where the host is]"
+)
 @click.option("--health-http", metavar="PATH", help="Healthy while GET PATH is answered by 2xx or 3xx.")
 @click.option("--health-tcp", is_flag=True, help="Healthy while its ports accept connections. (the default)")
 @click.option("--health-grpc", is_flag=True, help="Healthy while grpc.health.v1 says SERVING.")
@@ -80,6 +83,7 @@ def command(
     ports: tuple[str, ...],
     protocol: str,
     upstreams: tuple[str, ...],
+    locality: str,
     health_http: str | None,
     health_tcp: bool,
     health_grpc: bool,
@@ -112,6 +116,7 @@ def command(
             labels=pairs(labels, app=chosen),
             ports=served,
             upstreams=tuple(parse_upstream(text) for text in upstreams),
+            locality=locality,
             waits_for_sidecar=not no_wait,
             health=_health(health_http, health_tcp, health_grpc, health_exec) if served else (),
         )

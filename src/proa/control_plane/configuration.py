@@ -18,6 +18,7 @@ from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
+from proa.core.config.locality import distribution_of
 from proa.core.config.tree import Json
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.names import ObjectRef
@@ -200,7 +201,8 @@ def contributions_of(configs: Iterable[Config], trust_domain: str) -> Iterable[C
     for config in configs:
         match config.spec:
             case ServiceEntry() as spec:
-                yield contribution_of_service_entry(config.ref, spec, trust_domain)
+                distribution = distribution_of(config.meta.annotations)
+                yield contribution_of_service_entry(config.ref, spec, trust_domain, distribution)
             case WorkloadEntry() as spec:
                 yield contribution_of_workload_entry(config.ref, spec, trust_domain)
             case _:

@@ -1,9 +1,9 @@
 """What one proxy is served: its own resources and those it shares, looked up by its stream's protocol machine."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from proa.control_plane.proxyless import ProxylessBundle
-from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.control_plane.scope_bundle import ScopeBundle
 from proa.control_plane.workload_bundle import WorkloadBundle
 from proa.core.pilot.resource import Resource, ResourceType
 
@@ -44,12 +44,14 @@ class ProxySource:
         """As `lookup`, before EnvoyFilters."""
         found = self.own.resources.get((kind, name))
         if found is None and self._shares(kind, name):
-            found = self.own.routes.get((kind, name)) or self._of_scope.get((kind, name))
+            of_scope = self._of_scope
+            near = of_scope.near.lookup((kind, name), self.own.standpoint)
+            found = self.own.routes.get((kind, name)) or near or of_scope.resources.get((kind, name))
         return found
 
     @property
-    def _of_scope(self) -> Mapping[Name, Resource]:
-        return self._proxyless().resources if self.own.is_proxyless else self.shared.resources
+    def _of_scope(self) -> ProxylessBundle | ScopeBundle:
+        return self._proxyless() if self.own.is_proxyless else self.shared
 
     def names(self, kind: ResourceType) -> Iterable[str]:
         yield from self.bare_names(kind)
@@ -61,7 +63,7 @@ class ProxySource:
         for each, name in self.own.resources:
             if each is kind:
                 yield name
-        for each, name in self._of_scope:
+        for each, name in self._of_scope.resources:
             if each is kind and self._shares(kind, name):
                 yield name
 

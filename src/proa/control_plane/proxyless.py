@@ -8,6 +8,7 @@ is. Every host's resources bear names of their own, so a host is replaced withou
 from collections.abc import Iterator
 
 from proa.control_plane.memo import Memo
+from proa.control_plane.near_sets import NearSets
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
@@ -15,6 +16,7 @@ from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.endpoints import build_endpoints
+from proa.core.pilot.translate.outbound import nearness_by_cluster
 from proa.core.pilot.translate.proxyless import build_grpc_cluster, build_grpc_listener, grpc_host
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 
@@ -22,12 +24,13 @@ Name = tuple[ResourceType, str]
 
 
 class ProxylessBundle:
-    """Owner: the world. `resources` is read by every proxyless stream of clients like this one."""
+    """Owner: the world. `resources` is read by every proxyless stream of clients like this one, `near` before it."""
 
     def __init__(self, client: Client, memo: Memo) -> None:
         self.client = client
         self.scope = client.scope
         self.resources: dict[Name, Resource] = {}
+        self.near = NearSets(memo)
         self._memo = memo
         self._hosts: dict[str, frozenset[Name]] = {}
         self._notes: dict[str, tuple[Note, ...]] = {}
@@ -51,9 +54,11 @@ class ProxylessBundle:
         return {name for host in hosts for name in self._update_host(snapshot, index, host)}
 
     def _update_host(self, snapshot: MeshSnapshot, index: RuleIndex, host: str) -> set[Name]:
-        built = {(each.type, each.name): each for each in self._build(snapshot, index, host)}
+        moved: set[Name] = set()
+        built = {(each.type, each.name): each for each in self._build(snapshot, index, host, moved)}
         before = self._hosts.pop(host, frozenset())
         changed = set(before - built.keys())
+        self.near.drop(changed)
         for name in changed:
             del self.resources[name]
         for name, resource in built.items():
@@ -63,9 +68,10 @@ class ProxylessBundle:
                 changed.add(name)
         if built:
             self._hosts[host] = frozenset(built)
-        return changed
+        return changed | moved
 
-    def _build(self, snapshot: MeshSnapshot, index: RuleIndex, host: str) -> list[Resource]:
+    def _build(self, snapshot: MeshSnapshot, index: RuleIndex, host: str, moved: set[Name]) -> list[Resource]:
+        """Names whose sets may be others for some clients go into `moved`."""
         self._notes.pop(host, None)
         view = host_view(snapshot, index, self.scope, host)
         if view is None:
@@ -75,6 +81,7 @@ class ProxylessBundle:
         made = grpc_host(view, endpoints_of(snapshot, host), snapshot.settings)
         if made.notes:
             self._notes[host] = made.notes
+        moved |= self.near.put(nearness_by_cluster(view, snapshot.settings), made.endpoints)
         return [
             *(get(build_grpc_cluster, each) for each in made.clusters),
             *(get(build_endpoints, each) for each in made.endpoints),

@@ -4,12 +4,13 @@
 else. Called by the world alone; proxies read through `ProxySource`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from proa.control_plane.memo import Memo
+from proa.control_plane.near_sets import NearSets
 from proa.core.model.notes import Note
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.resource import Resource, ResourceType
@@ -34,12 +35,14 @@ from proa.core.pilot.translate.listeners.outbound import (
     internal_listener_name,
     port_routes_name,
 )
+from proa.core.pilot.translate.nearness import Nearness
 from proa.core.pilot.translate.outbound import (
     cluster_intents,
     egress_hosts,
     egress_target,
     endpoint_intents,
     host_routes,
+    nearness_by_cluster,
     tunnelled_ports,
     unknown_hosts,
 )
@@ -64,14 +67,17 @@ class _Owned(msgspec.Struct):
     parts: dict[str, tuple[VirtualHostPart, ...]] = {}
     ports: frozenset[int] = frozenset()
     notes: tuple[Note, ...] = ()
+    nearness: Mapping[str, Nearness] = {}
 
 
 class ScopeBundle:
-    """Owner: the world. `resources` is read by every stream of the scope."""
+    """Owner: the world. `resources` is read by every stream of the scope, `near` before it: by where a client is."""
 
     def __init__(self, scope: Scope, memo: Memo) -> None:
         self.scope = scope
         self.resources: dict[Name, Resource] = {}
+        self.near = NearSets(memo)
+        self._moved: set[Name] = set()
         self._memo = memo
         self._hosts: dict[str, _Owned] = {}
         self._hosts_of_routes: dict[str, set[str]] = {}
@@ -88,6 +94,7 @@ class ScopeBundle:
     def update(self, snapshot: MeshSnapshot, index: RuleIndex, affected: Affected) -> set[Name]:
         """Bring the bundle up to `snapshot`; the names whose resources appeared, changed or went."""
         changed: Changed = {}
+        self._moved = set()
         routes: set[str] = set()
         if affected.settings:
             affected = msgspec.structs.replace(
@@ -107,7 +114,8 @@ class ScopeBundle:
         for name in routes:
             self._update_routes(name, changed)
         self.rebuilt = frozenset(routes)
-        return {name for name, before in changed.items() if before != _digest(self.resources.get(name))}
+        differing = {name for name, before in changed.items() if before != _digest(self.resources.get(name))}
+        return differing | self._moved
 
     def notes(self) -> Iterator[Note]:
         for owned in self._hosts.values():
@@ -121,11 +129,12 @@ class ScopeBundle:
             self.resources[name] = resource
         return name
 
-    def _drop(self, names: Iterable[Name], changed: Changed) -> None:
+    def _drop(self, names: Collection[Name], changed: Changed) -> None:
         for name in names:
             known = self.resources.pop(name, None)
             if known is not None:
                 changed.setdefault(name, known.digest)
+        self._moved |= self.near.drop(names)
 
     def _update_host(
         self,
@@ -162,11 +171,12 @@ class ScopeBundle:
         if view is None:
             return _Owned()
         endpoints = endpoints_of(snapshot, view.host)
-        built = [
-            self._memo.get(build_cluster, intent)
-            for intent in cluster_intents(view, endpoints, snapshot.settings)
-        ]
-        built += [self._memo.get(build_endpoints, intent) for intent in endpoint_intents(view, endpoints)]
+        nearness = nearness_by_cluster(view, snapshot.settings)
+        clusters = cluster_intents(view, endpoints, snapshot.settings)
+        members = endpoint_intents(view, endpoints)
+        self._moved |= self.near.put(nearness, (*clusters, *members))
+        built = [self._memo.get(build_cluster, intent) for intent in clusters]
+        built += [self._memo.get(build_endpoints, intent) for intent in members]
         names = frozenset(self._put(resource, changed) for resource in built)
         parts, notes = self.parts_of(served_to(view, Client(self.scope)))
         ports = {port.number for port in tunnelled_ports(view)}
@@ -179,6 +189,7 @@ class ScopeBundle:
             parts=parts,
             ports=frozenset(ports),
             notes=notes,
+            nearness=nearness,
         )
 
     def parts_of(self, view: HostView) -> tuple[dict[str, tuple[VirtualHostPart, ...]], tuple[Note, ...]]:
@@ -202,7 +213,9 @@ class ScopeBundle:
         owned = self._hosts.get(host)
         if owned is None or owned.view is None:
             return
-        for intent in endpoint_intents(owned.view, endpoints_of(snapshot, host)):
+        members = endpoint_intents(owned.view, endpoints_of(snapshot, host))
+        self._moved |= self.near.put(owned.nearness, members)
+        for intent in members:
             self._put(self._memo.get(build_endpoints, intent), changed)
 
     def _update_ports(

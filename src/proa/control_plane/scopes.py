@@ -52,6 +52,7 @@ class Moves:
 
     def __init__(self) -> None:
         self._held: dict[Scope, Mapping[Name, Resource]] = {}
+        self._near: dict[Scope, set[Name]] = {}
         self._from: dict[WorkloadId, Scope] = {}
         self._differing: dict[tuple[Scope, Scope], set[Name]] = {}
 
@@ -61,6 +62,7 @@ class Moves:
     def add(self, workload: WorkloadId, before: ScopeBundle) -> None:
         if before.scope not in self._held:
             self._held[before.scope] = dict(before.resources)
+            self._near[before.scope] = before.near.names()
         self._from[workload] = before.scope
 
     def names(self, workload: WorkloadId, after: ScopeBundle) -> set[Name]:
@@ -73,6 +75,7 @@ class Moves:
                 for name in {*held, *after.resources}
                 if _digest(held.get(name)) != _digest(after.resources.get(name))
             }
+            self._differing[pair] |= self._near[pair[0]] | after.near.names()
         return self._differing[pair]
 
 

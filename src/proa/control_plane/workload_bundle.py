@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from proa.control_plane.memo import Memo
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import Handling
@@ -44,6 +45,7 @@ class WorkloadBundle:
         self.shared = shared
         self.resources: dict[Name, Resource] = {}
         self.notes: tuple[Note, ...] = ()
+        self.standpoint = Standpoint()
         # What its clients' rules make different from the scope: shared by all who wear the same labels.
         self.client = Client(shared.scope)
         self.routes: Mapping[Name, Resource] = {}
@@ -54,6 +56,7 @@ class WorkloadBundle:
     def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:
         """Everything anew (a handful of resources, most of them found in the memo); the names that differ."""
         self.workload = snapshot.workloads.get(self.id)
+        stood, self.standpoint = self.standpoint, _standpoint(self.workload)
         built: list[Resource] = []
         if self.workload is not None:
             handling = snapshot.settings.handling
@@ -75,7 +78,7 @@ class WorkloadBundle:
             if _digest(self.resources.get(name)) != _digest(following.get(name))
         }
         self.resources = following
-        return changed
+        return changed if stood == self.standpoint else changed | self.shared.near.names()
 
     @property
     def has_explicit(self) -> bool:
@@ -143,7 +146,7 @@ class WorkloadBundle:
         notes = list(edge.notes)
         for host in view.through:
             endpoints = endpoints_of(snapshot, host.host)
-            clusters = through_clusters(host, endpoints, snapshot.settings)
+            clusters = through_clusters(host, endpoints, snapshot.settings, self.standpoint)
             built += [self._memo.get(build_cluster, intent) for intent in clusters]
         for routes in gateway_routes(view):
             parts = [self._memo.get(build_virtual_host, intent) for intent in routes.hosts]
@@ -151,6 +154,12 @@ class WorkloadBundle:
             notes += routes.notes
         self.notes = tuple(notes)
         return built
+
+
+def _standpoint(workload: Workload | None) -> Standpoint:
+    if workload is None:
+        return Standpoint()
+    return Standpoint(locality=workload.locality, network=workload.network, labels=workload.labels)
 
 
 def _digest(resource: Resource | None) -> str:

@@ -18,6 +18,7 @@ from proa.core.auth.peer_policy import PortTls, settled
 from proa.core.config import Config, Document, Json, load, load_all
 from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
+from proa.core.config.locality import distribution_of
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.endpoint import Endpoint, TlsFact
 from proa.core.model.endpoint import Health as EndpointHealth
@@ -112,6 +113,7 @@ def registration(
     upstreams: tuple[Upstream, ...] = (),
     gateway_ports: tuple[GatewayPort, ...] = (),
     outbound: bool = True,
+    locality: str = "",
 ) -> Registration:
     """A workload `name` or `namespace/name`. Without an account it acts as its first service, else as itself."""
     identity = parse_workload_id(workload)
@@ -127,6 +129,7 @@ def registration(
         outbound_port=15001 if outbound and kind == "sidecar" else None,
         capture="explicit" if outbound and kind == "sidecar" else "none",
         gateway_ports=gateway_ports,
+        locality=locality,
     )
 
 
@@ -137,6 +140,7 @@ def simple(
     number: int = 9080,
     protocol: str = "HTTP",
     address: str = "10.0.0.1",
+    locality: str = "",
 ) -> Registration:
     """The workload `NAME-VERSION` that serves NAME on one port, labelled as in Istio's samples."""
     identity = parse_workload_id(workload)
@@ -145,6 +149,7 @@ def simple(
         registered_port(identity.name, number, protocol=protocol),
         address=address,
         labels={"app": identity.name, "version": version},
+        locality=locality,
     )
 
 
@@ -198,7 +203,9 @@ def change_of(objects: Iterable[Config], trust_domain: str = DEFAULT_TRUST_DOMAI
     for each in objects:
         match each.spec:
             case ServiceEntry() as spec:
-                contributions.append(contribution_of_service_entry(each.ref, spec, trust_domain))
+                distribution = distribution_of(each.meta.annotations)
+                made = contribution_of_service_entry(each.ref, spec, trust_domain, distribution)
+                contributions.append(made)
             case WorkloadEntry() as spec:
                 contributions.append(contribution_of_workload_entry(each.ref, spec, trust_domain))
     return Change(configs=objects, contributions=tuple(contributions))

@@ -75,6 +75,7 @@ def registrations(draw: st.DrawFn) -> Registration:
         *draw(registered_ports(service)),
         address=f"10.0.{len(namespace)}.{replica}",
         labels={"app": service, "version": draw(st.sampled_from(("v1", "v2")))},
+        locality=draw(st.sampled_from(("", "eu/a", "eu/b/1", "us/a"))),
     )
 
 
@@ -147,6 +148,14 @@ _names = st.sampled_from(("one", "two"))
 _namespaces = st.sampled_from((*NAMESPACES, "istio-system"))
 
 
+_NEARNESS: tuple[dict[str, Json], ...] = (
+    {"failover": [{"from": "eu", "to": "us"}]},
+    {"failoverPriority": ["version", "topology.kubernetes.io/region"]},
+    {"distribute": [{"from": "eu/*", "to": {"eu/a": 80, "us": 20}}]},
+    {"enabled": False},
+)
+
+
 @st.composite
 def destination_rules(draw: st.DrawFn) -> Config:
     subsets: list[Json] = [
@@ -157,6 +166,7 @@ def destination_rules(draw: st.DrawFn) -> Config:
         {"loadBalancer": {"simple": "ROUND_ROBIN"}},
         {"tls": {"mode": "ISTIO_MUTUAL"}},
         {"connectionPool": {"tcp": {"connectTimeout": "3s"}}, "outlierDetection": {"interval": "1s"}},
+        {"loadBalancer": {"localityLbSetting": draw(st.sampled_from(_NEARNESS))}, "outlierDetection": {}},
     ]
     spec = _said(
         host=draw(st.sampled_from(HOSTS)),

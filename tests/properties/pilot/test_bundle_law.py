@@ -15,6 +15,8 @@ from proa.testing.strategies import GATEWAY, Fact, change_from, changes, meshes
 
 WATCHED = (WorkloadId("default", "a-1"), WorkloadId("shop", "b-1"), GATEWAY)
 Digests = dict[Name, str]
+Held = tuple[Digests, Digests, Digests]
+"""What a workload's scope has, the same as it is from where the workload stands, and the workload's own."""
 
 
 class Watch:
@@ -43,25 +45,32 @@ class Watch:
     def of_scopes(self) -> dict[WorkloadId, Scope]:
         return {workload: source.shared.scope for workload, source in self.sources.items()}
 
-    def held(self) -> dict[WorkloadId, tuple[Digests, Digests]]:
-        return {
-            workload: (
-                {name: resource.digest for name, resource in source.shared.resources.items()},
-                {name: resource.digest for name, resource in source.own.resources.items()},
-            )
-            for workload, source in self.sources.items()
-        }
+    def held(self) -> dict[WorkloadId, Held]:
+        return {workload: _digests(source.own) for workload, source in self.sources.items()}
 
-    def fresh(self, workload: WorkloadId) -> tuple[Digests, Digests]:
+    def near(self) -> dict[WorkloadId, set[Name]]:
+        """The names behind which there is more than one resource in a workload's scope."""
+        return {workload: source.shared.near.names() for workload, source in self.sources.items()}
+
+    def fresh(self, workload: WorkloadId) -> Held:
         scope = scope_of(self.world.snapshot, self.world.index, workload)
         shared = ScopeBundle(scope, self.world.memo)
         shared.fill(self.world.snapshot, self.world.index)
         own = WorkloadBundle(workload, shared, self.world.memo)
         own.update(self.world.snapshot, self.world.index)
-        return (
-            {name: resource.digest for name, resource in shared.resources.items()},
-            {name: resource.digest for name, resource in own.resources.items()},
-        )
+        return _digests(own)
+
+
+def _digests(own: WorkloadBundle) -> Held:
+    shared = own.shared
+    return (
+        {name: resource.digest for name, resource in shared.resources.items()},
+        {
+            name: (shared.near.lookup(name, own.standpoint) or resource).digest
+            for name, resource in shared.resources.items()
+        },
+        {name: resource.digest for name, resource in own.resources.items()},
+    )
 
 
 def differing(before: Digests, after: Digests) -> set[Name]:
@@ -83,19 +92,25 @@ def test_an_updated_bundle_equals_one_filled_from_scratch(told: list[Change]) ->
 def test_every_name_whose_digest_differs_is_told(happened: list[Change]) -> None:
     watch = Watch()
     for each in happened:
-        before, scopes = watch.held(), watch.of_scopes()
+        before, scopes, near = watch.held(), watch.of_scopes(), watch.near()
         watch.fold_in(each)
         after = watch.held()
         for workload in WATCHED:
-            shared, own = (differing(*pair) for pair in zip(before[workload], after[workload], strict=True))
+            shared, seen, own = (
+                differing(*pair) for pair in zip(before[workload], after[workload], strict=True)
+            )
+            by_place = near[workload] | watch.near()[workload]
             told = watch.workloads.get(workload, set())
             if watch.of_scopes()[workload] == scopes[workload]:
-                assert watch.scopes.get(scopes[workload], set()) == shared
+                told_to_all = watch.scopes.get(scopes[workload], set())
+                # A set that is another one for somebody may be told to all.
+                assert shared <= told_to_all <= shared | by_place
+                assert seen <= told_to_all | told
             else:
-                assert shared <= told
+                assert shared | seen <= told
                 own |= shared
             # What is shared may be told to one workload when it begins to have a use for it.
-            assert own <= told <= own | watch.sources[workload].shared.resources.keys()
+            assert own <= told <= own | watch.sources[workload].shared.resources.keys() | by_place
 
 
 @settings(max_examples=40)

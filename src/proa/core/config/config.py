@@ -8,6 +8,7 @@ import msgspec
 from proa.core.config.document import Document, parse
 from proa.core.config.fields import unknown_field
 from proa.core.config.kinds import KINDS, OLD, AnyKind, Spec, is_not_yet
+from proa.core.config.locality import distribution_of
 from proa.core.config.meta import Meta, read_meta
 from proa.core.config.near_names import suggestion
 from proa.core.config.problem import Finding, Problem, warning
@@ -21,9 +22,9 @@ _IGNORED = frozenset(["status"])
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """`digest` covers kind, name, namespace, labels and spec; never lines, annotations or the API version. `created` is
-    since when it is there, in seconds: of several for one thing the oldest counts. 0 where nobody knows (files have no
-    age): such objects come first, by their names."""
+    """`digest` covers kind, name, namespace, labels, spec and what an annotation means to the model; never lines, other
+    annotations or the API version. `created` is since when it is there, in seconds: of several for one thing the oldest
+    counts. 0 where nobody knows (files have no age): such objects come first, by their names."""
 
     api_version: str
     kind: str
@@ -103,9 +104,15 @@ def examine(
         kind=kind.kind,
         meta=meta,
         spec=spec,
-        digest=digest_of((kind.kind, meta.namespace, meta.name, meta.labels, spec)),
+        digest=digest_of((kind.kind, meta.namespace, meta.name, meta.labels, spec, *_meant(meta))),
     )
     return Examined(config=config, problems=problems)
+
+
+def _meant(meta: Meta) -> tuple[str, ...]:
+    """Nothing for most: their digests are as they were before annotations meant anything."""
+    distribution = distribution_of(meta.annotations)
+    return (distribution,) if distribution else ()
 
 
 def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:

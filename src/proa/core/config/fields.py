@@ -142,7 +142,8 @@ class Fields(msgspec.Struct, frozen=True):
         elif name not in self.type.NOT_YET:
             found.append(unknown_field((*at, name), name, self.fields))
         elif content is not None:
-            message = f'{self.type.LANGUAGE}\'s field "{name}" is not supported yet; remove it'
+            because = f": {why}" if (why := self.type.NOT_YET_BECAUSE.get(name)) else ""
+            message = f'{self.type.LANGUAGE}\'s field "{name}" is not supported yet{because}; remove it'
             found.append(Finding((*at, name), "not-supported-yet", message))
 
     def write(self, value: object) -> Json:
@@ -183,8 +184,8 @@ def _shape(hint: object, marks: tuple[object, ...] = ()) -> Shape:
         (only,) = (argument for argument in arguments if argument is not NoneType)
         return _shape(only, marks)
     if origin is Literal:
-        later = [mark.words for mark in marks if isinstance(mark, LaterWords)]
-        return Word(arguments, *later)
+        later = [mark for mark in marks if isinstance(mark, LaterWords)]
+        return Word(arguments, later[0].words, later[0].why) if later else Word(arguments)
     may_be_empty = not any(isinstance(mark, NotEmpty) for mark in marks)
     if origin is tuple:
         return Items(_shape(arguments[0]), may_be_empty)

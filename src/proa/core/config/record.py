@@ -1,7 +1,8 @@
 """The words a kind's schema is written in: the base struct and the marks on its fields.
 
 Every schema module uses them; `fields` reads them. What a struct lists is what users may write; a field that Istio
-knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error.
+knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error,
+and in NOT_YET_BECAUSE where more is to be said of it.
 GONE has the fields of old kinds that nothing can serve, each with why and what to do. IDLE has the fields that are read
 and do nothing, each with why; SNAKE_TOO is of kinds of 2018, whose fields users also wrote by protobuf's own names.
 """
@@ -18,6 +19,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 
     LANGUAGE: ClassVar[str] = "Istio"
     NOT_YET: ClassVar[tuple[str, ...]] = ()
+    NOT_YET_BECAUSE: ClassVar[Mapping[str, str]] = MappingProxyType({})
     GONE: ClassVar[Mapping[str, str]] = MappingProxyType({})
     IDLE: ClassVar[Mapping[str, str]] = MappingProxyType({})
     SNAKE_TOO: ClassVar[bool] = False
@@ -41,9 +43,10 @@ class Milliseconds(msgspec.Struct, frozen=True):
 
 
 class LaterWords(msgspec.Struct, frozen=True):
-    """Mark of a Literal: words that Istio has and Proa does not serve yet."""
+    """Mark of a Literal: words that Istio has and Proa does not serve yet, and why if that is no matter of time."""
 
     words: tuple[str, ...]
+    why: str = ""
 
 
 class NotEmpty(msgspec.Struct, frozen=True):

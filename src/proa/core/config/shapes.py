@@ -150,10 +150,11 @@ class Timespan(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """One of a few words; `later` are those of Istio that are not served yet."""
+    """One of a few words; `later` are those of Istio that are not served yet, for the reason `why`."""
 
     words: tuple[str, ...]
     later: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def blank(self) -> str:
@@ -166,9 +167,9 @@ class Word(msgspec.Struct, frozen=True):
         if type(value) is not str:
             found.append(wrong_type(at, f"one of {choices}", value))
         elif value in self.later:
-            found.append(
-                Finding(at, "not-supported-yet", f"{value} is not supported yet; choose one of {choices}")
-            )
+            because = f": {self.why}" if self.why else ""
+            message = f"{value} is not supported yet{because}; choose one of {choices}"
+            found.append(Finding(at, "not-supported-yet", message))
         else:
             near = suggestion(value, self.words)
             found.append(Finding(at, "bad-value", f'"{shorten(value)}" is none of {choices}{near}'))

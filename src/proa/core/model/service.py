@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 from immutables import Map
 
+from proa.core.model.locality import TrafficDistribution
 from proa.core.model.names import ObjectRef
 
 Protocol = Literal["HTTP", "HTTP2", "GRPC", "TCP", "TLS", "AUTO"]
@@ -60,6 +61,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     visible_in: tuple[str, ...] = ("*",)
+    distribution: TrafficDistribution = ""
     sources: tuple[ObjectRef, ...] = ()
 
     @property

@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from proa.core.model.locality import LocalitySetting
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
 
 OutboundPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
@@ -74,7 +75,8 @@ class Handling(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own)."""
+    """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own).
+    `locality` is for services of which no DestinationRule says anything of the kind."""
 
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     root_namespace: str = ROOT_NAMESPACE
@@ -88,3 +90,4 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     rule_export_to: tuple[str, ...] = EVERYBODY
     policy_export_to: tuple[str, ...] = EVERYBODY
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS
+    locality: LocalitySetting = LocalitySetting()

@@ -282,6 +282,7 @@ def _merge(snapshot: MeshSnapshot, host: str) -> tuple[Service | None, EndpointS
         addresses=tuple(sorted({address for _, claim in claims for address in claim.service.addresses})),
         accounts=tuple(sorted(accounts)),
         visible_in=_seen_by_all(owned),
+        distribution=next((each.distribution for each in owned if each.distribution), ""),
         sources=tuple(source for source, _ in claims),
     )
     endpoints: dict[tuple[int, str, int, str], Endpoint] = {}

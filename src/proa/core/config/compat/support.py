@@ -120,14 +120,15 @@ def _judge(spelled: str, name: str, shapes: list[Fields], in_force: bool) -> Fie
 def _judge_one(name: str, shape: Fields, in_force: bool) -> tuple[Support, str]:
     field = shape.fields.get(name)
     if field is None:
-        return "not yet", ""
+        return "not yet", shape.type.NOT_YET_BECAUSE.get(name, "")
     if name in shape.type.IDLE:
         return "accepted", shape.type.IDLE[name]
     if not in_force:
         return "read only", ""
     inner = _inner(field.shape)
     if isinstance(inner, Word) and inner.later:
-        return "in part", f"not yet: {', '.join(inner.later)}"
+        because = f" ({inner.why})" if inner.why else ""
+        return "in part", f"not yet: {', '.join(inner.later)}{because}"
     return "supported", ""
 
 

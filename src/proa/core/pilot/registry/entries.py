@@ -9,6 +9,7 @@ from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.export_to import visible_in
 from proa.core.config.kinds.service_entry.schema import ServiceEntry, ServicePort
 from proa.core.model.endpoint import Endpoint, TlsFact
+from proa.core.model.locality import TrafficDistribution
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import Selector, Service, normal_protocol
 from proa.core.model.service import ServicePort as ModelPort
@@ -18,7 +19,9 @@ TLS_MODE_LABEL: Final = "security.istio.io/tlsMode"
 """Istio's label by which an entry says that a sidecar with mesh mTLS stands at its address (`istio`)."""
 
 
-def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_domain: str) -> Contribution:
+def contribution_of_service_entry(
+    ref: ObjectRef, spec: ServiceEntry, trust_domain: str, distribution: TrafficDistribution = ""
+) -> Contribution:
     """One claim per host; every host of the entry has the same ports and endpoints. Ports of UDP are left out: no
     sidecar carries it."""
     carried = tuple(port for port in spec.ports if port.protocol.upper() != "UDP")
@@ -36,6 +39,7 @@ def contribution_of_service_entry(ref: ObjectRef, spec: ServiceEntry, trust_doma
                 addresses=tuple(sorted(spec.addresses)),
                 accounts=tuple(sorted(accounts)),
                 visible_in=visible_in(spec.export_to, ref.namespace),
+                distribution=distribution,
                 sources=(ref,),
             ),
             says_who_sees=bool(spec.export_to),

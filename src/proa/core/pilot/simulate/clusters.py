@@ -2,15 +2,15 @@
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.core.v3.address_pb2 import Address
-from envoy.config.core.v3.base_pb2 import Locality, TransportSocket
-from envoy.config.core.v3.health_check_pb2 import HEALTHY, UNKNOWN
-from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint
+from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import UpstreamTlsContext
 
 from proa.core.pilot.simulate.matching import without_port
 from proa.core.pilot.simulate.outcome import Candidate, Mutual, Plain, ServerTls, Transport
 from proa.core.pilot.simulate.resources import Decoder, unpack
+from proa.core.pilot.simulate.spreading import spread, weight_of
 
 SOCKET_MATCH = "envoy.transport_socket_match"
 MESH_CERTIFICATE = "default"
@@ -19,16 +19,13 @@ FORWARD_PROXY = "envoy.clusters.dynamic_forward_proxy"
 
 
 def candidates_of(decoder: Decoder, cluster: Cluster, authority: str) -> tuple[Candidate, ...]:
-    """Those that are healthy: with a panic threshold of 0 the others get nothing. A forward proxy's cluster has
-    the one that the authority names."""
+    """Those that get requests now, the nearest first. A forward proxy's cluster has the one that the authority
+    names."""
     if cluster.cluster_type.name == FORWARD_PROXY:
         return (_named(cluster, authority),)
-    return tuple(
-        _candidate(cluster, endpoint, group.locality)
-        for group in _assignment(decoder, cluster).endpoints
-        for endpoint in group.lb_endpoints
-        if endpoint.health_status in (HEALTHY, UNKNOWN)
-    )
+    groups = sorted(_assignment(decoder, cluster).endpoints, key=lambda group: group.priority)
+    by_locality = cluster.common_lb_config.HasField("locality_weighted_lb_config")
+    return tuple(_candidate(cluster, *found) for found in spread(groups, by_locality=by_locality))
 
 
 def internal_listener_of(cluster: Cluster) -> str:
@@ -55,15 +52,18 @@ def _named(cluster: Cluster, authority: str) -> Candidate:
     return Candidate(address=host, port=int(port) if port else 80, transport=transport)
 
 
-def _candidate(cluster: Cluster, endpoint: LbEndpoint, locality: Locality) -> Candidate:
+def _candidate(cluster: Cluster, group: LocalityLbEndpoints, endpoint: LbEndpoint, share: float) -> Candidate:
     address, port = _address(endpoint.endpoint.address)
     own = endpoint.metadata.filter_metadata
+    locality = group.locality
     places = (locality.region, locality.zone, locality.sub_zone)
     return Candidate(
         address=address,
         port=port,
         transport=_transport(_socket(cluster, endpoint)),
-        weight=endpoint.load_balancing_weight.value if endpoint.HasField("load_balancing_weight") else 1,
+        weight=weight_of(endpoint),
+        priority=group.priority,
+        share=round(share, 4),
         locality="/".join(place for place in places if place),
         workload=own["proa"].fields["workload"].string_value if "proa" in own else "",
     )

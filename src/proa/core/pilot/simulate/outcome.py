@@ -26,7 +26,8 @@ Transport = Mutual | Plain | ServerTls
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint that the load balancer may take. `address` is an IP, a DNS name or `unix://PATH`."""
+    """An endpoint that the load balancer may take. `address` is an IP, a DNS name or `unix://PATH`. `priority` 0 is the
+    first; `share`: of all requests, where weights and health alone decide."""
 
     address: str
     port: int
@@ -34,6 +35,8 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     locality: str = ""
     workload: str = ""
+    priority: int = 0
+    share: float = 1.0
 
 
 class FaultTaken(msgspec.Struct, frozen=True, kw_only=True):

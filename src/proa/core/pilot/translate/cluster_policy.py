@@ -85,11 +85,13 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Balancing(msgspec.Struct, frozen=True, kw_only=True):
-    """`size`: of the ring (its least) or of Maglev's table. `warmup` goes with the first two only."""
+    """`size`: of the ring (its least) or of Maglev's table. `warmup` goes with the first two only. `weighs_localities`:
+    first a locality is picked by its weight, then an endpoint in it."""
 
     algorithm: Literal["LEAST_REQUEST", "ROUND_ROBIN", "RANDOM", "RING_HASH", "MAGLEV"] = "LEAST_REQUEST"
     size: int = 0
     warmup: Warmup | None = None
+    weighs_localities: bool = False
 
 
 def circuit_breakers(pool: ConnectionPool) -> CircuitBreakers:
@@ -111,6 +113,8 @@ def circuit_breakers(pool: ConnectionPool) -> CircuitBreakers:
 
 def balance(cluster: Cluster, balancing: Balancing) -> None:
     cluster.lb_policy = Cluster.LbPolicy.Value(balancing.algorithm)
+    if balancing.weighs_localities:
+        cluster.common_lb_config.locality_weighted_lb_config.SetInParent()
     match balancing.algorithm:
         case "RING_HASH":
             cluster.ring_hash_lb_config.minimum_ring_size.CopyFrom(UInt64Value(value=balancing.size))

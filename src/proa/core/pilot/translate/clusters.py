@@ -52,6 +52,7 @@ from proa.core.pilot.translate.encode import (
     struct,
 )
 from proa.core.pilot.translate.endpoints import build_load_assignment
+from proa.core.pilot.translate.nearness import Preference
 from proa.core.pilot.translate.operator_tls import OriginatedTls, begin_tls
 
 HTTP_OPTIONS: Final = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -96,8 +97,8 @@ class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only; others come by EDS, of `members` if that
-    is another cluster than this one."""
+    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only, and with them the `preference` of the
+    clients it is for; others come by EDS, of `members` if that is another cluster than this one."""
 
     name: str
     protocol: Protocol
@@ -105,6 +106,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     mesh_sni: str
     accounts: tuple[str, ...]
     endpoints: tuple[Endpoint, ...] = ()
+    preference: Preference | None = None
     balancing: Balancing = Balancing()
     connect_timeout_ms: int = 10_000
     resolving: Resolving = Resolving()
@@ -133,7 +135,9 @@ def build_cluster(intent: ClusterIntent) -> Resource:
         cluster.dns_lookup_family = Cluster.V4_PREFERRED
         cluster.respect_dns_ttl = True
         _resolve(cluster, intent.resolving)
-        cluster.load_assignment.CopyFrom(build_load_assignment(intent.name, intent.endpoints))
+        cluster.load_assignment.CopyFrom(
+            build_load_assignment(intent.name, intent.endpoints, intent.preference)
+        )
     balance(cluster, intent.balancing)
     keep_alive(cluster, intent.pool)
     if intent.outlier is not None:

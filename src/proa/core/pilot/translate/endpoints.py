@@ -9,8 +9,10 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, Localit
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 
 from proa.core.model.endpoint import Endpoint
+from proa.core.model.locality import place_of
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import build_resource, socket_address, struct, uint32
+from proa.core.pilot.translate.nearness import Preference, arrange
 
 _HEALTH = {"HEALTHY": HEALTHY, "UNHEALTHY": UNHEALTHY, "DRAINING": DRAINING}
 MAX_SUM = 2**32 - 1
@@ -19,40 +21,41 @@ _TLS_MODE = {"mutual": "istio", "disabled": "disabled"}
 
 
 class EndpointsIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`endpoints` are those of one service port and subset, in the set's own order."""
+    """`endpoints` are those of one service port and subset, in the set's own order. `preference`: that of the clients
+    it is for; None: of all."""
 
     cluster: str
     endpoints: tuple[Endpoint, ...]
+    preference: Preference | None = None
 
 
-def build_load_assignment(cluster: str, endpoints: tuple[Endpoint, ...]) -> ClusterLoadAssignment:
-    """Grouped by locality. A locality's weight is the sum of its endpoints', so that one endpoint's share does
-    not depend on where it stands."""
-    groups: dict[str, list[Endpoint]] = {}
-    for endpoint in endpoints:
-        groups.setdefault(endpoint.locality, []).append(endpoint)
+def build_load_assignment(
+    cluster: str, endpoints: tuple[Endpoint, ...], preference: Preference | None = None
+) -> ClusterLoadAssignment:
+    """Grouped by nearness and locality. A locality's weight is the sum of its endpoints', so that one endpoint's share
+    does not depend on where it stands, unless places have shares."""
     return ClusterLoadAssignment(
         cluster_name=cluster,
         endpoints=[
             LocalityLbEndpoints(
-                locality=_locality(locality),
-                lb_endpoints=[_lb_endpoint(endpoint) for endpoint in members],
-                load_balancing_weight=uint32(min(MAX_SUM, sum(endpoint.weight for endpoint in members))),
+                locality=_locality(group.locality),
+                priority=group.tier,
+                lb_endpoints=[_lb_endpoint(endpoint) for endpoint in group.endpoints],
+                load_balancing_weight=uint32(min(MAX_SUM, group.weight)),
             )
-            for locality, members in sorted(groups.items())
+            for group in arrange(endpoints, preference)
         ],
     )
 
 
 def build_endpoints(intent: EndpointsIntent) -> Resource:
-    message = build_load_assignment(intent.cluster, intent.endpoints)
+    message = build_load_assignment(intent.cluster, intent.endpoints, intent.preference)
     return build_resource(ResourceType.ENDPOINT, intent.cluster, message)
 
 
 def _locality(text: str) -> Locality:
-    region, _, rest = text.partition("/")
-    zone, _, sub_zone = rest.partition("/")
-    return Locality(region=region, zone=zone, sub_zone=sub_zone)
+    place = place_of(text)
+    return Locality(region=place.region, zone=place.zone, sub_zone=place.subzone)
 
 
 def _address(endpoint: Endpoint) -> Address:

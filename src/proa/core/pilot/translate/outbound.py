@@ -23,6 +23,7 @@ from proa.core.pilot.translate.clusters import (
     connect_cluster_name,
 )
 from proa.core.pilot.translate.endpoints import EndpointsIntent
+from proa.core.pilot.translate.nearness import Nearness, nearness_of
 from proa.core.pilot.translate.operator_tls import originated_tls
 from proa.core.pilot.translate.outbound_streams import outbound_streams
 from proa.core.pilot.translate.routes.intents import (
@@ -78,6 +79,21 @@ def endpoint_intents(view: HostView, endpoints: tuple[Endpoint, ...]) -> tuple[E
     )
 
 
+def nearness_by_cluster(view: HostView, settings: MeshSettings) -> dict[str, Nearness]:
+    """The clusters whose endpoint sets (inline ones too) depend on where a client is."""
+    service = view.service
+    if service is None or service.resolution == "NONE":
+        return {}
+    found = {
+        cluster_name("outbound", port.number, subset, view.host): nearness_of(
+            policy_for(view.policy, subset, port.number), service, settings
+        )
+        for port in service.ports
+        for subset in ("", *_subset_names(view))
+    }
+    return {name: nearness for name, nearness in found.items() if nearness is not None}
+
+
 def _subset_names(view: HostView) -> tuple[str, ...]:
     return tuple(subset.name for subset in view.policy.subsets) if view.policy else ()
 
@@ -101,6 +117,7 @@ def _cluster(
     settings: MeshSettings,
 ) -> ClusterIntent:
     traffic = policy_for(view.policy, subset, port.number)
+    nearness = nearness_of(traffic, service, settings)
     pool = traffic.connection_pool
     inline = service.resolution == "DNS"
     connect_timeout = pool.tcp.connect_timeout if pool and pool.tcp else None
@@ -111,7 +128,7 @@ def _cluster(
         mesh_sni=mesh_sni(port.number, subset, view.host),
         accounts=tuple(account for account in service.accounts if account.startswith("spiffe://")),
         endpoints=_members(view, port, subset, endpoints) if inline else (),
-        balancing=balancing_of(traffic),
+        balancing=balancing_of(traffic, weighs_localities=nearness is not None and nearness.has_shares),
         connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,
         resolving=settings.handling.resolving if inline else Resolving(),
         pool=_pool(traffic, port, settings),

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import msgspec
 
 from proa.core.model.endpoint import Endpoint
+from proa.core.model.locality import Standpoint
 from proa.core.model.names import mesh_sni, parse_cluster_name
 from proa.core.model.settings import MeshSettings
 from proa.core.pilot.scope.views import HostView
 from proa.core.pilot.translate.clusters import ClientTls, ClusterIntent
-from proa.core.pilot.translate.outbound import cluster_intents
+from proa.core.pilot.translate.nearness import preference_of
+from proa.core.pilot.translate.outbound import cluster_intents, nearness_by_cluster
 
 
 def through_names(view: HostView) -> Iterator[str]:
@@ -28,16 +30,20 @@ def through_names(view: HostView) -> Iterator[str]:
 
 
 def through_clusters(
-    view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSettings
+    view: HostView, endpoints: tuple[Endpoint, ...], settings: MeshSettings, gateway: Standpoint
 ) -> Iterator[ClusterIntent]:
+    """`gateway`: where it stands, which counts for sets that are part of their clusters."""
+    nearness = nearness_by_cluster(view, settings)
     if view.host.startswith("*"):
         return
     for intent in cluster_intents(view, endpoints, settings):
         _, port, subset, host = parse_cluster_name(intent.name)
+        near = nearness.get(intent.name) if intent.resolution == "DNS" else None
         yield msgspec.structs.replace(
             intent,
             name=mesh_sni(port, subset, host),
             members=intent.name,
             protocol="TCP",
             tls=ClientTls(mode="plain"),
+            preference=preference_of(near, gateway) if near is not None else None,
         )

@@ -4,6 +4,8 @@ A subset's blocks replace the rule's and what it does not say it inherits; a por
 together, for what a port can say (its retry budget stays that of the policy around).
 """
 
+import msgspec
+
 from proa.core.config.connection_pool import ConnectionPool as PoolSpec
 from proa.core.config.connection_pool import HttpPool, TcpPool
 from proa.core.config.kinds.destination_rule.schema import ConsistentHash, TrafficPolicy
@@ -72,20 +74,22 @@ def target_at(destination: Destination, port: ServicePort, subset: str, host: st
     )
 
 
-def balancing_of(traffic: TrafficPolicy) -> Balancing:
+def balancing_of(traffic: TrafficPolicy, *, weighs_localities: bool = False) -> Balancing:
     spec = traffic.load_balancer
     if spec is None:
-        return Balancing()
-    if spec.consistent_hash is not None:
-        return _hashing(spec.consistent_hash)
-    warmup = _warmup(spec.warmup, spec.warmup_duration_secs)
-    match spec.simple:
-        case "ROUND_ROBIN":
-            return Balancing(algorithm="ROUND_ROBIN", warmup=warmup)
-        case "RANDOM":
-            return Balancing(algorithm="RANDOM")
-        case _:
-            return Balancing(warmup=warmup)
+        chosen = Balancing()
+    elif spec.consistent_hash is not None:
+        chosen = _hashing(spec.consistent_hash)
+    else:
+        warmup = _warmup(spec.warmup, spec.warmup_duration_secs)
+        match spec.simple:
+            case "ROUND_ROBIN":
+                chosen = Balancing(algorithm="ROUND_ROBIN", warmup=warmup)
+            case "RANDOM":
+                chosen = Balancing(algorithm="RANDOM")
+            case _:
+                chosen = Balancing(warmup=warmup)
+    return msgspec.structs.replace(chosen, weighs_localities=weighs_localities)
 
 
 def _hashing(spec: ConsistentHash) -> Balancing:

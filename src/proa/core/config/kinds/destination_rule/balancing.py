@@ -4,11 +4,13 @@ from collections.abc import Iterator
 
 from proa.core.config.headers import header_name_fault
 from proa.core.config.kinds.destination_rule.schema import ConsistentHash, HttpCookie, LoadBalancer
+from proa.core.config.locality import check_locality
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 
 
-def check_load_balancer(spec: LoadBalancer, at: Path) -> Iterator[Finding]:
+def check_load_balancer(spec: LoadBalancer, at: Path, *, ejects: bool) -> Iterator[Finding]:
+    """`ejects`: whether outlierDetection holds beside it."""
     if spec.consistent_hash is not None and spec.simple != "UNSPECIFIED":
         yield Finding(at, "conflict", "simple and consistentHash exclude each other; keep one")
     if spec.simple == "LEAST_CONN":
@@ -16,6 +18,8 @@ def check_load_balancer(spec: LoadBalancer, at: Path) -> Iterator[Finding]:
         yield warning((*at, "simple"), "deprecated", message)
     if spec.consistent_hash is not None:
         yield from _check_hash(spec.consistent_hash, (*at, "consistentHash"))
+    if spec.locality_lb_setting is not None:
+        yield from check_locality(spec.locality_lb_setting, (*at, "localityLbSetting"), ejects=ejects)
     yield from _check_warmup(spec, at)
 
 
@@ -29,7 +33,7 @@ def _check_warmup(spec: LoadBalancer, at: Path) -> Iterator[Finding]:
                 place, "deprecated", "warmupDurationSecs is the old name; write warmup with a duration"
             )
     warms = spec.warmup is not None or spec.warmup_duration_secs is not None
-    if warms and (spec.consistent_hash is not None or spec.simple in ("RANDOM", "PASSTHROUGH")):
+    if warms and (spec.consistent_hash is not None or spec.simple == "RANDOM"):
         name = "consistentHash" if spec.consistent_hash is not None else spec.simple
         message = f"nothing warms up with {name}; choose ROUND_ROBIN or LEAST_REQUEST"
         yield Finding((*at, "warmup"), "conflict", message)

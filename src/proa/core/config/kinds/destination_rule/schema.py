@@ -1,16 +1,19 @@
 """What a DestinationRule says, as users write it. Read by its validator and by Pilot's translation."""
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
 from immutables import Map
 
 from proa.core.config.connection_pool import ConnectionPool
+from proa.core.config.locality import LocalityLbSetting
 from proa.core.config.record import (
     Count,
     Count32,
     Duration,
     DurationOrZero,
+    LaterWords,
     PercentFloat,
     PercentInt,
     Port,
@@ -19,8 +22,11 @@ from proa.core.config.record import (
 )
 from proa.core.config.selection import WorkloadSelector
 
-SimpleLoadBalancer = Literal[
-    "UNSPECIFIED", "LEAST_CONN", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST"
+SimpleLoadBalancer = Annotated[
+    Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "ROUND_ROBIN", "LEAST_REQUEST"],
+    LaterWords(
+        ("PASSTHROUGH",), why="it sends to the address that was dialled, which an app behind a proxy does not"
+    ),
 ]
 RingSize = Annotated[int, Within(0, 8 * 1024 * 1024)]
 """Envoy's largest ring."""
@@ -77,10 +83,13 @@ class Warmup(Record, frozen=True, kw_only=True):
 
 
 class LoadBalancer(Record, frozen=True, kw_only=True):
-    NOT_YET = ("localityLbSetting", "zoneAwareLbSetting", "backendUtilization")
+    """`locality_lb_setting` takes the place of the mesh's, whole."""
+
+    NOT_YET = ("zoneAwareLbSetting", "backendUtilization")
 
     simple: SimpleLoadBalancer = "UNSPECIFIED"
     consistent_hash: ConsistentHash | None = None
+    locality_lb_setting: LocalityLbSetting | None = None
     warmup: Warmup | None = None
     warmup_duration_secs: Duration | None = None
 
@@ -105,6 +114,11 @@ class RetryBudget(Record, frozen=True, kw_only=True):
     """None: 20 percent of the requests under way, at least 3 retries."""
 
     NOT_YET = ("budgetInterval",)
+    NOT_YET_BECAUSE = MappingProxyType(
+        {
+            "budgetInterval": "the retry budget of Envoy's API that Proa is built with counts requests under way only"
+        }
+    )
 
     percent: PercentFloat | None = None
     min_retry_concurrency: Count32 | None = None

@@ -30,8 +30,9 @@ def validate(spec: DestinationRule, meta: Meta) -> Iterator[Finding]:
     if fault := wildcard_name_fault(spec.host):
         yield Finding((*SPEC, "host"), "bad-value", fault)
     if spec.traffic_policy:
-        yield from _check_policy(spec.traffic_policy, (*SPEC, "trafficPolicy"))
-    yield from _check_subsets(spec.subsets, (*SPEC, "subsets"))
+        yield from _check_policy(spec.traffic_policy, (*SPEC, "trafficPolicy"), ejects=False)
+    ejects = spec.traffic_policy is not None and spec.traffic_policy.outlier_detection is not None
+    yield from _check_subsets(spec.subsets, (*SPEC, "subsets"), ejects=ejects)
     yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"))
     if spec.workload_selector is not None:
         yield from check_selector(
@@ -42,7 +43,7 @@ def validate(spec: DestinationRule, meta: Meta) -> Iterator[Finding]:
             yield Finding((*SPEC, "exportTo"), "conflict", message)
 
 
-def _check_subsets(subsets: tuple[Subset, ...], at: Path) -> Iterator[Finding]:
+def _check_subsets(subsets: tuple[Subset, ...], at: Path, *, ejects: bool) -> Iterator[Finding]:
     seen: set[str] = set()
     for index, subset in enumerate(subsets):
         name = subset.name
@@ -58,18 +59,19 @@ def _check_subsets(subsets: tuple[Subset, ...], at: Path) -> Iterator[Finding]:
         seen.add(name)
         yield from check_labels(subset.labels, (*at, index, "labels"))
         if subset.traffic_policy:
-            yield from _check_policy(subset.traffic_policy, (*at, index, "trafficPolicy"))
+            yield from _check_policy(subset.traffic_policy, (*at, index, "trafficPolicy"), ejects=ejects)
 
 
-def _check_policy(policy: TrafficPolicy, at: Path) -> Iterator[Finding]:
+def _check_policy(policy: TrafficPolicy, at: Path, *, ejects: bool) -> Iterator[Finding]:
+    """`ejects`: whether it inherits outlierDetection. A port's settings inherit nothing."""
     if policy == TrafficPolicy():
         message = "an empty policy says nothing; add loadBalancer, connectionPool, outlierDetection or tls"
         yield Finding(at, "required", message)
-    yield from _check_blocks(policy, at)
+    yield from _check_blocks(policy, at, ejects=ejects)
     ports: set[int] = set()
     for index, level in enumerate(policy.port_level_settings):
         place = (*at, "portLevelSettings", index)
-        yield from _check_blocks(level, place)
+        yield from _check_blocks(level, place, ejects=False)
         if level == PortPolicy(port=level.port):
             yield Finding(place, "required", "says nothing of its port; add a policy or remove it")
         if level.port.number in ports:
@@ -83,13 +85,14 @@ def _check_policy(policy: TrafficPolicy, at: Path) -> Iterator[Finding]:
         yield Finding((*at, "portLevelSettings"), "out-of-range", message)
 
 
-def _check_blocks(policy: TrafficPolicy | PortPolicy, at: Path) -> Iterator[Finding]:
+def _check_blocks(policy: TrafficPolicy | PortPolicy, at: Path, *, ejects: bool) -> Iterator[Finding]:
     if policy.connection_pool is not None:
         yield from check_connection_pool(policy.connection_pool, (*at, "connectionPool"))
     if policy.outlier_detection is not None:
         yield from check_outlier_detection(policy.outlier_detection, (*at, "outlierDetection"))
     if policy.load_balancer is not None:
-        yield from check_load_balancer(policy.load_balancer, (*at, "loadBalancer"))
+        ejects = ejects or policy.outlier_detection is not None
+        yield from check_load_balancer(policy.load_balancer, (*at, "loadBalancer"), ejects=ejects)
     if policy.tls is not None:
         yield from _check_tls(policy.tls, (*at, "tls"))
 

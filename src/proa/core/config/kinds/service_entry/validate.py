@@ -7,6 +7,7 @@ from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_dns_label, is_ip, subnet_fault, wildcard_name_fault
 from proa.core.config.kinds.service_entry.schema import ServiceEntry, ServicePort
 from proa.core.config.labels import check_selector
+from proa.core.config.locality import check_distribution
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
@@ -23,6 +24,7 @@ def validate(spec: ServiceEntry, meta: Meta) -> Iterator[Finding]:
     yield from _check_workloads(spec)
     yield from _check_resolution(spec)
     yield from check_export_to(spec.export_to, meta.namespace, (*SPEC, "exportTo"), may_hide=True)
+    yield from check_distribution(meta.annotations)
     for index, name in enumerate(spec.subject_alt_names):
         if not name:
             yield Finding(
