@@ -25,7 +25,8 @@ from proa.core.config.selection import WorkloadSelector
 SimpleLoadBalancer = Annotated[
     Literal["UNSPECIFIED", "LEAST_CONN", "RANDOM", "ROUND_ROBIN", "LEAST_REQUEST"],
     LaterWords(
-        ("PASSTHROUGH",), why="it sends to the address that was dialled, which an app behind a proxy does not"
+        ("PASSTHROUGH",),
+        why="it sends to the address that the app dialled, and an app that speaks to a proxy dials none",
     ),
 ]
 RingSize = Annotated[int, Within(0, 8 * 1024 * 1024)]
