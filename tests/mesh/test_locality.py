@@ -202,8 +202,16 @@ def test_labels_or_shares_may_count_in_place_of_nearness(shop: Mesh, servers: Se
         assert 55 <= found["near"] <= 85, found
 
 
+BY_TIER = """
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {name: istio, namespace: istio-system}
+spec: {localityLbSetting: {failoverPriority: [tier]}}
+"""
+
+
 def test_a_gateway_stands_somewhere_too(shop: Mesh) -> None:
-    """By the mesh's own setting: the nearest first where bad ones are ejected."""
+    """By the mesh's own setting: the nearest first where bad ones are ejected, unless a MeshConfig says otherwise."""
     edge = """
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -227,6 +235,8 @@ spec:
             direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             assert {fetched(direct, url, "shop.example") for _ in range(10)} == {"far"}
             assert answers(shop, 10) == {"near": 10}
+            with shop.applied(BY_TIER):
+                assert answers(shop, 10) == {"far": 10}
     finally:
         shop.stop("edge")
 

@@ -1,4 +1,4 @@
-"""Locality as users write it: `localityLbSetting` of a DestinationRule and of mesh settings, and a service's annotation.
+"""Locality as users write it: `localityLbSetting` of DestinationRules and mesh settings, and a service's annotation.
 
 It stands beside the kinds because several read it. What makes sense is judged here; callers are their validators.
 """

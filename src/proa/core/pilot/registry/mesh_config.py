@@ -4,6 +4,7 @@ import msgspec
 
 from proa.core.config.connection_pool import TcpKeepalive
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.locality import locality_setting
 from proa.core.config.retries import Retries
 from proa.core.model.names import ROOT_NAMESPACE, ObjectRef
 from proa.core.model.settings import (
@@ -39,6 +40,7 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
         service_export_to=spec.default_service_export_to or EVERYBODY,
         rule_export_to=spec.default_virtual_service_export_to or EVERYBODY,
         policy_export_to=spec.default_destination_rule_export_to or EVERYBODY,
+        locality=locality_setting(spec.locality_lb_setting) if spec.locality_lb_setting else base.locality,
     )
 
 

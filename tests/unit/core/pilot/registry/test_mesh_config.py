@@ -2,7 +2,9 @@
 
 from proa.core.config.connection_pool import TcpKeepalive
 from proa.core.config.kinds.mesh_config.schema import MeshConfig, OutboundTrafficPolicy, PathNormalization
+from proa.core.config.locality import LocalityLbSetting
 from proa.core.config.retries import Retries
+from proa.core.model.locality import LocalitySetting
 from proa.core.model.settings import AccessLog, Keepalive, MeshSettings, Resolving, Retry
 from proa.core.pilot.registry.mesh_config import retry_of, settings_of
 
@@ -22,6 +24,7 @@ def test_what_is_said_counts() -> None:
         h2_upgrade_policy="UPGRADE",
         default_service_export_to=(".",),
         default_http_retry_policy=Retries(),
+        locality_lb_setting=LocalityLbSetting(failover_priority=("tier",)),
         dns_resolvers=("192.0.2.1:53",),
         dns_refresh_rate=7,
         protocol_detection_timeout=0,
@@ -34,6 +37,7 @@ def test_what_is_said_counts() -> None:
     assert found.retry.attempts == 0
     assert found.handling.resolving == Resolving(servers=("192.0.2.1:53",), refresh_ms=7)
     assert (found.handling.detection_ms, found.handling.paths) == (0, "NONE")
+    assert found.locality == LocalitySetting(priority=("tier",))
     assert found.trust_domain == "a.example"
 
 

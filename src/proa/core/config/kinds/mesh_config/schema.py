@@ -6,6 +6,7 @@ Read by its validator and by `pilot.registry.mesh_config`, which makes them the 
 from typing import Literal
 
 from proa.core.config.connection_pool import TcpKeepalive
+from proa.core.config.locality import LocalityLbSetting
 from proa.core.config.record import Duration, DurationOrZero, Record
 from proa.core.config.retries import Retries
 
@@ -35,7 +36,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
         *("ingressService", "ingressControllerMode", "ingressSelector", "enableTracing"),
         *("enableEnvoyAccessLogService", "disableEnvoyListenerLog", "defaultConfig", "inboundTrafficPolicy"),
         *("configSources", "enableAutoMtls", "trustDomain", "trustDomainAliases", "caCertificates"),
-        *("localityLbSetting", "zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
+        *("zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
         *("certificates", "serviceSettings", "serviceScopeConfigs", "enablePrometheusMerge"),
         *("verifyCertificateAtClient", "ca", "extensionProviders", "defaultProviders", "discoverySelectors"),
         *("meshMTLS", "tlsDefaults", "defaultTrafficPolicy", "serviceEntryVisibility"),
@@ -53,6 +54,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     default_virtual_service_export_to: tuple[str, ...] = ()
     default_destination_rule_export_to: tuple[str, ...] = ()
     root_namespace: str = ""
+    locality_lb_setting: LocalityLbSetting | None = None
     dns_refresh_rate: Duration | None = None
     h2_upgrade_policy: Literal["DO_NOT_UPGRADE", "UPGRADE"] = "DO_NOT_UPGRADE"
     path_normalization: PathNormalization | None = None

@@ -9,6 +9,7 @@ from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_ip
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.labels import is_namespace_name
+from proa.core.config.locality import check_locality
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
@@ -39,6 +40,9 @@ def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
         yield from check_keepalive(spec.tcp_keepalive, (*SPEC, "tcpKeepalive"))
     if spec.default_http_retry_policy is not None:
         yield from check_retries(spec.default_http_retry_policy, (*SPEC, "defaultHttpRetryPolicy"))
+    if spec.locality_lb_setting is not None:
+        # It is for those services that are said to eject.
+        yield from check_locality(spec.locality_lb_setting, (*SPEC, "localityLbSetting"), ejects=True)
     yield from _check_access_log(spec)
     for index, server in enumerate(spec.dns_resolvers):
         if not _is_server(server):

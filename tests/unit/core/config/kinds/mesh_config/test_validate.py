@@ -33,6 +33,10 @@ def test_what_makes_sense() -> None:
         "spec.defaultHttpRetryPolicy.attempts conflict"
     ]
     assert judge({"tcpKeepalive": {"time": "1.5s"}}) == ["spec.tcpKeepalive.time no-effect"]
+    assert judge({"localityLbSetting": {"failover": [{"from": "eu", "to": "us"}]}}) == []
+    assert judge({"localityLbSetting": {"failover": [{"from": "eu", "to": "eu"}]}}) == [
+        "spec.localityLbSetting.failover[0] bad-value"
+    ]
     assert judge({"trustDomain": "a"}) == ["spec.trustDomain not-supported-yet"]
 
 
