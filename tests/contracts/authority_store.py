@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from proa.core.auth.grants import Grant, Placement
+from proa.core.auth.revocation import Revocation, Target
 from proa.core.auth.tokens import UNKNOWN, TokenRecord, TokenRefused, hash_secret
 from proa.ports.authority_store import AuthorityEvent, AuthorityStore, Issuance
 from proa.ports.failures import StorePermanent
@@ -36,6 +37,11 @@ ISSUED = Issuance(
 )
 
 
+REVOKED = Revocation(
+    target=Target("identity", "spiffe://cluster.local/ns/default/sa/x"), reason="why", author="ann", time=2.0
+)
+
+
 class AuthorityStoreContract:
     """Subclasses give `open_authority_store`, a fixture: each call opens the same store again."""
 
@@ -59,7 +65,7 @@ class AuthorityStoreContract:
             assert used == msgspec.structs.replace(TOKEN, uses=0)
             assert await store.grant_of("a") == TOKEN.grant
             again = await store.redeem("t1", SECRET, "a", 5.0)
-            assert again == TokenRefused(reason="join token t1 for node a has been used")
+            assert again == TokenRefused(reason="join token t1 for node a has been used", code="token used")
 
         run(body)
 
@@ -210,6 +216,51 @@ class AuthorityStoreContract:
             assert await store.issuances() == (current,)
             assert await store.redeem("t1", SECRET, "a", 5.0) == UNKNOWN
             assert await store.grants() == (TOKEN.grant,)
+
+        run(body)
+
+    def test_a_certificate_is_found_by_its_serial_and_by_who_asked(self, run: Callable[[Body], None]) -> None:
+        async def body(store: AuthorityStore) -> None:
+            other = msgspec.structs.replace(ISSUED, serial="b2", not_after=50)
+            elsewhere = msgspec.structs.replace(ISSUED, serial="c3", asked_by="token:t")
+            for each in (ISSUED, other, elsewhere):
+                await store.record_issuance(each)
+            assert await store.issuance("b2") == other
+            assert await store.issuance("ff") is None
+            assert await store.issued_by(ISSUED.asked_by, 10.0, 10) == (other, ISSUED)
+            assert await store.issued_by(ISSUED.asked_by, 50.0, 10) == (ISSUED,)
+            assert await store.issued_by(ISSUED.asked_by, 10.0, 1) == (other,)
+
+        run(body)
+
+    def test_revocations_are_replaced_watched_and_kept(self, run: Callable[[Body], None]) -> None:
+        async def first(store: AuthorityStore) -> None:
+            watch = store.watch_revocations()
+            assert await anext(watch) == ()
+            await store.put_revocation(REVOKED)
+            assert await anext(watch) == (REVOKED,)
+            lifted = msgspec.structs.replace(REVOKED, lifted=5.0)
+            await store.put_revocation(lifted)
+            assert await anext(watch) == (lifted,)
+
+        async def second(store: AuthorityStore) -> None:
+            assert await store.revocations() == (msgspec.structs.replace(REVOKED, lifted=5.0),)
+
+        run(first)
+        run(second)
+
+    def test_revocations_that_are_over_are_forgotten_but_never_the_newest(
+        self, run: Callable[[Body], None]
+    ) -> None:
+        async def body(store: AuthorityStore) -> None:
+            ended = msgspec.structs.replace(REVOKED, target=Target("serial", "a1"), ends=4.0, time=1.0)
+            lasting = msgspec.structs.replace(REVOKED, target=Target("workload", "a/b"), time=1.5)
+            newest = msgspec.structs.replace(REVOKED, lifted=5.0)
+            for each in (ended, lasting, newest):
+                await store.put_revocation(each)
+            assert await store.prune(4.0, 10) == 0
+            assert await store.prune(9.0, 10) == 1
+            assert await store.revocations() == (newest, lasting)
 
         run(body)
 

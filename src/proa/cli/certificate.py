@@ -116,6 +116,69 @@ def audit(surroundings: Surroundings, limit: int, output: Format) -> None:
     print_columns(("TIME", "WHAT", "SUBJECT", "ASKED BY", "DETAIL"), _audit_rows(found)[:limit])
 
 
+@command.command("revoke")
+@click.argument("what", metavar="SERIAL|SPIFFE-ID|WORKLOAD")
+@click.option("--reason", default="", help="Kept with the revocation and in the audit.")
+@click.option("--undo", is_flag=True, help="Take a revocation back.")
+@output_option
+@click.pass_obj
+def revoke(surroundings: Surroundings, what: str, reason: str, undo: bool, output: Format) -> None:
+    """Refuse a certificate, an identity, a workload or a node before its certificates end.
+
+    Sidecars refuse its next request, also on open connections, and end its raw streams within seconds.
+
+    A certificate's SERIAL: its holder makes another key. A SPIFFE id, or a WORKLOAD (namespace/name): no certificate
+    is signed for it, and it serves nobody, until this is undone. A node's id takes all certificates with it that the
+    node asked for.
+
+    \b
+    Examples:
+      proa certificate revoke 5a61b7c0 --reason "laptop lost"
+      proa certificate revoke spiffe://cluster.local/ns/default/sa/reviews
+      proa certificate revoke spiffe://cluster.local/proa/node/db-1
+      proa certificate revoke default/reviews-v1 --undo
+    """
+    from proa.servers.admin.authority import RevokeRequest
+
+    request = RevokeRequest(what=what, reason=reason, author=surroundings.author, restore=undo)
+    with surroundings.control_plane() as client:
+        done = client.revoke(request).revocations
+    if output != "table":
+        print_value(done, output)
+        return
+    for each in done:
+        click.echo(f"{each.target} is {'trusted again' if undo else 'revoked'}")
+
+
+@command.command("revoked")
+@output_option
+@click.pass_obj
+def revoked(surroundings: Surroundings, output: Format) -> None:
+    """List the revocations in force, the newest first.
+
+    \b
+    Example:
+      proa certificate revoked
+    """
+    with surroundings.control_plane() as client:
+        found = client.revocations()
+    if output != "table":
+        print_value(found, output)
+        return
+    rows = [
+        (
+            each.target.kind,
+            each.target.value,
+            moment(each.time),
+            moment(each.ends) if each.ends else "until undone",
+            each.author,
+            each.reason or "-",
+        )
+        for each in found.revocations
+    ]
+    print_columns(("KIND", "WHAT", "SINCE", "UNTIL", "BY", "REASON"), rows)
+
+
 @command.command("show")
 @click.argument("workload", type=WorkloadWord())
 @output_option

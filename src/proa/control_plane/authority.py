@@ -19,11 +19,18 @@ from immutables import Map
 
 from proa.control_plane.ca_keys import NewKey, generate_key
 from proa.control_plane.keyring import Clock, Entropy, Keyring
+from proa.control_plane.revocations import Revocations
 from proa.core.auth.ca import Ca, issue, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
+from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Claim, Placement, refusals
 from proa.core.auth.roots import bundle_proof, root_digests, root_sha256
-from proa.core.auth.spiffe import SpiffeId, control_plane_id, is_dns_label, node_id
+from proa.core.auth.spiffe import (
+    SpiffeId,
+    control_plane_id,
+    is_dns_label,
+    node_id,
+)
 from proa.core.auth.template import (
     LEAF_TTL,
     CertificateTemplate,
@@ -79,9 +86,10 @@ class Minted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True):
-    """Why nothing was issued, in words for the one who asked."""
+    """Why nothing was issued: in words for the one who asked, and as the reason that is counted."""
 
     reason: str
+    code: Denial = "not granted"
 
 
 class Authority:
@@ -96,13 +104,19 @@ class Authority:
         clock: Clock,
         entropy: Entropy,
         leaf_ttl: int,
+        revocations: Revocations | None = None,
+        denied: Callable[[Denial, str], None] = lambda code, asker: None,
     ) -> None:
+        """`denied` is told of every refusal: its code, and who asked."""
         self.trust_domain = trust_domain
         self.keyring = keyring
         self._store = store
         self._clock = clock
         self._entropy = entropy
         self._leaf_ttl = leaf_ttl
+        self.revocations = revocations or Revocations(store, trust_domain, clock)
+        self._denied = denied
+        self.issued = 0
         self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     @classmethod
@@ -118,6 +132,8 @@ class Authority:
         leaf_ttl: int = LEAF_TTL,
         is_leader: Callable[[], bool] = lambda: True,
         plugged: Ca | None = None,
+        revocations: Revocations | None = None,
+        denied: Callable[[Denial, str], None] = lambda code, asker: None,
     ) -> "Authority":
         """Takes the CA from the key store; on the first start it is `plugged`, or made.
 
@@ -140,6 +156,8 @@ class Authority:
             clock=clock,
             entropy=entropy,
             leaf_ttl=leaf_ttl,
+            revocations=revocations,
+            denied=denied,
         )
 
     @property
@@ -178,17 +196,22 @@ class Authority:
         grant = await self._store.grant_of(node)
         if grant is None:
             reason = f"node {node} has no grant: it never joined, or was removed"
-            return await self._refuse(str(claim.id), asker, reason)
+            return await self._refuse(str(claim.id), asker, reason, "no grant")
         reasons = refusals(grant, claim)
         if reasons:
-            return await self._refuse(str(claim.id), asker, "; ".join(reasons))
+            return await self._refuse(str(claim.id), asker, "; ".join(reasons), "not granted")
         signer = await self.keyring.signer()
         try:
             template = workload_leaf(
                 self.trust_domain, claim.id, claim.account, self._serial(), self._validity(signer)
             )
         except ValueError as error:
-            return await self._refuse(str(claim.id), asker, str(error))
+            return await self._refuse(str(claim.id), asker, str(error), "malformed name")
+        revoked = self._revoked(node_id(self.trust_domain, node)) or self._revoked(
+            template.uri, *template.dns_names
+        )
+        if revoked:
+            return await self._refuse(str(claim.id), asker, revoked, "revoked")
         return await self._issue(template, csr_pem, asker, signer)
 
     async def issue_node(self, *, csr_pem: str, node: str) -> Issued | Refused:
@@ -196,7 +219,10 @@ class Authority:
         asker = str(node_id(self.trust_domain, node))
         if await self._store.grant_of(node) is None:
             reason = f"node {node} has no grant: it never joined, or was removed"
-            return await self._refuse(asker, asker, reason)
+            return await self._refuse(asker, asker, reason, "no grant")
+        revoked = self._revoked(node_id(self.trust_domain, node))
+        if revoked:
+            return await self._refuse(asker, asker, revoked, "revoked")
         signer = await self.keyring.signer()
         template = node_leaf(self.trust_domain, node, self._serial(), self._validity(signer))
         return await self._issue(template, csr_pem, asker, signer)
@@ -258,22 +284,29 @@ class Authority:
         try:
             brought = decode_token(token)
         except InvalidToken as error:
-            return Refused(reason=str(error))
+            self._denied("token malformed", "(joining)")
+            return Refused(reason=str(error), code="token malformed")
         identity, asker = node_id(self.trust_domain, brought.node), f"token:{brought.id[:64]}"
         # A token may be older than the roots of today: it is known by its id.
         if await self._store.token(brought.id) is None:
             is_ours = brought.root_sha256 in root_digests(self.roots_pem)
             reason = "the join token is for another mesh: its root certificate is not this one's"
             return await self._refuse(
-                str(identity), "an unknown token", UNKNOWN.reason if is_ours else reason
+                str(identity),
+                "an unknown token",
+                UNKNOWN.reason if is_ours else reason,
+                "token unknown" if is_ours else "token of another mesh",
             )
+        revoked = self._revoked(identity)
+        if revoked:
+            return await self._refuse(str(identity), asker, revoked, "revoked")
         checked = check_csr(csr_pem, identity)
         if isinstance(checked, CsrRefused):
-            return await self._refuse(str(identity), asker, checked.reason)
+            return await self._refuse(str(identity), asker, checked.reason, checked.code)
         secret = hash_secret(brought.secret)
         record = await self._store.redeem(brought.id, secret, brought.node, self._clock())
         if isinstance(record, TokenRefused):
-            return await self._refuse(str(identity), asker, record.reason)
+            return await self._refuse(str(identity), asker, record.reason, record.code)
         signer = await self.keyring.signer()
         template = node_leaf(self.trust_domain, record.node, self._serial(), self._validity(signer))
         issued = await self._issue(template, csr_pem, f"token:{record.id}", signer)
@@ -288,9 +321,9 @@ class Authority:
         self, template: CertificateTemplate, csr_pem: str, asked_by: str, signer: Ca
     ) -> Issued | Refused:
         """Signs, compares, writes down, and only then hands out."""
-        checked = check_csr(csr_pem, template.uri)
+        checked = check_csr(csr_pem, template.uri, template.dns_names)
         if isinstance(checked, CsrRefused):
-            return await self._refuse(str(template.uri), asked_by, checked.reason)
+            return await self._refuse(str(template.uri), asked_by, checked.reason, checked.code)
         certificate = issue(template, checked.public_key, signer)
         issued = Issued(
             chain_pem=to_pem(certificate) + signer.presented_pem,
@@ -312,10 +345,15 @@ class Authority:
                 root_sha256=root_sha256(to_pem(signer.root)),
             )
         )
+        self.issued += 1
         return issued
 
-    async def _refuse(self, subject: str, asked_by: str, reason: str) -> Refused:
-        """Tells the asker and, once in a while, the audit."""
+    def _revoked(self, identity: SpiffeId, *names: str) -> str:
+        return self.revocations.refusal(identity=str(identity), names=names)
+
+    async def _refuse(self, subject: str, asked_by: str, reason: str, code: Denial) -> Refused:
+        """Tells the asker, counts and, once in a while, tells the audit."""
+        self._denied(code, asked_by)
         now, key = self._clock(), (asked_by, reason)
         while self._refused and now - next(iter(self._refused.values())) >= SAME_REFUSAL_S:
             self._refused.popitem(last=False)
@@ -325,7 +363,7 @@ class Authority:
                 time=now, kind="refused", subject=subject, asked_by=asked_by, detail=reason[:1000]
             )
             await self._store.record_event(event)
-        return Refused(reason=reason)
+        return Refused(reason=reason, code=code)
 
     def _validity(self, signer: Ca) -> Validity:
         return signer.validity(self._clock(), self._leaf_ttl)

@@ -12,6 +12,7 @@ from proa.control_plane.proxies import Proxies
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
+from proa.core.auth.root_rotation import phase_of
 from proa.core.pilot.resource import ResourceType
 
 CONVERGENCE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -27,11 +28,13 @@ class _State(Collector):
         authority: Authority,
         gate: Gate,
         refusals: Refusals,
+        denials: Refusals,
         clock: Callable[[], float],
     ) -> None:
         self._world = world
         self._gate = gate
         self._refusals = refusals
+        self._denials = denials
         self._proxies = proxies
         self._registrations = registrations
         self._authority = authority
@@ -72,6 +75,13 @@ class _State(Collector):
         for (reason, node), count in self._refusals.counts.items():
             limited.add_metric([reason, node], count)
         yield limited
+        denied = CounterMetricFamily(
+            "proa_denied", "Callers refused for what they are or ask", labels=["reason", "caller"]
+        )
+        for (reason, caller), count in self._denials.counts.items():
+            denied.add_metric([reason, caller], count)
+        yield denied
+        yield from self._of_the_authority()
         sent = CounterMetricFamily(
             "proa_xds_resources_sent", "Resources put into responses to proxies", labels=["type"]
         )
@@ -85,6 +95,27 @@ class _State(Collector):
             built.add_metric([name], count)
         yield built
 
+    def _of_the_authority(self) -> Iterable[Metric]:
+        authority = self._authority
+        yield CounterMetricFamily(
+            "proa_certificates_issued", "Certificates signed by this control plane", value=authority.issued
+        )
+        yield GaugeMetricFamily(
+            "proa_revocations", "Revocations in force", value=len(authority.revocations.records())
+        )
+        phases = GaugeMetricFamily(
+            "proa_root_phase", "1 for the phase that a trusted root is in", labels=["root", "phase"]
+        )
+        ends = GaugeMetricFamily(
+            "proa_root_expiry_seconds", "Seconds until a trusted root ends", labels=["root"]
+        )
+        active = authority.keyring.active.root
+        for root in authority.keyring.roots:
+            phases.add_metric([root.digest[:12], phase_of(root, active)], 1)
+            ends.add_metric([root.digest[:12]], root.not_after - self._clock())
+        yield phases
+        yield ends
+
 
 def build_registry(
     world: World,
@@ -93,11 +124,12 @@ def build_registry(
     authority: Authority,
     gate: Gate,
     refusals: Refusals,
+    denials: Refusals,
     clock: Callable[[], float],
 ) -> CollectorRegistry:
     """Also hooks the convergence histogram to the proxies."""
     registry = CollectorRegistry()
-    registry.register(_State(world, proxies, registrations, authority, gate, refusals, clock))
+    registry.register(_State(world, proxies, registrations, authority, gate, refusals, denials, clock))
     convergence = Histogram(
         "proa_convergence_seconds",
         "From a folded change until every proxy it concerns has taken it",

@@ -17,6 +17,7 @@ from proa.control_plane.limits import Limits
 from proa.control_plane.proxies import Proxies, ProxyStream
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
+from proa.core.auth.spiffe import node_id
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.retry import with_retry
 from proa.core.sidecar.session import (
@@ -86,21 +87,26 @@ class Nodes:
     async def heard(self, line: NodeLine, state: NodeState) -> SessionState:
         answer = self._registrations.heard(line, state)
         self._leases.remember(line, state, self._registrations.since_of(line.node))
-        return self._completed(answer)
+        return self._completed(line.node, answer)
 
     def answer(self, node: str) -> SessionState:
-        return self._completed(self._registrations.answer(node))
+        return self._completed(node, self._registrations.answer(node))
 
     async def answers_changed(self) -> None:
-        trust = self._authority.keyring.trust
-        await first_of(self._registrations.answers_changed(), trust.changed(trust.version))
+        trust, revoked = self._authority.keyring.trust, self._authority.revocations.revoked
+        await first_of(
+            self._registrations.answers_changed(),
+            trust.changed(trust.version),
+            revoked.changed(revoked.version),
+        )
 
-    def _completed(self, answer: SessionState) -> SessionState:
+    def _completed(self, node: str, answer: SessionState) -> SessionState:
         return msgspec.structs.replace(
             answer,
             bundles=self._authority.bundles,
             signing_root=self._authority.signing_root,
             servers=self._servers(),
+            renew=self._authority.revocations.to_renew(node_id(self._authority.trust_domain, node)),
         )
 
     def left(self, line: NodeLine) -> None:

@@ -19,6 +19,7 @@ from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.revocations import RevocationRefused
 from proa.control_plane.rotation import Rotation, RotationRefused
 from proa.control_plane.showing import (
     resource_order,
@@ -37,7 +38,13 @@ from proa.core.pilot.resource import ORDER, ResourceType
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import ConfigStore, StoredObject
 from proa.ports.store_backup import StoreBackups
-from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
+from proa.servers.admin.authority import (
+    Audit,
+    AuthorityStatus,
+    RevocationList,
+    RevokeRequest,
+    RotateRequest,
+)
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -271,6 +278,21 @@ class Operations(ConfigurationOperations):
             where = self._others.leader() if self._others else ""
             raise Refused(f"{refused}{where}") from None
         return await self.authority()
+
+    async def revoke(self, request: RevokeRequest) -> RevocationList:
+        revocations = self._authority.revocations
+        try:
+            if request.restore:
+                return RevocationList(
+                    revocations=(await revocations.restore(request.what, author=request.author),)
+                )
+            added = await revocations.revoke(request.what, reason=request.reason, author=request.author)
+        except RevocationRefused as refused:
+            raise Refused(str(refused)) from None
+        return RevocationList(revocations=added)
+
+    async def revocations(self) -> RevocationList:
+        return RevocationList(revocations=self._authority.revocations.records())
 
     async def audit(self, limit: int) -> Audit:
         return Audit(

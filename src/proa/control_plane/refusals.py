@@ -1,7 +1,8 @@
 """What the control plane would not do for whom: counted by reason and node, told in the log once in a while.
 
-Everybody who says no to a caller for its amounts (not for its rights) tells it here, so that one look at the metrics
-shows who is too loud, and no flood of requests becomes a flood of log lines.
+Everybody who says no to a caller tells it here: one of these counts amounts (`proa_limited_total`), another one rights
+(`proa_denied_total`). One look at the metrics shows who is too loud, or tries doors, and no flood of requests becomes a
+flood of log lines.
 """
 
 import logging
@@ -23,8 +24,9 @@ Series = tuple[str, str]
 class Refusals:
     """`counts`: (reason, node) -> how often."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], told: logging.Logger = log) -> None:
         self._clock = clock
+        self._log = told
         self._counts: Counter[Series] = Counter()
         self._told: dict[Series, tuple[float, int]] = {}
 
@@ -36,7 +38,7 @@ class Refusals:
         now = self._clock()
         at, before = self._told.get(key, (float("-inf"), 0))
         if now - at >= TELL_EVERY_S:
-            log.warning("%s: %s (%d times)", key[1], reason, self._counts[key] - before)
+            self._log.warning("%s: %s (%d times)", key[1], reason, self._counts[key] - before)
             self._told[key] = (now, self._counts[key])
 
     def of(self, caller: str) -> Callable[[str], None]:

@@ -20,8 +20,11 @@ from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, refusals
 from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled
+from proa.core.auth.revocation import refusal
+from proa.core.auth.spiffe import node_id, workload_dns_name, workload_id
 from proa.core.config.config import Config
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.revoked import Revoked
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
@@ -100,6 +103,7 @@ class Registrations:
         self._proxies = proxies
         self._clock = clock
         self._grants: Map[str, Grant] = Map()
+        self._revoked = Revoked()
         self._policies: tuple[Config, ...] = ()
         self._nodes: dict[str, _Node] = {}
         self._claimants: dict[WorkloadId, list[str]] = {}
@@ -263,6 +267,14 @@ class Registrations:
         self._review(set(self._claimants))
         self.tell()
 
+    def set_revoked(self, revoked: Revoked) -> None:
+        """Who is refused differs: nodes and workloads among them lose their place, and no client takes their accounts
+        for a service's. Sidecars are told what they have to refuse."""
+        self._revoked = revoked
+        self._world.submit(Change(revoked=revoked))
+        self._review(set(self._claimants))
+        self.tell()
+
     # -- TLS modes --
 
     def set_policies(self, policies: Iterable[Config]) -> None:
@@ -375,7 +387,26 @@ class Registrations:
         grant = self._grants.get(node)
         if grant is None:
             return (f"node {node} has no grant: it never joined, or was removed",)
-        return (*self._nodes[node].faults.get(registration.id, ()), *refusals(grant, registration))
+        reasons = (*self._nodes[node].faults.get(registration.id, ()), *refusals(grant, registration))
+        return reasons or self._revocations_of(node, registration)
+
+    def _revocations_of(self, node: str, registration: Registration) -> tuple[str, ...]:
+        trust_domain = self._world.snapshot.settings.trust_domain
+        of_node = refusal(self._revoked, identity=str(node_id(trust_domain, node)))
+        reason = of_node or refusal(
+            self._revoked,
+            identity=str(workload_id(trust_domain, registration.id.namespace, registration.account)),
+            names=(workload_dns_name(registration.id, trust_domain),),
+        )
+        return (reason,) if reason else ()
+
+    def _trusted(self, namespace: str, accounts: tuple[str, ...]) -> tuple[str, ...]:
+        trust_domain = self._world.snapshot.settings.trust_domain
+        return tuple(
+            account
+            for account in accounts
+            if str(workload_id(trust_domain, namespace, account)) not in self._revoked.identities
+        )
 
     def _review(self, workloads: set[WorkloadId]) -> None:
         """Judge these workloads anew, and publish what follows from it."""
@@ -395,6 +426,7 @@ class Registrations:
         for service in services:
             claims = [self._accepted[member] for member in self._members[service]]
             accounts = accepted_accounts(self._grants, service[0], service[1], claims)
+            accounts = self._trusted(service[0], accounts)
             if accounts != self._accounts.get(service, ()):
                 self._accounts[service] = accounts
                 workloads = workloads | self._members[service]

@@ -33,6 +33,7 @@ from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.pruning import keep_pruned
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.revocations import Revocations
 from proa.control_plane.rotation import Rotation
 from proa.control_plane.trust_reports import TrustReports
 from proa.control_plane.world import World
@@ -52,7 +53,7 @@ from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
-from proa.servers.grpc_edge import serving_grpc
+from proa.servers.grpc_edge import Peer, serving_grpc
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.xds.delta import delta_service
 
@@ -81,6 +82,9 @@ async def run(options: ServeOptions) -> None:
         brought = await plugged.read(time.time()) if plugged else None
         if isinstance(brought, Unusable):
             raise PluggedUnusable("\n".join(brought.faults))
+        denials = Refusals(time.monotonic, logging.getLogger("proa.control_plane.denials"))
+        revocations = Revocations(stores.authority, options.trust_domain, time.time)
+        await revocations.load()
         authority = await Authority.open(
             trust_domain=options.trust_domain,
             keys=stores.keys,
@@ -90,6 +94,8 @@ async def run(options: ServeOptions) -> None:
             leaf_ttl=options.leaf_ttl,
             is_leader=leads,
             plugged=brought,
+            revocations=revocations,
+            denied=denials.count,
         )
         world = World(
             MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
@@ -173,7 +179,16 @@ async def run(options: ServeOptions) -> None:
             servers=servers,
             others=others,
         )
-        registry = build_registry(world, proxies, registrations, authority, gate, refusals, time.time)
+        registry = build_registry(
+            world, proxies, registrations, authority, gate, refusals, denials, time.time
+        )
+
+        def judge(peer: Peer) -> str:
+            reason = revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
+            if reason:
+                denials.count("revoked", str(peer.identity))
+            return reason
+
         services = (delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain))
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())
@@ -181,6 +196,7 @@ async def run(options: ServeOptions) -> None:
             if options.config_dir is not None:
                 tasks.keep("directory", configuration.follow_directory(FilesSource(options.config_dir)))
             await configuration.until_synced(expected)
+            registrations.set_revoked(revocations.revoked.value)
             registrations.set_grants(await stores.authority.grants())
             restored = await leases.restore(registrations)
             log.info("%d nodes are known from before", restored)
@@ -192,6 +208,8 @@ async def run(options: ServeOptions) -> None:
                 tasks.keep("membership", others.stay())
                 tasks.keep("sweeping", sharing.keep_swept())
             tasks.keep("grants", _follow_grants(stores.authority, registrations))
+            tasks.keep("revocations", revocations.run())
+            tasks.keep("revoked", _follow_revoked(revocations, registrations))
             tasks.keep("leases", leases.run())
             tasks.keep("gate", gate.run())
             tasks.keep("pruning", keep_pruned(stores.authority, time.time, options.keep_records))
@@ -200,7 +218,7 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("certificate", own.keep())
             tasks.keep("rotation", rotation.run())
             async with (
-                serving_grpc(services, [xds_socket], own.credentials, GRACE_S),
+                serving_grpc(services, [xds_socket], own.credentials, GRACE_S, judge, denials.count),
                 serving(build_join_app(nodes, attempts=attempts), [join_socket], own.tls),
                 serving(build_metrics_app(registry, unready), [metrics_socket]),
                 serving(build_admin_app(operations, refusals.of("(command line)")), [admin_socket]),
@@ -219,6 +237,11 @@ async def run(options: ServeOptions) -> None:
 async def _follow_grants(store: AuthorityStore, registrations: Registrations) -> None:
     async for grants in store.watch_grants():
         registrations.set_grants(grants)
+
+
+async def _follow_revoked(revocations: Revocations, registrations: Registrations) -> None:
+    async for revoked in revocations.revoked.follow():
+        registrations.set_revoked(revoked)
 
 
 async def _tick(registrations: Registrations, leases: Leases, proxies: Proxies) -> None:

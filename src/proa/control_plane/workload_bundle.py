@@ -11,6 +11,7 @@ from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
+from proa.core.model.revoked import Revoked
 from proa.core.model.settings import Handling
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
@@ -20,6 +21,11 @@ from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
+from proa.core.pilot.translate.filters.revocation import (
+    build_revocation,
+    build_stream_revocation,
+    intent_of,
+)
 from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
 from proa.core.pilot.translate.inbound import inbound_clusters, inbound_listeners
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
@@ -67,7 +73,8 @@ class WorkloadBundle:
             else:
                 inbound = inbound_view(snapshot, index, self.workload)
                 built = [
-                    *self._inbound(inbound, self.workload, handling),
+                    *self._revoked(snapshot.revoked),
+                    *self._inbound(inbound, self.workload, handling, snapshot.revoked.since),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
                 self.notes = inbound.notes
@@ -101,6 +108,7 @@ class WorkloadBundle:
         """Whether an update could differ from what there is."""
         return (
             affected.settings
+            or affected.revoked
             or self.id in affected.workloads
             or (self.is_edge and bool(affected.edge or affected.hosts))
             or (
@@ -109,10 +117,17 @@ class WorkloadBundle:
             )
         )
 
-    def _inbound(self, view: InboundView, workload: Workload, handling: Handling) -> Iterator[Resource]:
+    def _revoked(self, revoked: Revoked) -> Iterator[Resource]:
+        intent = intent_of(revoked)
+        yield self._memo.get(build_revocation, intent)
+        yield self._memo.get(build_stream_revocation, intent)
+
+    def _inbound(
+        self, view: InboundView, workload: Workload, handling: Handling, revoked_since: int
+    ) -> Iterator[Resource]:
         for cluster in inbound_clusters(view):
             yield self._memo.get(build_inbound_cluster, cluster)
-        for listener in inbound_listeners(view, workload, handling):
+        for listener in inbound_listeners(view, workload, handling, revoked_since):
             yield self._memo.get(build_inbound_listener, listener)
 
     def _outbound(
@@ -141,8 +156,9 @@ class WorkloadBundle:
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
     ) -> list[Resource]:
         view = gateway_served(gateway_view(snapshot, index, workload))
-        edge = gateway_listeners(view, handling)
-        built = [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
+        edge = gateway_listeners(view, handling, snapshot.revoked.since)
+        built = [*self._revoked(snapshot.revoked)]
+        built += [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
         notes = list(edge.notes)
         for host in view.through:
             endpoints = endpoints_of(snapshot, host.host)

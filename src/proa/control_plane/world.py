@@ -158,7 +158,7 @@ class World:
 
     def _bundles_to_ask(self, affected: Affected) -> list[WorkloadBundle]:
         """All that a change may concern, and few besides: a change that nobody sees must not cost by the proxies."""
-        if affected.settings:
+        if affected.settings or affected.revoked:
             return list(self._workloads.values())
         asked = affected.workloads | self._edges if affected.edge or affected.hosts else affected.workloads
         if affected.scopes:
@@ -323,4 +323,5 @@ def _join(one: Affected, other: Affected) -> Affected:
         targets=one.targets | other.targets,
         clients=one.clients or other.clients,
         patches=one.patches or other.patches,
+        revoked=one.revoked or other.revoked,
     )

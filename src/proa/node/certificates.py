@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 import msgspec
+from cryptography import x509
 
 from proa.core.auth.rotation import State, renew_at, state_of
 from proa.core.auth.spiffe import SpiffeId
@@ -92,7 +93,11 @@ class Keeper:
                 credential = self.credential.value
                 if credential is not None and not self._is_late:
                     due = next_renewal(credential, time.time(), self._jitter)
-                    await first_of(sleep_until(time.time, due, LOOK_S), self._outlived(credential))
+                    await first_of(
+                        sleep_until(time.time, due, LOOK_S),
+                        self._outlived(credential),
+                        self._revoked(credential),
+                    )
                 try:
                     await self._renew()
                     self._is_late = False
@@ -130,6 +135,12 @@ class Keeper:
         await self._trust.signing_root.until(lambda signing: signing not in ("", root))
         life = credential.not_after - credential.not_before
         await asyncio.sleep(random.random() * min(FOLLOW_S, life / 10))
+
+    async def _revoked(self, credential: Credential) -> None:
+        """Returns when the control plane says that peers refuse this certificate: another key, at once."""
+        serial = serial_of(credential.chain_pem)
+        await self._trust.renew.until(lambda serials: serial in serials)
+        log.warning("%s: certificate %s is revoked, making another key", self._identity, serial)
 
     def _patience(self) -> float:
         """After a refusal: long for a long life."""
@@ -182,6 +193,11 @@ class Keeper:
         if not is_ours or not self._trust.root_of(stored.chain_pem):
             return "expired"
         return state_of(stored.not_before, stored.not_after, time.time())
+
+
+def serial_of(chain_pem: str) -> str:
+    """Of the leaf, in lower-case hex as the authority writes it."""
+    return f"{x509.load_pem_x509_certificate(chain_pem.encode()).serial_number:x}"
 
 
 def next_renewal(credential: Credential, now: float, jitter: float) -> float:

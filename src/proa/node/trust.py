@@ -37,7 +37,8 @@ class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
 
 class NodeTrust:
     """`bundles` (trust domain -> PEM) are those in force, `signing_root` the digest of the root that the control plane
-    signs under ("" while it has not said). `report` follows everybody's word. All on one event loop."""
+    signs under ("" while it has not said), `renew` are serials of ours that are revoked. `report` follows everybody's
+    word. All on one event loop."""
 
     def __init__(self, trust_domain: str, bundles: Mapping[str, str]) -> None:
         self._trust_domain = trust_domain
@@ -45,6 +46,7 @@ class NodeTrust:
         self._using: dict[str, frozenset[str]] = {}
         self.bundles: Cell[dict[str, str]] = Cell(dict(bundles))
         self.signing_root: Cell[str] = Cell("")
+        self.renew: Cell[frozenset[str]] = Cell(frozenset())
         self.report: Cell[TrustReport] = Cell(TrustReport())
         self.trusted_by(NODE)
 
@@ -118,6 +120,7 @@ class NodeTrust:
             log.info("%d roots are trusted now", len(self.digests))
         if answer.signing_root in self.digests:
             self.signing_root.set(answer.signing_root)
+        self.renew.set(frozenset(answer.renew))
 
 
 class Taker(Protocol):

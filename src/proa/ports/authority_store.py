@@ -1,5 +1,5 @@
-"""What the certificate authority must remember over restarts: join tokens, grants, what it issued and refused, and
-what became of its own keys.
+"""What the certificate authority must remember over restarts: join tokens, grants, what it issued, refused and
+revoked, and what became of its own keys.
 
 Secrets are not stored: of a token only the SHA-256 of its secret (a secret of 256 random bits needs no slow
 hash). Times are unix seconds and arguments.
@@ -12,6 +12,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.auth.grants import Grant
+from proa.core.auth.revocation import Revocation
 from proa.core.auth.tokens import TokenRecord, TokenRefused
 
 
@@ -34,7 +35,9 @@ class Issuance(msgspec.Struct, frozen=True, kw_only=True):
     root_sha256: str = ""
 
 
-EventKind = Literal["root-prepared", "root-activated", "root-retired", "signer-replaced", "refused"]
+EventKind = Literal[
+    "root-prepared", "root-activated", "root-retired", "signer-replaced", "refused", "revoked", "restored"
+]
 
 
 class AuthorityEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +96,21 @@ class AuthorityStore(Protocol):
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         """The audit, newest first; of one SPIFFE id or of all."""
 
+    async def issuance(self, serial: str) -> Issuance | None:
+        """The certificate with that serial."""
+
+    async def issued_by(self, asked_by: str, now: float, limit: int) -> tuple[Issuance, ...]:
+        """What somebody asked for and that has not ended at `now`, the newest first."""
+
+    async def put_revocation(self, revocation: Revocation) -> None:
+        """Keeps it in place of another of the same key; durable when it returns."""
+
+    async def revocations(self) -> tuple[Revocation, ...]:
+        """All that are remembered, over or lifted ones too, by key."""
+
+    def watch_revocations(self) -> AsyncGenerator[tuple[Revocation, ...]]:
+        """Level-triggered, as `watch_grants`."""
+
     async def holders(self, now: float) -> Map[str, int]:
         """Whoever may hold a certificate that is valid at `now` or later: SPIFFE id of the asker -> the latest
         `not_after` of what it got. For a certificate that a token asked for the holder is its `identity`."""
@@ -105,5 +123,6 @@ class AuthorityStore(Protocol):
 
     async def prune(self, before: float, limit: int) -> int:
         """Forgets tokens that expired, certificates that ended and events that happened earlier than `before`,
-        used or not, at most `limit` of each, in one step; how many went. A token that is forgotten is refused as
+        used or not, and revocations that ended or were lifted then (but never the newest: sidecars go by its
+        time), at most `limit` of each, in one step; how many went. A token that is forgotten is refused as
         one that never was."""

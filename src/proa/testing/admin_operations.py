@@ -7,11 +7,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
-from proa.servers.admin.authority import Audit, AuthorityStatus, RootStatus, RotateRequest, SignerStatus
+from proa.servers.admin.authority import (
+    Audit,
+    AuthorityStatus,
+    RevocationList,
+    RevokeRequest,
+    RootStatus,
+    RotateRequest,
+    SignerStatus,
+)
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
@@ -151,6 +160,22 @@ class FixedOperations:
     async def rotate(self, request: RotateRequest) -> AuthorityStatus:
         self.asked.append(request)
         return await self.authority()
+
+    async def revoke(self, request: RevokeRequest) -> RevocationList:
+        self.asked.append(request)
+        target = Target("serial", request.what)
+        return RevocationList(
+            revocations=(Revocation(target=target, reason=request.reason, author=request.author, time=1.0),)
+        )
+
+    async def revocations(self) -> RevocationList:
+        return RevocationList(
+            revocations=(
+                Revocation(
+                    target=Target("identity", "spiffe://td/ns/a/sa/b"), reason="", author="ann", time=1.0
+                ),
+            )
+        )
 
     async def audit(self, limit: int) -> Audit:
         return Audit(issuances=self.audited.issuances[:limit], events=self.audited.events[:limit])

@@ -158,7 +158,7 @@ def test_a_node_cannot_ask_for_what_another_may_place(run: Run) -> None:
             reason="node b may not place service reviews in namespace default"
         )
         assert await ask(authority, "c", msgspec.structs.replace(REVIEWS, node="c")) == Refused(
-            reason="node c has no grant: it never joined, or was removed"
+            reason="node c has no grant: it never joined, or was removed", code="no grant"
         )
         assert await mesh.store.issuances() == ()
 
@@ -206,7 +206,9 @@ def test_a_csr_for_somebody_else_is_refused(run: Run) -> None:
         await mesh.store.put_grant(RIGHT)
         other = parse_spiffe_id("spiffe://cluster.local/ns/default/sa/bookinfo-ratings")
         refused = await authority.issue_workload(csr_pem=build_csr(key(), other), claim=REVIEWS, node="a")
-        assert refused == Refused(reason=f"the CSR asks for {other}, this asker gets {REVIEWS_ID}")
+        assert refused == Refused(
+            reason=f"the CSR asks for {other}, this asker gets {REVIEWS_ID}", code="csr identity"
+        )
         assert isinstance(await authority.issue_workload(csr_pem="", claim=REVIEWS, node="a"), Refused)
 
     run(body)
@@ -271,7 +273,7 @@ def test_tokens_that_do_not_open_the_door(run: Run) -> None:
         renamed = encode_token(msgspec.structs.replace(token, node="b"))
         other_csr = build_csr(key(), node_id(TRUST_DOMAIN, "b"))
         assert await authority.redeem(token=renamed, csr_pem=other_csr) == Refused(
-            reason="unknown join token"
+            reason="unknown join token", code="token unknown"
         )
         assert isinstance(await authority.redeem(token="proa1.x", csr_pem=csr), Refused)
         mesh.now = NOW + 60

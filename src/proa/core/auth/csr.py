@@ -1,8 +1,8 @@
 """Certificate signing requests: made by agents, read by the authority.
 
-A CSR proves that the asker holds a key, and that is all that is taken from it. Its subject, its names and its
-extensions are ignored; only when it asks for a SPIFFE id this must be the one that will be issued, so that an
-agent and a control plane that disagree about an identity find out at once.
+A CSR proves that the asker holds a key, and that is all that is taken from it. What it asks for besides must be what
+will be issued, or nothing: a request for another identity, for further names or for a CA's certificate is refused and
+not silently cut down, so that an attempt is seen and a misunderstanding found out.
 """
 
 from typing import Final
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from proa.core.auth.denial import Denial
 from proa.core.auth.sign import PublicKey
 from proa.core.auth.spiffe import SCHEME, SpiffeId
 from proa.core.auth.template import ORGANIZATION
@@ -40,9 +41,10 @@ class CheckedCsr(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CsrRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a CSR is not signed."""
+    """Why a CSR is not signed: in words, and as the reason that is counted."""
 
     reason: str
+    code: Denial = "csr unreadable"
 
 
 def build_csr(key: ec.EllipticCurvePrivateKey, identity: SpiffeId) -> str:
@@ -55,23 +57,30 @@ def build_csr(key: ec.EllipticCurvePrivateKey, identity: SpiffeId) -> str:
     return builder.sign(key, SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.PEM).decode()
 
 
-def check_csr(pem: str, identity: SpiffeId) -> CheckedCsr | CsrRefused:
-    """The key in the request, when it may get a certificate for `identity`."""
+def check_csr(pem: str, identity: SpiffeId, names: tuple[str, ...] = ()) -> CheckedCsr | CsrRefused:
+    """The key in the request, when it may get a certificate for `identity` with the DNS names `names`."""
     if len(pem) > MAX_CSR:
         return CsrRefused(reason=f"the CSR is longer than {MAX_CSR} bytes")
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         key = request.public_key()
-        wanted = _spiffe_uris(request)
+        asked = _asked(request)
     except UNREADABLE as error:
         return CsrRefused(reason=f"the CSR cannot be read: {error}")
     if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) or not _is_allowed(key):
-        return CsrRefused(reason=f"the CSR's key is not allowed: {ALLOWED_KEYS}")
+        return CsrRefused(reason=f"the CSR's key is not allowed: {ALLOWED_KEYS}", code="csr key")
     if not request.is_signature_valid:
-        return CsrRefused(reason="the CSR's signature is not valid")
-    others = [uri for uri in wanted if uri != str(identity)]
+        return CsrRefused(reason="the CSR's signature is not valid", code="csr signature")
+    if asked.is_ca:
+        return CsrRefused(reason="the CSR asks for a CA's certificate, which nobody gets", code="csr ca")
+    others = [uri for uri in asked.identities if uri != str(identity)]
     if others:
-        return CsrRefused(reason=f"the CSR asks for {others[0][:200]}, this asker gets {identity}")
+        reason = f"the CSR asks for {others[0][:200]}, this asker gets {identity}"
+        return CsrRefused(reason=reason, code="csr identity")
+    extra = [name for name in asked.names if name not in names]
+    if extra:
+        reason = f"the CSR asks for the name {extra[0][:200]}, which {identity} does not get"
+        return CsrRefused(reason=reason, code="csr names")
     return CheckedCsr(public_key=key)
 
 
@@ -81,11 +90,33 @@ def _is_allowed(key: PublicKey) -> bool:
     return MIN_RSA <= key.key_size <= MAX_RSA
 
 
-def _spiffe_uris(request: x509.CertificateSigningRequest) -> tuple[str, ...]:
-    """Spelled in any case: an upper-case scheme is still an attempt at an identity."""
-    try:
-        names = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return ()
-    uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    return tuple(uri for uri in uris if uri.lower().startswith(SCHEME))
+class _Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request wants besides a key: SPIFFE ids in whatever spelling, and all other names as text."""
+
+    identities: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    is_ca: bool = False
+
+
+def _asked(request: x509.CertificateSigningRequest) -> _Asked:
+    identities: list[str] = []
+    names: list[str] = []
+    is_ca = False
+    for extension in request.extensions:
+        match extension.value:
+            case x509.SubjectAlternativeName() as wanted:
+                for name in wanted:
+                    text = str(name.value)
+                    is_uri = isinstance(name, x509.UniformResourceIdentifier)
+                    # An upper-case scheme is still an attempt at an identity.
+                    if is_uri and text.lower().startswith(SCHEME):
+                        identities.append(text)
+                    else:
+                        names.append(text)
+            case x509.BasicConstraints(ca=True):
+                is_ca = True
+            case x509.KeyUsage(key_cert_sign=True) | x509.KeyUsage(crl_sign=True):
+                is_ca = True
+            case _:
+                pass
+    return _Asked(identities=tuple(identities), names=tuple(names), is_ca=is_ca)

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Grant, Placement
 from proa.core.auth.spiffe import is_dns_label
 
@@ -61,9 +62,10 @@ class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a token was not taken, in words for whoever brought it."""
+    """Why a token was not taken, in words for whoever brought it, and as the reason that is counted."""
 
     reason: str
+    code: Denial = "token unknown"
 
 
 UNKNOWN: Final = TokenRefused(reason="unknown join token")
@@ -110,7 +112,11 @@ def redeemed(
     if record.node != node:
         return UNKNOWN
     if now >= record.expires:
-        return TokenRefused(reason=f"join token {record.id} for node {record.node} has expired")
+        return TokenRefused(
+            reason=f"join token {record.id} for node {record.node} has expired", code="token expired"
+        )
     if record.uses < 1:
-        return TokenRefused(reason=f"join token {record.id} for node {record.node} has been used")
+        return TokenRefused(
+            reason=f"join token {record.id} for node {record.node} has been used", code="token used"
+        )
     return msgspec.structs.replace(record, uses=record.uses - 1)

@@ -17,6 +17,7 @@ from immutables import Map, MapMutation
 
 from proa.core.model.endpoint import Endpoint, EndpointSet, build_endpoint_set
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.revoked import Revoked
 from proa.core.model.service import Selector, Service, ServicePort
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import Workload
@@ -100,6 +101,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     contributions: tuple[Contribution, ...] = ()
     removed_sources: tuple[ObjectRef, ...] = ()
     settings: MeshSettings | None = None
+    revoked: Revoked | None = None
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,15 +112,19 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     workloads: frozenset[WorkloadId] = frozenset()
     configs: frozenset[ObjectRef] = frozenset()
     settings: bool = False
+    revoked: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.services or self.endpoints or self.workloads or self.configs or self.settings)
+        return bool(
+            self.services or self.endpoints or self.workloads or self.configs or self.settings or self.revoked
+        )
 
 
 class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """`claimants` and `selecting` are the reverse indexes that keep a fold's cost at what it touches."""
 
     settings: MeshSettings = MeshSettings()
+    revoked: Revoked = Revoked()
     configs: Map[ObjectRef, ConfigValue] = msgspec.field(default_factory=Map)
     contributions: Map[ObjectRef, Contribution] = msgspec.field(default_factory=Map)
     services: Map[str, Service] = msgspec.field(default_factory=Map)
@@ -150,13 +156,17 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
         if (endpoint_set.digest if endpoint_set else "") != _digest(endpoints.get(host)):
             touched_endpoints.add(host)
             _put(endpoints, host, endpoint_set)
-    following = msgspec.structs.replace(folded, services=services.finish(), endpoints=endpoints.finish())
+    revoked = snapshot.revoked if change.revoked is None else change.revoked
+    following = msgspec.structs.replace(
+        folded, revoked=revoked, services=services.finish(), endpoints=endpoints.finish()
+    )
     return following, Touched(
         services=frozenset(touched_services),
         endpoints=frozenset(touched_endpoints),
         workloads=frozenset(touched_workloads),
         configs=frozenset(touched_configs),
         settings=settings != snapshot.settings,
+        revoked=revoked != snapshot.revoked,
     )
 
 

@@ -133,7 +133,8 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
 
     `bundles` maps a trust domain to the PEM of its roots, `signing_root` is the digest of the one under which the
     control plane signs now, `servers` are the xDS addresses (`host:port`) at which there are control planes of the
-    mesh; all are empty from control planes that do not say.
+    mesh; all are empty from control planes that do not say. `renew` are serials of this node's workloads that are
+    revoked: whoever holds one makes a new key at once.
     """
 
     version: int
@@ -143,6 +144,7 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     bundles: Map[str, str] = Map()
     signing_root: str = ""
     servers: tuple[str, ...] = ()
+    renew: tuple[str, ...] = ()
     protocol: int = PROTOCOL_VERSION
 
     def refusal_of(self, workload: WorkloadId) -> str | None:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
-from proa.servers.admin.authority import AUDIT_LIMIT, RotateRequest
+from proa.servers.admin.authority import AUDIT_LIMIT, RevokeRequest, RotateRequest
 from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     AdminOperations,
@@ -115,6 +115,9 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def rotate(request: Request) -> Response:
         return _reply(await operations.rotate(await _read(request, RotateRequest)))
 
+    async def revoke(request: Request) -> Response:
+        return _reply(await operations.revoke(await _read(request, RevokeRequest)))
+
     async def rollback(request: Request) -> Response:
         return _reply(await operations.rollback(await _read(request, RollbackRequest)))
 
@@ -127,6 +130,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
         ("POST", "/v1/diff", diff),
         ("POST", "/v1/tokens", tokens),
         ("POST", "/v1/rotate", rotate),
+        ("POST", "/v1/revoke", revoke),
         ("POST", "/v1/rollback", rollback),
         ("POST", "/v1/backup", backup),
     )
@@ -170,6 +174,9 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
     async def audit(request: Request) -> Response:
         return _reply(await operations.audit(_limit(request, AUDIT_LIMIT)))
 
+    async def revocations(_request: Request) -> Response:
+        return _reply(await operations.revocations())
+
     async def status(_request: Request) -> Response:
         return _reply(await operations.status())
 
@@ -183,6 +190,7 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
         ("GET", "/v1/certificates", certificates),
         ("GET", "/v1/authority", authority),
         ("GET", "/v1/audit", audit),
+        ("GET", "/v1/revocations", revocations),
         ("GET", "/v1/status", status),
     )
 

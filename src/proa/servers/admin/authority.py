@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from proa.core.auth.revocation import Revocation
 from proa.core.auth.root_rotation import Phase
 from proa.ports.authority_store import AuthorityEvent, Issuance
 
@@ -51,6 +52,21 @@ class RotateRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     what: Literal["root", "intermediate"]
     author: str = ""
+
+
+class RevokeRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`what`: a certificate's serial, a SPIFFE id, or `namespace/workload`. `restore` takes a revocation back."""
+
+    what: str
+    reason: str = ""
+    author: str = ""
+    restore: bool = False
+
+
+class RevocationList(msgspec.Struct, frozen=True, kw_only=True):
+    """Those in force, the newest first; in the answer to a RevokeRequest what it added or took back."""
+
+    revocations: tuple[Revocation, ...] = ()
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):

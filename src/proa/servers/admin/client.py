@@ -14,7 +14,13 @@ from urllib.parse import quote, urlencode
 from proa.core.model.names import WorkloadId
 from proa.ports.store_backup import Backup
 from proa.servers.admin import wire
-from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
+from proa.servers.admin.authority import (
+    Audit,
+    AuthorityStatus,
+    RevocationList,
+    RevokeRequest,
+    RotateRequest,
+)
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     ApplyOutcome,
@@ -103,6 +109,12 @@ class AdminClient:
 
     def rotate(self, request: RotateRequest) -> AuthorityStatus:
         return wire.decode(self._call("POST", "/v1/rotate", wire.encode(request))[1], AuthorityStatus)
+
+    def revoke(self, request: RevokeRequest) -> RevocationList:
+        return wire.decode(self._call("POST", "/v1/revoke", wire.encode(request))[1], RevocationList)
+
+    def revocations(self) -> RevocationList:
+        return self._get("/v1/revocations", RevocationList)
 
     def audit(self, limit: int) -> Audit:
         return self._get(f"/v1/audit?limit={limit}", Audit)

@@ -23,7 +23,13 @@ from proa.core.model.service import Service
 from proa.core.model.workload import GatewayPort
 from proa.ports.config_store import ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
-from proa.servers.admin.authority import Audit, AuthorityStatus, RotateRequest
+from proa.servers.admin.authority import (
+    Audit,
+    AuthorityStatus,
+    RevocationList,
+    RevokeRequest,
+    RotateRequest,
+)
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
 
 
@@ -301,6 +307,12 @@ class AdminOperations(Protocol):
 
     async def rotate(self, request: RotateRequest) -> AuthorityStatus:
         """The status after it has begun. Raises Refused when it cannot."""
+
+    async def revoke(self, request: RevokeRequest) -> RevocationList:
+        """Raises Refused for what cannot be revoked, or is not."""
+
+    async def revocations(self) -> RevocationList:
+        """Those in force."""
 
     async def audit(self, limit: int) -> Audit:
         """At most `limit` of each."""

@@ -17,7 +17,7 @@ from proa.servers.grpc_edge.calls import (
     service,
     unary_method,
 )
-from proa.servers.grpc_edge.credentials import Credentials
+from proa.servers.grpc_edge.credentials import Credentials, Peer
 from proa.servers.grpc_edge.server import serving_grpc
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Credentials",
     "LocalStream",
     "NotNow",
+    "Peer",
     "PeerRefused",
     "Service",
     "StreamHandler",

@@ -19,8 +19,8 @@ from proa.core.grpc_wire.connection import ServerConnection
 from proa.core.grpc_wire.events import Broken, Drained, Ended, Event, HalfClosed, Opened, Received
 from proa.core.grpc_wire.request import Head
 from proa.core.grpc_wire.status import OK, Code, Status
-from proa.servers.grpc_edge.calls import StreamHandler, outcome
-from proa.servers.grpc_edge.credentials import ALPN, is_loopback, peer_of, pid_of
+from proa.servers.grpc_edge.calls import PeerRefused, StreamHandler, outcome
+from proa.servers.grpc_edge.credentials import ALPN, Peer, is_loopback, peer_of, pid_of
 
 HEAR_OUT_S: Final = 1.0
 HIGH_WATER: Final = 256 * 1024
@@ -28,6 +28,9 @@ HIGH_WATER: Final = 256 * 1024
 RECORD: Final = 16 * 1024
 """Bytes of a full TLS record: so much is written at once, so that the first of many need not wait for the last."""
 _LEAVING: Final = Status(Code.UNAVAILABLE, "the server is going away")
+
+Judge = Callable[[Peer], str]
+"""Why a peer with a good certificate is refused now, "" when he is not."""
 
 log = logging.getLogger("proa.servers.grpc")
 
@@ -154,10 +157,12 @@ class Connection(asyncio.Protocol):
         tasks: asyncio.TaskGroup,
         on_begin: Callable[["Connection"], None],
         on_end: Callable[["Connection"], None],
+        judge: Judge | None = None,
     ) -> None:
         self._methods = methods
         self._tasks = tasks
         self._on_begin, self._on_end = on_begin, on_end
+        self._judge = judge
         self._loop = asyncio.get_running_loop()
         self._wire = ServerConnection()
         self._calls: dict[int, Call] = {}
@@ -165,10 +170,22 @@ class Connection(asyncio.Protocol):
         self._is_flushing = self._is_leaving = False
 
     @cached_property
-    def peer(self) -> SpiffeId:
+    def certificate(self) -> Peer:
         """Raises PeerRefused."""
         assert self._transport is not None
         return peer_of(self._transport)
+
+    @property
+    def peer(self) -> SpiffeId:
+        """Raises PeerRefused: by the judge's word for whom a good certificate is not enough."""
+        self.judge()
+        return self.certificate.identity
+
+    def judge(self) -> None:
+        """Raises PeerRefused for who is revoked now."""
+        reason = self._judge(self.certificate) if self._judge is not None else ""
+        if reason:
+            raise PeerRefused(reason)
 
     @cached_property
     def is_local(self) -> bool:
@@ -225,6 +242,13 @@ class Connection(asyncio.Protocol):
 
     def tick(self) -> None:
         """A second has passed."""
+        if self._judge is not None and self._calls:
+            try:
+                self.judge()
+            except PeerRefused as refused:
+                log.warning("the connection of %s is ended: %s", self._name(), refused)
+                self.abort()
+                return
         if self._wire.tick():
             self._flush_soon()
         elif self._transport is not None:

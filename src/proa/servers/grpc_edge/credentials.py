@@ -8,12 +8,16 @@ import tempfile
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
+import msgspec
 from cryptography import x509
 
+from proa.core.auth.denial import Denial
 from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, parse_spiffe_id
 from proa.servers.grpc_edge.calls import PeerRefused
 
 ALPN: Final = "h2"
+_VERIFICATION: Final[dict[int, Denial]] = {9: "certificate not yet valid", 10: "certificate expired"}
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL; all else is a chain that leads nowhere."""
 
 
 class Credentials:
@@ -41,20 +45,40 @@ class Credentials:
         self.context = context
 
 
-def peer_of(transport: asyncio.BaseTransport) -> SpiffeId:
-    """The SPIFFE id of the verified certificate. Raises PeerRefused when there is not exactly one."""
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is at the other end by his verified certificate. `serial` is lower-case hex."""
+
+    identity: SpiffeId
+    serial: str
+    names: tuple[str, ...] = ()
+
+
+def peer_of(transport: asyncio.BaseTransport) -> Peer:
+    """Whom the verified certificate names. Raises PeerRefused when it has not exactly one SPIFFE id."""
     connection = transport.get_extra_info("ssl_object")
     certificate = connection.getpeercert(binary_form=True) if connection is not None else None
     try:
-        names = (
-            x509.load_der_x509_certificate(certificate or b"")
-            .extensions.get_extension_for_class(x509.SubjectAlternativeName)
-            .value
-        )
+        read = x509.load_der_x509_certificate(certificate or b"")
+        names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
-        return parse_spiffe_id(uri)
+        return Peer(
+            identity=parse_spiffe_id(uri),
+            serial=f"{read.serial_number:x}",
+            names=tuple(names.get_values_for_type(x509.DNSName)),
+        )
     except (ValueError, InvalidSpiffeId, x509.ExtensionNotFound) as error:
         raise PeerRefused("a client certificate with one SPIFFE id is needed") from error
+
+
+def why_no_handshake(error: BaseException) -> Denial | None:
+    """What was wrong with a client's certificate, as OpenSSL says it; None when the peer just went away."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _VERIFICATION.get(error.verify_code, "certificate untrusted")
+    if isinstance(error, ssl.SSLError):
+        if error.reason == "PEER_DID_NOT_RETURN_A_CERTIFICATE":
+            return "no certificate"
+        return "handshake failed"
+    return None
 
 
 def pid_of(transport: asyncio.BaseTransport) -> int:

@@ -5,15 +5,16 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from immutables import Map
 
+from proa.core.auth.denial import Denial
 from proa.servers.grpc_edge.calls import Service, StreamHandler
-from proa.servers.grpc_edge.connection import Connection
-from proa.servers.grpc_edge.credentials import Credentials
+from proa.servers.grpc_edge.connection import Connection, Judge
+from proa.servers.grpc_edge.credentials import Credentials, why_no_handshake
 
 HANDSHAKE_S: Final = 10.0
 MOST_HANDSHAKES: Final = 512
@@ -36,14 +37,18 @@ async def serving_grpc(
     sockets: Sequence[socket.socket],
     credentials: Credentials | None,
     grace_s: float,
+    judge: Judge | None = None,
+    denied: Callable[[Denial, str], None] = lambda reason, peer: None,
 ) -> AsyncIterator[None]:
     """Serves on these listening sockets while the block runs, and closes them. Without credentials in plain text:
-    for Unix sockets. At the end peers are told to go; calls may end by themselves within the grace."""
+    for Unix sockets. Whom `judge` refuses his calls end, within a second also those that are open; `denied` is told
+    of handshakes that fail for the client's certificate. At the end peers are told to go; calls may end by
+    themselves within the grace."""
     methods: Map[str, StreamHandler] = Map(
         {path: handler for each in services for path, handler in each.methods.items()}
     )
     async with asyncio.TaskGroup() as tasks:
-        server = _Server(methods, credentials, tasks)
+        server = _Server(methods, credentials, tasks, judge, denied)
         clock = tasks.create_task(server.keep_time(), name="gRPC clock")
         try:
             for each in sockets:
@@ -59,10 +64,17 @@ class _Server:
     """Owner of the connections."""
 
     def __init__(
-        self, methods: Map[str, StreamHandler], credentials: Credentials | None, tasks: asyncio.TaskGroup
+        self,
+        methods: Map[str, StreamHandler],
+        credentials: Credentials | None,
+        tasks: asyncio.TaskGroup,
+        judge: Judge | None,
+        denied: Callable[[Denial, str], None],
     ) -> None:
         self._methods = methods
         self._credentials = credentials
+        self._judge = judge
+        self._denied = denied
         self._tasks = tasks
         self._loop = asyncio.get_running_loop()
         self._listening: list[socket.socket] = []
@@ -119,9 +131,12 @@ class _Server:
             await self._loop.connect_accepted_socket(self._connection, accepted, ssl=tls, **timeouts)
         except (OSError, ssl.SSLError, TimeoutError) as error:
             log.debug("no handshake: %s", error)
+            reason = why_no_handshake(error)
+            if reason is not None:
+                self._denied(reason, "(handshake)")
 
     def _connection(self) -> Connection:
-        return Connection(self._methods, self._tasks, self._begun, self._connections_end)
+        return Connection(self._methods, self._tasks, self._begun, self._connections_end, self._judge)
 
     def _begun(self, connection: Connection) -> None:
         self._connections.add(connection)

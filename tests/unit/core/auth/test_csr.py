@@ -1,4 +1,5 @@
 import base64
+from ipaddress import IPv4Address
 
 import pytest
 from cryptography import x509
@@ -14,6 +15,17 @@ from tests.unit.core.auth.authorities import key
 
 REVIEWS = workload_id("cluster.local", "default", "bookinfo-reviews")
 RATINGS = workload_id("cluster.local", "default", "bookinfo-ratings")
+SIGNING_USAGE = x509.KeyUsage(
+    digital_signature=True,
+    key_cert_sign=True,
+    crl_sign=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 AnyKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
@@ -59,9 +71,31 @@ def test_keys_that_are_not_allowed(private: AnyKey) -> None:
     assert "the CSR's key is not allowed" in refused.reason
 
 
-def test_names_that_are_no_spiffe_ids_are_ignored() -> None:
-    pem = request(key(), x509.DNSName("google.com"), x509.UniformResourceIdentifier("https://example.org"))
-    assert isinstance(check_csr(pem, REVIEWS), CheckedCsr)
+@pytest.mark.parametrize(
+    "name",
+    [
+        x509.DNSName("google.com"),
+        x509.UniformResourceIdentifier("https://example.org"),
+        x509.IPAddress(IPv4Address("10.0.0.1")),
+        x509.RFC822Name("a@example.org"),
+    ],
+)
+def test_further_names_are_refused_and_not_cut_off(name: x509.GeneralName) -> None:
+    refused = check_csr(request(key(), name), REVIEWS, ("own.example",))
+    assert isinstance(refused, CsrRefused)
+    assert refused.code == "csr names"
+    assert isinstance(
+        check_csr(request(key(), x509.DNSName("own.example")), REVIEWS, ("own.example",)), CheckedCsr
+    )
+
+
+def test_a_request_for_a_cas_certificate_is_refused() -> None:
+    for extension in (x509.BasicConstraints(ca=True, path_length=None), SIGNING_USAGE):
+        builder = x509.CertificateSigningRequestBuilder(subject_name=x509.Name([]))
+        signed = builder.add_extension(extension, critical=True).sign(key(), SHA256())
+        refused = check_csr(signed.public_bytes(Encoding.PEM).decode(), REVIEWS)
+        assert isinstance(refused, CsrRefused)
+        assert refused.code == "csr ca"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +104,9 @@ def test_names_that_are_no_spiffe_ids_are_ignored() -> None:
 def test_another_spiffe_id_is_refused(uri: str) -> None:
     own = x509.UniformResourceIdentifier(str(REVIEWS))
     refused = check_csr(request(key(), own, x509.UniformResourceIdentifier(uri)), REVIEWS)
-    assert refused == CsrRefused(reason=f"the CSR asks for {uri}, this asker gets {REVIEWS}")
+    assert refused == CsrRefused(
+        reason=f"the CSR asks for {uri}, this asker gets {REVIEWS}", code="csr identity"
+    )
 
 
 def test_a_key_that_is_not_the_askers_is_refused() -> None:
@@ -80,7 +116,9 @@ def test_a_key_that_is_not_the_askers_is_refused() -> None:
     assert own in der
     stolen = x509.load_der_x509_csr(der.replace(own, foreign)).public_bytes(Encoding.PEM).decode()
     assert stolen != other
-    assert check_csr(stolen, REVIEWS) == CsrRefused(reason="the CSR's signature is not valid")
+    assert check_csr(stolen, REVIEWS) == CsrRefused(
+        reason="the CSR's signature is not valid", code="csr signature"
+    )
 
 
 def _point(private: ec.EllipticCurvePrivateKey) -> bytes:

@@ -93,9 +93,9 @@ def test_why_a_token_is_refused() -> None:
     assert redeemed(RECORD, hash_secret("guess"), "laptop", 150.0) is UNKNOWN
     assert redeemed(RECORD, secret, "server", 150.0) is UNKNOWN
     late = redeemed(RECORD, secret, "laptop", 200.0)
-    assert late == TokenRefused(reason="join token 0a1b for node laptop has expired")
+    assert late == TokenRefused(reason="join token 0a1b for node laptop has expired", code="token expired")
     used = redeemed(msgspec.structs.replace(RECORD, uses=0), secret, "laptop", 150.0)
-    assert used == TokenRefused(reason="join token 0a1b for node laptop has been used")
+    assert used == TokenRefused(reason="join token 0a1b for node laptop has been used", code="token used")
 
 
 def test_a_wrong_secret_learns_nothing_of_the_token() -> None:

@@ -9,6 +9,7 @@ from immutables import Map
 
 from proa.adapters.config_sources.sqlite.connection import Database, transaction
 from proa.core.auth.grants import Grant, Placement
+from proa.core.auth.revocation import Revocation
 from proa.core.auth.tokens import TokenRecord, TokenRefused, redeemed
 from proa.ports.authority_store import AuthorityEvent, EventKind, Issuance
 from proa.ports.failures import StorePermanent
@@ -24,6 +25,7 @@ class SqliteAuthorityStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._granted = database.wakeups()
+        self._revoked = database.wakeups()
 
     async def put_token(self, record: TokenRecord) -> None:
         await self._database.run(lambda connection: _put_token(connection, record))
@@ -83,7 +85,43 @@ class SqliteAuthorityStore:
         await self._database.run(lambda connection: _record(connection, issuance))
 
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
-        return await self._database.run(lambda connection: _issuances(connection, identity, limit))
+        condition, values = ("", ()) if identity is None else ("WHERE identity = ?", (identity,))
+        return await self._database.run(lambda connection: _issuances(connection, condition, values, limit))
+
+    async def issuance(self, serial: str) -> Issuance | None:
+        def job(connection: sqlite3.Connection) -> Issuance | None:
+            return next(iter(_issuances(connection, "WHERE serial = ?", (serial,), 1)), None)
+
+        return await self._database.run(job)
+
+    async def issued_by(self, asked_by: str, now: float, limit: int) -> tuple[Issuance, ...]:
+        condition = "WHERE asked_by = ? AND not_after > ?"
+        return await self._database.run(
+            lambda connection: _issuances(connection, condition, (asked_by, now), limit)
+        )
+
+    async def put_revocation(self, revocation: Revocation) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "INSERT OR REPLACE INTO revocations (key, record, time, over) VALUES (?,?,?,?)",
+                (
+                    revocation.key,
+                    _text(revocation),
+                    revocation.time,
+                    revocation.lifted or revocation.ends or None,
+                ),
+            )
+            self._database.wake_from_job(self._revoked)
+
+        await self._database.run(job)
+
+    async def revocations(self) -> tuple[Revocation, ...]:
+        return await self._database.run(_revocations)
+
+    async def watch_revocations(self) -> AsyncGenerator[tuple[Revocation, ...]]:
+        async with aclosing(self._database.watch(self._revoked, _revocations)) as every:
+            async for revocations in every:
+                yield revocations
 
     async def holders(self, now: float) -> Map[str, int]:
         return await self._database.run(lambda connection: _holders(connection, now))
@@ -170,11 +208,17 @@ def _record(connection: sqlite3.Connection, issuance: Issuance) -> None:
         raise StorePermanent(f"serial {issuance.serial} has been used before")
 
 
-def _issuances(connection: sqlite3.Connection, identity: str | None, limit: int) -> tuple[Issuance, ...]:
-    condition = "" if identity is None else "WHERE identity = ? "
+def _revocations(connection: sqlite3.Connection) -> tuple[Revocation, ...]:
+    rows = connection.execute("SELECT record FROM revocations ORDER BY key")
+    return tuple(msgspec.json.decode(record, type=Revocation) for (record,) in rows)
+
+
+def _issuances(
+    connection: sqlite3.Connection, condition: str, values: tuple[str | float, ...], limit: int
+) -> tuple[Issuance, ...]:
     rows = connection.execute(
-        f"SELECT {ISSUANCE_COLUMNS} FROM issuances {condition}ORDER BY number DESC LIMIT ?",
-        (*(() if identity is None else (identity,)), limit),
+        f"SELECT {ISSUANCE_COLUMNS} FROM issuances {condition} ORDER BY number DESC LIMIT ?",
+        (*values, limit),
     )
     return tuple(
         Issuance(
@@ -235,10 +279,15 @@ def _prune(connection: sqlite3.Connection, before: float, limit: int) -> int:
             "(SELECT number FROM authority_events WHERE time < ? ORDER BY number LIMIT ?)",
             (before, limit),
         )
-        return tokens.rowcount + issuances.rowcount + events.rowcount
+        revocations = connection.execute(
+            "DELETE FROM revocations WHERE key IN (SELECT key FROM revocations "
+            "WHERE over < ? AND time < (SELECT max(time) FROM revocations) LIMIT ?)",
+            (before, limit),
+        )
+        return tokens.rowcount + issuances.rowcount + events.rowcount + revocations.rowcount
 
 
-def _text(values: tuple[Placement, ...] | tuple[str, ...]) -> str:
+def _text(values: tuple[Placement, ...] | tuple[str, ...] | Revocation) -> str:
     return msgspec.json.encode(values).decode()
 
 

@@ -67,6 +67,13 @@ MIGRATIONS: Final = (
         asked_by TEXT NOT NULL, detail TEXT NOT NULL
     ) STRICT
     """,
+    # What is refused before its end. `over` is when it stopped to hold, or will; NULL for never.
+    """
+    CREATE TABLE revocations (
+        key TEXT PRIMARY KEY, record TEXT NOT NULL, time REAL NOT NULL, over REAL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX issuances_of_asker ON issuances (asked_by, number)
+    """,
 )
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 

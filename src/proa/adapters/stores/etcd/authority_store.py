@@ -14,6 +14,7 @@ from proa.adapters.stores.etcd.client import Etcd
 from proa.adapters.stores.etcd.following import Bells, Mirror
 from proa.adapters.stores.etcd.wire import Compare, DeleteKey, KeyValue, PutKey, Range, under
 from proa.core.auth.grants import Grant
+from proa.core.auth.revocation import Revocation
 from proa.core.auth.tokens import TokenRecord, TokenRefused, redeemed
 from proa.ports.authority_store import AuthorityEvent, Issuance
 from proa.ports.failures import StorePermanent, StoreTemporary
@@ -23,10 +24,11 @@ GRANTS: Final = "grants/"
 SERIALS: Final = "serials/"
 ISSUANCES: Final = "issuances/"
 EVENTS: Final = "events/"
+REVOCATIONS: Final = "revocations/"
 PAGE: Final = 200
 TRIES: Final = 20
-PRUNED_AT_ONCE: Final = 32
-"""Of tokens, certificates and events each in one step: four keys together, of etcd's 128."""
+PRUNED_AT_ONCE: Final = 24
+"""Of tokens, certificates, events and revocations each in one step: five keys together, of etcd's 128."""
 FAR_MICROSECONDS: Final = 10**17
 """Keys count down from here, so that the newest comes first."""
 
@@ -45,6 +47,7 @@ class EtcdAuthorityStore:
         self._etcd = etcd
         self._bells = bells
         self._granted = Mirror(etcd, GRANTS)
+        self._revoked = Mirror(etcd, REVOCATIONS)
         self._numbers = count(1)
 
     # -- tokens and grants --
@@ -117,6 +120,32 @@ class EtcdAuthorityStore:
                 break
         return tuple(told[:limit])
 
+    async def issuance(self, serial: str) -> Issuance | None:
+        place = (await self._etcd.find(Range(key=SERIALS + serial))).values
+        found = (await self._etcd.find(Range(key=place[0].value.decode()))).values if place else ()
+        return _issuance(found[0]) if found else None
+
+    async def issued_by(self, asked_by: str, now: float, limit: int) -> tuple[Issuance, ...]:
+        told: list[Issuance] = []
+        async for each in self._each(ISSUANCES):
+            issuance = _issuance(each)
+            if issuance.asked_by == asked_by and issuance.not_after > now:
+                told.append(issuance)
+            if len(told) >= limit:
+                break
+        return tuple(told)
+
+    async def put_revocation(self, revocation: Revocation) -> None:
+        await self._etcd.put(REVOCATIONS + revocation.key, msgspec.json.encode(revocation))
+
+    async def revocations(self) -> tuple[Revocation, ...]:
+        found = await self._revoked.refresh()
+        return tuple(_revocation(found[key].value) for key in sorted(found))
+
+    async def watch_revocations(self) -> AsyncGenerator[tuple[Revocation, ...]]:
+        async for revocations in self._bells.follow((REVOCATIONS,), self.revocations):
+            yield revocations
+
     async def holders(self, now: float) -> Map[str, int]:
         ends: dict[str, int] = {}
         async for each in self._each(ISSUANCES):
@@ -153,13 +182,17 @@ class EtcdAuthorityStore:
         tokens = await self._first(TOKENS, limit, lambda each: _token(each.value).record.expires < before)
         ended = await self._first(ISSUANCES, limit, lambda each: _issuance(each).not_after < before)
         events = await self._first(EVENTS, limit, lambda each: _event(each).time < before)
-        if not tokens and not ended and not events:
+        newest = max((each.time for each in await self.revocations()), default=0.0)
+        over = await self._first(
+            REVOCATIONS, limit, lambda each: _is_over(_revocation(each.value), before, newest)
+        )
+        if not tokens and not ended and not events and not over:
             return 0
-        gone = [DeleteKey(key=each.key) for each in (*tokens, *ended, *events)]
+        gone = [DeleteKey(key=each.key) for each in (*tokens, *ended, *events, *over)]
         gone += [DeleteKey(key=SERIALS + _issuance(each).serial) for each in ended]
         unchanged = tuple(Compare(key=each.key, modified=each.modified) for each in tokens)
         done = await self._etcd.commit(unchanged, tuple(gone))
-        return len(tokens) + len(ended) + len(events) if done.succeeded else 0
+        return len(tokens) + len(ended) + len(events) + len(over) if done.succeeded else 0
 
     async def _first(self, prefix: str, limit: int, holds: Callable[[KeyValue], bool]) -> list[KeyValue]:
         """The first so many below a prefix for which it holds; reads all of them when there are fewer."""
@@ -182,6 +215,15 @@ def _token(value: bytes) -> KeptToken:
 
 def _issuance(each: KeyValue) -> Issuance:
     return msgspec.json.decode(each.value, type=Issuance)
+
+
+def _revocation(value: bytes) -> Revocation:
+    return msgspec.json.decode(value, type=Revocation)
+
+
+def _is_over(revocation: Revocation, before: float, newest: float) -> bool:
+    over = revocation.lifted or revocation.ends
+    return bool(over) and over < before and revocation.time < newest
 
 
 def _event(each: KeyValue) -> AuthorityEvent:

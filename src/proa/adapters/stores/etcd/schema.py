@@ -6,6 +6,7 @@
     grants/<node>             what a node may place
     serials/<serial>          where in the audit a serial is
     issuances/<newest first>  the audit
+    revocations/<key>         what is refused before its end
     leases/<node>             a node's last word
     keys/<name>               a sealed private key with its chain
     members/<name>            a control plane that there is, or was lately

@@ -31,7 +31,8 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
     bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for;
     `scopes`: namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send
-    to, which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters."""
+    to, which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters;
+    `revoked`: whom every inbound side refuses."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -43,6 +44,7 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     scopes: frozenset[str] = frozenset()
     targets: frozenset[str] = frozenset()
     patches: bool = False
+    revoked: bool = False
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,6 +176,7 @@ def reindex(
         scopes=frozenset(scopes),
         targets=frozenset(targets),
         patches=patches,
+        revoked=touched.revoked,
     )
 
 

@@ -49,7 +49,7 @@ class GatewayListeners(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-def gateway_listeners(view: GatewayView, handling: Handling) -> GatewayListeners:
+def gateway_listeners(view: GatewayView, handling: Handling, revoked_since: int = 0) -> GatewayListeners:
     """Only ports that the agent has bound: the others open as soon as it has told where. A port on which nothing can
     be taken (streams without a rule) has none."""
     bound = {port.port: port.bound_port for port in view.workload.gateway_ports}
@@ -58,6 +58,7 @@ def gateway_listeners(view: GatewayView, handling: Handling) -> GatewayListeners
     listeners: list[GatewayListenerIntent] = []
     for port in plan.ports:
         chains = _chains(view, port, notes)
+        carries = any(chain.is_mesh_tls for chain in chains)
         if port.port in bound and chains:
             listeners.append(
                 GatewayListenerIntent(
@@ -67,6 +68,7 @@ def gateway_listeners(view: GatewayView, handling: Handling) -> GatewayListeners
                     handling=handling,
                     chains=chains,
                     objects=tuple(sorted({each.ref for share in port.shares for each in share.servers})),
+                    revoked_since=revoked_since if carries else 0,
                 )
             )
     return GatewayListeners(listeners=tuple(listeners), notes=tuple(dict.fromkeys(notes)))

@@ -35,7 +35,7 @@ def _limits(served: ServedPort) -> ConnectionPool:
 
 
 def inbound_listeners(
-    view: InboundView, workload: Workload, handling: Handling
+    view: InboundView, workload: Workload, handling: Handling, revoked_since: int = 0
 ) -> Iterator[InboundListenerIntent]:
     for served in view.ports:
         port = served.port
@@ -46,4 +46,5 @@ def inbound_listeners(
             protocol=port.protocol,
             mode=port.mode,
             handling=handling,
+            revoked_since=revoked_since if port.mode != "DISABLE" else 0,
         )

@@ -17,7 +17,7 @@ def test_a_new_file_gets_the_whole_schema_and_its_marks() -> None:
         tables = {
             name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         }
-        audit = {"issuances", "authority_events"}
+        audit = {"issuances", "authority_events", "revocations"}
         assert tables == {"versions", "objects", "changes", "tokens", "grants", "leases"} | audit
         assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
         assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate import HTTP1, RAW, Connection, Gateway, Outcome, Plain
 from proa.core.sidecar.session import GatewayPort
 from proa.testing.builders import Mesh, registration, simple
@@ -299,7 +300,8 @@ def test_a_gateway_with_other_labels_is_not_selected() -> None:
         registration(INGRESS, kind="gateway", gateway_ports=(GatewayPort(server_port=80, bound_port=80),))
     )
     mesh.apply(gateway("edge", "*"))
-    assert not mesh.source(INGRESS).own.resources
+    kinds = {kind for kind, _ in mesh.source(INGRESS).own.resources}
+    assert kinds == {ResourceType.EXTENSION}, "who is revoked is told to everybody"
 
 
 def test_a_rule_without_its_service_heals_when_the_service_comes() -> None:

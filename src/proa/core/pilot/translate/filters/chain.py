@@ -49,6 +49,7 @@ from proa.core.pilot.translate.filters.names import (
     ROUTER,
     SESSION,
 )
+from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
 STRANGERS_HEADERS_MS: Final = 10_000
@@ -100,8 +101,9 @@ def grpc_web_filter() -> HttpFilter:
     return _filter("envoy.filters.http.grpc_web", GrpcWeb())
 
 
-def inbound_filters() -> list[HttpFilter]:
-    return [_filter(ROUTER, Router())]
+def inbound_filters(*, is_mesh: bool = False) -> list[HttpFilter]:
+    """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked."""
+    return [*([request_filter()] if is_mesh else []), _filter(ROUTER, Router())]
 
 
 def _app_refused() -> LocalReplyConfig:

@@ -21,6 +21,12 @@ from proa.core.pilot.translate.filters.chain import (
     outbound_filters,
     stream_chain,
 )
+from proa.core.pilot.translate.filters.revocation import (
+    peer_serial,
+    request_filter,
+    revoked_since,
+    stream_filters,
+)
 from proa.core.pilot.translate.listeners.inbound import tls_inspector
 from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
 from proa.core.pilot.translate.routes.intents import Stream
@@ -39,9 +45,14 @@ class GatewayChain(msgspec.Struct, frozen=True, kw_only=True):
     stream: Stream | None = None
     objects: tuple[ObjectRef, ...] = ()
 
+    @property
+    def is_mesh_tls(self) -> bool:
+        """Whether clients show a certificate of the mesh."""
+        return self.tls is not None and not self.tls.certificates
+
 
 class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """No two chains take the same connection."""
+    """No two chains take the same connection. `revoked_since`: as of a sidecar's inbound listener."""
 
     name: str
     bind: str
@@ -49,6 +60,7 @@ class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     handling: Handling
     chains: tuple[GatewayChain, ...]
     objects: tuple[ObjectRef, ...]
+    revoked_since: int = 0
 
 
 def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
@@ -56,7 +68,7 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
         name=intent.name,
         address=socket_address(intent.bind, intent.bound_port),
         traffic_direction=TrafficDirection.OUTBOUND,
-        filter_chains=[built for chain in intent.chains for built in _filter_chains(chain, intent.handling)],
+        filter_chains=[built for chain in intent.chains for built in _filter_chains(chain, intent)],
         metadata=provenance(intent.objects),
     )
     if any(chain.sni for chain in intent.chains):
@@ -65,14 +77,14 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
     return build_resource(ResourceType.LISTENER, intent.name, listener, objects)
 
 
-def _filter_chains(chain: GatewayChain, handling: Handling) -> Iterator[FilterChain]:
+def _filter_chains(chain: GatewayChain, intent: GatewayListenerIntent) -> Iterator[FilterChain]:
     """`*` is a chain of its own: beside names it would say nothing."""
     names = [name for name in chain.sni if name != "*"]
     groups = [(chain.name, names)] if names or not chain.sni else []
     if len(names) < len(chain.sni):
         groups.append((f"{chain.name} *" if names else chain.name, []))
     for name, group in groups:
-        built = FilterChain(name=name, filters=_filters(chain, handling))
+        built = FilterChain(name=name, filters=_filters(chain, intent.handling))
         match = FilterChainMatch(
             server_names=group,
             transport_protocol="tls" if chain.sni else "",
@@ -85,6 +97,8 @@ def _filter_chains(chain: GatewayChain, handling: Handling) -> Iterator[FilterCh
             built.transport_socket.CopyFrom(end_tls(chain.tls, alpn))
         if chain.stream is not None:
             built.metadata.CopyFrom(provenance(chain.objects))
+        if chain.is_mesh_tls and intent.revoked_since:
+            built.metadata.MergeFrom(revoked_since(intent.revoked_since))
         yield built
 
 
@@ -95,8 +109,12 @@ def _range(subnet: str) -> CidrRange:
 
 def _filters(chain: GatewayChain, handling: Handling) -> list[Filter]:
     if chain.stream is not None:
-        return stream_chain(Direction.GATEWAY, chain.stream, handling=handling)
+        streams = stream_chain(Direction.GATEWAY, chain.stream, handling=handling)
+        return [peer_serial(), *stream_filters(), *streams] if chain.is_mesh_tls else streams
     filters = outbound_filters(handling)
+    if chain.is_mesh_tls:
+        filters.insert(0, request_filter())
     if chain.is_grpc_web:
         filters.insert(0, grpc_web_filter())
-    return [http_chain(Direction.GATEWAY, chain.routes, filters, handling=handling)]
+    manager = http_chain(Direction.GATEWAY, chain.routes, filters, handling=handling)
+    return [peer_serial(), manager] if chain.is_mesh_tls else [manager]

@@ -28,17 +28,21 @@ from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.encode import boolean, build_resource, millis, pack, socket_address
 from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
+from proa.core.pilot.translate.filters.revocation import peer_serial, revoked_since, stream_filters
 
 PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
 
 class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """`revoked_since` is the time of the newest revocation: with it the chains of mesh TLS are others."""
+
     bind: str
     sidecar_port: int
     service_port: int
     protocol: Protocol
     mode: TlsMode
     handling: Handling
+    revoked_since: int = 0
 
 
 def inbound_listener_name(service_port: int) -> str:
@@ -78,7 +82,7 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     return build_resource(ResourceType.LISTENER, name, listener)
 
 
-def _http(intent: InboundListenerIntent) -> list[Filter]:
+def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:
     host = VirtualHost(
         name=f"inbound|http|{intent.service_port}",
         domains=["*"],
@@ -96,7 +100,9 @@ def _http(intent: InboundListenerIntent) -> list[Filter]:
         response_headers_to_remove=[APP_REFUSED_HEADER],
         validate_clusters=boolean(False),
     )
-    return [http_chain(Direction.INBOUND, routes, inbound_filters(), handling=intent.handling)]
+    filters = inbound_filters(is_mesh=is_mesh)
+    manager = http_chain(Direction.INBOUND, routes, filters, handling=intent.handling)
+    return [*([peer_serial()] if is_mesh else []), manager]
 
 
 def _tcp(intent: InboundListenerIntent) -> list[Filter]:
@@ -107,31 +113,37 @@ def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
     def chain(
         name: str, offered: tuple[str, ...], answered: tuple[str, ...], filters: list[Filter]
     ) -> FilterChain:
-        return FilterChain(
+        built = FilterChain(
             name=name,
             filter_chain_match=FilterChainMatch(transport_protocol="tls", application_protocols=offered),
             transport_socket=tls.server_mtls(answered),
             filters=filters,
         )
+        if intent.revoked_since:
+            built.metadata.CopyFrom(revoked_since(intent.revoked_since))
+        return built
+
+    def streams(offered: tuple[str, ...]) -> FilterChain:
+        return chain("mesh-tcp", offered, tls.ALPN_TCP, [peer_serial(), *stream_filters(), *_tcp(intent)])
+
+    http = _http(intent, is_mesh=True)
 
     # gRPC's own client offers nothing but h2. So may an app's own TLS, which passes where plaintext may come; where it
     # may not, all TLS is the mesh's and must show a workload's certificate.
-    grpc = (
-        [chain("mesh-grpc", tls.ALPN_GRPC, tls.ALPN_GRPC, _http(intent))] if intent.mode == "STRICT" else []
-    )
+    grpc = [chain("mesh-grpc", tls.ALPN_GRPC, tls.ALPN_GRPC, http)] if intent.mode == "STRICT" else []
     match intent.protocol:
         case "HTTP":
-            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, _http(intent))]
+            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, http)]
         case "HTTP2" | "GRPC":
-            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, _http(intent)), *grpc]
+            return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, http), *grpc]
         case "AUTO":
             return [
-                chain("mesh-http", tls.MESH_HTTP, tls.SERVER_HTTP, _http(intent)),
+                chain("mesh-http", tls.MESH_HTTP, tls.SERVER_HTTP, http),
                 *grpc,
-                chain("mesh-tcp", ("istio",), tls.ALPN_TCP, _tcp(intent)),
+                streams(("istio",)),
             ]
         case _:
-            return [chain("mesh-tcp", (*tls.MESH_HTTP, "istio"), tls.ALPN_TCP, _tcp(intent))]
+            return [streams((*tls.MESH_HTTP, "istio"))]
 
 
 def _plain_chains(intent: InboundListenerIntent) -> list[FilterChain]:
