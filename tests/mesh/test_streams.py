@@ -4,6 +4,8 @@ Two programs of lines, two of HTTPS; `dialler` has a local port for each and a l
 """
 
 import socket
+import socketserver
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -46,6 +48,73 @@ def streams(shared_mesh: Mesh) -> Iterator[Mesh]:
     finally:
         for name in names:
             mesh.stop(name)
+
+
+class Beyond:
+    """What stands outside of the mesh: tells what it was sent. As a proxy it takes one request for a tunnel first, and
+    answers with what it was asked for."""
+
+    def __init__(self) -> None:
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.port = int(self._server.server_address[1])
+        self.asked: list[str] = []
+        self._serving = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+
+    def _handler(self) -> type[socketserver.StreamRequestHandler]:
+        beyond = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                first = self.rfile.readline()
+                if not first.startswith((b"CONNECT", b"POST")):
+                    self.wfile.write(first + (self.rfile.readline() if first.startswith(b"PROXY") else b""))
+                    return
+                beyond.asked.append(first.decode().strip())
+                while self.rfile.readline().strip():
+                    pass
+                is_post = first.startswith(b"POST")
+                self.wfile.write(
+                    b"HTTP/1.1 200 OK\r\n" + b"transfer-encoding: chunked\r\n" * is_post + b"\r\n"
+                )
+                if is_post:
+                    self.rfile.readline()
+                answer = b"through " + self.rfile.readline()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(answer), answer) if is_post else answer)
+                # Who hangs up here resets the client at the tunnel's other end.
+                self.rfile.read()
+
+        return Handler
+
+    def __enter__(self) -> "Beyond":
+        self._serving.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._serving.join()
+        self._server.server_close()
+
+    def entry(self, policy: str) -> str:
+        return f"""
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: beyond}}
+spec:
+  hosts: [beyond.example]
+  resolution: STATIC
+  ports: [{{number: 3128, name: tcp, protocol: TCP}}]
+  endpoints: [{{address: 127.0.0.1, ports: {{tcp: {self.port}}}}}]
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {{name: beyond}}
+spec: {{host: beyond.example, subsets: [{{name: told, trafficPolicy: {policy}}}]}}
+"""
+
+
+TO_BEYOND = "{route: [{destination: {host: beyond.example, subset: told}}]}"
 
 
 def rules(kind: str, *blocks: str, host: str = "lines") -> str:
@@ -149,3 +218,36 @@ spec: {{host: lines, trafficPolicy: {{connectionPool: {{tcp: {{{limit}}}}}}}}}
                 assert hangs_up(connection)
     finally:
         streams.apply(subsets("lines"))
+
+
+@pytest.mark.parametrize("protocol", ["CONNECT", "POST"])
+def test_streams_leave_by_a_tunnel_through_another_service(streams: Mesh, protocol: str) -> None:
+    """By a local port and by CONNECT, alone and as a share of several."""
+    policy = f"{{tunnel: {{protocol: {protocol}, targetHost: far.example, targetPort: 9443}}}}"
+    with Beyond() as beyond:
+        with streams.applied(beyond.entry(policy) + "---" + rules("tcp", TO_BEYOND)):
+            for way in (local_port(streams, "LINES"), connect(streams, "lines:9000")):
+                assert line(way) == "through hello"
+            said = {"CONNECT": "CONNECT far.example:9443 HTTP/1.1", "POST": "POST / HTTP/1.1"}[protocol]
+            assert beyond.asked == [said] * 2
+        assert line(local_port(streams, "LINES")).endswith("hello")
+        assert len(beyond.asked) == 2
+
+
+def test_whose_a_connection_is_may_be_told(streams: Mesh) -> None:
+    local = local_port(streams, "LINES")
+    with Beyond() as beyond:
+        with streams.applied(
+            beyond.entry("{proxyProtocol: {version: V1}}") + "---" + rules("tcp", TO_BEYOND)
+        ):
+            told, said = line(local).split("\r\n")
+            assert told.startswith("PROXY TCP4 127.0.0.1 127.0.0.1 ")
+            assert told.split()[5] == str(local)
+            assert said == "hello"
+        with streams.applied(
+            beyond.entry("{proxyProtocol: {version: V2}}") + "---" + rules("tcp", TO_BEYOND)
+        ):
+            assert line(local) == "", "the second version begins with an empty line"
+            with socket.create_connection(("127.0.0.1", local), timeout=20) as connection:
+                connection.sendall(b"hello\n")
+                assert connection.recv(100) == b"\r\n"

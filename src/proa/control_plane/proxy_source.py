@@ -6,11 +6,14 @@ from proa.control_plane.proxyless import ProxylessBundle
 from proa.control_plane.scope_bundle import ScopeBundle
 from proa.control_plane.workload_bundle import WorkloadBundle
 from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate.outer_tunnels import is_tunnel
 
 
 def is_behind_explicit(kind: ResourceType, name: str) -> bool:
     """Whether only the explicit listener leads to a shared resource."""
-    return kind is ResourceType.LISTENER or name.startswith("connect_")
+    if kind is ResourceType.LISTENER:
+        return not is_tunnel(name)
+    return name.startswith("connect_")
 
 
 class ProxySource:

@@ -46,6 +46,11 @@ from proa.core.pilot.translate.outbound import (
     tunnelled_ports,
     unknown_hosts,
 )
+from proa.core.pilot.translate.outer_tunnels import (
+    build_tunnel_cluster,
+    build_tunnel_listener,
+    outer_tunnels,
+)
 from proa.core.pilot.translate.routes.virtual_host import (
     VirtualHostPart,
     build_route_configuration,
@@ -177,6 +182,9 @@ class ScopeBundle:
         self._moved |= self.near.put(nearness, (*clusters, *members))
         built = [self._memo.get(build_cluster, intent) for intent in clusters]
         built += [self._memo.get(build_endpoints, intent) for intent in members]
+        for tunnel in outer_tunnels(view):
+            built.append(self._memo.get(build_tunnel_cluster, tunnel))
+            built.append(self._memo.get(build_tunnel_listener, tunnel))
         names = frozenset(self._put(resource, changed) for resource in built)
         parts, notes = self.parts_of(served_to(view, Client(self.scope)))
         ports = {port.number for port in tunnelled_ports(view)}

@@ -114,6 +114,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     outlier: Outlier | None = None
     tls: ClientTls = ClientTls()
     members: str = ""
+    proxy_protocol: Literal["", "V1", "V2"] = ""
     objects: tuple[ObjectRef, ...] = ()
 
 
@@ -143,6 +144,10 @@ def build_cluster(intent: ClusterIntent) -> Resource:
     if intent.outlier is not None:
         eject(cluster, intent.outlier)
     _choose_transport(cluster, intent)
+    if intent.proxy_protocol:
+        sockets = [each.transport_socket for each in cluster.transport_socket_matches]
+        for socket in sockets or [cluster.transport_socket]:
+            socket.CopyFrom(tls.announced(socket, intent.proxy_protocol))
     if intent.protocol not in ("TCP", "TLS"):
         options = http_options(intent.protocol, intent.pool, intent.outlier)
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
@@ -207,9 +212,14 @@ class ConnectClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
 
 def build_connect_cluster(intent: ConnectClusterIntent) -> Resource:
     name = connect_cluster_name(intent.port)
-    address = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=intent.listener))
+    return build_resource(ResourceType.CLUSTER, name, internal_cluster(name, intent.listener))
+
+
+def internal_cluster(name: str, listener: str) -> Cluster:
+    """The way into an internal listener."""
+    address = Address(envoy_internal_address=EnvoyInternalAddress(server_listener_name=listener))
     inner = InternalUpstreamTransport(transport_socket=tls.plaintext())
-    cluster = Cluster(
+    return Cluster(
         name=name,
         type=Cluster.STATIC,
         load_assignment=ClusterLoadAssignment(
@@ -223,7 +233,6 @@ def build_connect_cluster(intent: ConnectClusterIntent) -> Resource:
             name="envoy.transport_sockets.internal_upstream", typed_config=pack(inner)
         ),
     )
-    return build_resource(ResourceType.CLUSTER, name, cluster)
 
 
 class InboundClusterIntent(msgspec.Struct, frozen=True, kw_only=True):

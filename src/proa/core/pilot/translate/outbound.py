@@ -134,6 +134,7 @@ def _cluster(
         pool=_pool(traffic, port, settings),
         outlier=outlier_of(traffic),
         tls=_tls(traffic, view.host),
+        proxy_protocol=traffic.proxy_protocol.version if traffic.proxy_protocol else "",
         objects=(*(view.policy.refs if view.policy else ()), *_operator_objects(service)),
     )
 

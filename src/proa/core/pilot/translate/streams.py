@@ -19,7 +19,7 @@ from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
 from proa.core.pilot.translate.routes.intents import Stream, Target
 from proa.core.pilot.translate.rules import resolve_target
-from proa.core.pilot.translate.traffic_policy import hash_key_of, policy_for, pool_of
+from proa.core.pilot.translate.traffic_policy import hash_key_of, policy_for, pool_of, tunnelled_name
 
 Match = TypeVar("Match", TlsMatch, TcpMatch)
 
@@ -117,15 +117,27 @@ def stream_to(targets: tuple[Target, ...], destinations: Map[str, Destination]) 
     """To these clusters, as the policy of the first one's host says."""
     first = targets[0].cluster
     if first == BLACK_HOLE:
-        return Stream(targets=targets)
+        return Stream(targets=tuple(_by_tunnel(target, destinations) for target in targets))
     _, port, subset, host = parse_cluster_name(first)
     destination = destinations.get(host)
     traffic = policy_for(destination.policy if destination else None, subset, port)
     pool = pool_of(traffic)
     key = hash_key_of(traffic)
     return Stream(
-        targets=targets,
+        targets=tuple(_by_tunnel(target, destinations) for target in targets),
         idle_timeout_ms=pool.tcp_idle_timeout_ms,
         max_duration_ms=pool.max_connection_duration_ms,
         by_client_address=key is not None and key.source_ip,
     )
+
+
+def _by_tunnel(target: Target, destinations: Map[str, Destination]) -> Target:
+    """Into the tunnel that its cluster's policy asks for."""
+    if target.cluster == BLACK_HOLE:
+        return target
+    _, port, subset, host = parse_cluster_name(target.cluster)
+    destination = destinations.get(host)
+    traffic = policy_for(destination.policy if destination else None, subset, port)
+    if traffic.tunnel is None:
+        return target
+    return msgspec.structs.replace(target, cluster=tunnelled_name(target.cluster))

@@ -46,4 +46,5 @@ def through_clusters(
             protocol="TCP",
             tls=ClientTls(mode="plain"),
             preference=preference_of(near, gateway) if near is not None else None,
+            proxy_protocol="",
         )

@@ -7,9 +7,13 @@ Istio's.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
+from envoy.config.core.v3.proxy_protocol_pb2 import ProxyProtocolConfig
+from envoy.extensions.transport_sockets.proxy_protocol.v3.upstream_proxy_protocol_pb2 import (
+    ProxyProtocolUpstreamTransport,
+)
 from envoy.extensions.transport_sockets.raw_buffer.v3.raw_buffer_pb2 import RawBuffer
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import (
     CertificateValidationContext,
@@ -92,3 +96,13 @@ def server_mtls(alpn: Iterable[str], accounts: Iterable[str] = ()) -> TransportS
 
 def plaintext() -> TransportSocket:
     return TransportSocket(name="envoy.transport_sockets.raw_buffer", typed_config=pack(RawBuffer()))
+
+
+def announced(inner: TransportSocket, version: Literal["V1", "V2"]) -> TransportSocket:
+    """Connections that tell by the PROXY protocol whose they are, before anything else, TLS included."""
+    transport = ProxyProtocolUpstreamTransport(
+        config=ProxyProtocolConfig(version=ProxyProtocolConfig.Version.Value(version)), transport_socket=inner
+    )
+    return TransportSocket(
+        name="envoy.transport_sockets.upstream_proxy_protocol", typed_config=pack(transport)
+    )

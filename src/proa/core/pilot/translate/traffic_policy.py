@@ -1,7 +1,7 @@
 """What DestinationRules say about one port and subset of a host, in the terms of clusters and routes.
 
 A subset's blocks replace the rule's and what it does not say it inherits; a port's settings replace all of them
-together, for what a port can say (its retry budget stays that of the policy around).
+together, for what a port can say (retry budget, tunnel and PROXY protocol stay those of the policy around).
 """
 
 import msgspec
@@ -45,6 +45,8 @@ def policy_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:
                 outlier_detection=level.outlier_detection,
                 tls=level.tls,
                 retry_budget=merged.retry_budget,
+                tunnel=merged.tunnel,
+                proxy_protocol=merged.proxy_protocol,
             )
     return merged
 
@@ -61,7 +63,14 @@ def _inherit(own: TrafficPolicy, top: TrafficPolicy) -> TrafficPolicy:
             *(level for level in top.port_level_settings if level.port.number not in named),
         ),
         retry_budget=own.retry_budget or top.retry_budget,
+        tunnel=own.tunnel or top.tunnel,
+        proxy_protocol=own.proxy_protocol or top.proxy_protocol,
     )
+
+
+def tunnelled_name(cluster: str) -> str:
+    """Where streams for a cluster go whose policy has a tunnel."""
+    return f"tunnel_{cluster}"
 
 
 def target_at(destination: Destination, port: ServicePort, subset: str, host: str) -> Target:

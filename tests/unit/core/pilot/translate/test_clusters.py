@@ -14,6 +14,7 @@ from proa.core.pilot.simulate.resources import decode, unpack
 from proa.core.pilot.translate.cluster_policy import UNLIMITED, ConnectionPool, Outlier
 from proa.core.pilot.translate.clusters import (
     HTTP_OPTIONS,
+    ClientTls,
     ClusterIntent,
     ConnectClusterIntent,
     InboundClusterIntent,
@@ -119,3 +120,12 @@ def test_the_way_to_the_own_app() -> None:
 )
 def test_clusters_that_every_scope_has(resource: Resource, name: str) -> None:
     assert decode(resource, Cluster).name == resource.name == name
+
+
+@pytest.mark.parametrize("tls", [ClientTls(), ClientTls(mode="plain"), ClientTls(mode="mutual")])
+def test_every_way_to_a_server_tells_whose_a_connection_is(tls: ClientTls) -> None:
+    told, plain = built(tls=tls, proxy_protocol="V2"), built(tls=tls)
+    for cluster, is_told in ((told, True), (plain, False)):
+        sockets = [each.transport_socket for each in cluster.transport_socket_matches]
+        names = {each.name for each in sockets or [cluster.transport_socket]}
+        assert (names == {"envoy.transport_sockets.upstream_proxy_protocol"}) == is_told

@@ -154,15 +154,29 @@ class PortPolicy(Record, frozen=True, kw_only=True):
     tls: ClientTls | None = None
 
 
-class TrafficPolicy(Record, frozen=True, kw_only=True):
-    NOT_YET = ("tunnel", "proxyProtocol")
+class Tunnel(Record, frozen=True, kw_only=True):
+    """For streams: opened at the rule's host, it leads to `target_host`. `protocol`: CONNECT (the default) or POST."""
 
+    protocol: str = ""
+    target_host: str
+    target_port: Port
+
+
+class ProxyProtocol(Record, frozen=True, kw_only=True):
+    """Each connection begins by telling whose it is."""
+
+    version: Literal["V1", "V2"] = "V1"
+
+
+class TrafficPolicy(Record, frozen=True, kw_only=True):
     load_balancer: LoadBalancer | None = None
     connection_pool: ConnectionPool | None = None
     outlier_detection: OutlierDetection | None = None
     tls: ClientTls | None = None
     port_level_settings: tuple[PortPolicy, ...] = ()
     retry_budget: RetryBudget | None = None
+    tunnel: Tunnel | None = None
+    proxy_protocol: ProxyProtocol | None = None
 
 
 class Subset(Record, frozen=True, kw_only=True):

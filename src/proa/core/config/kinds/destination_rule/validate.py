@@ -6,6 +6,7 @@ from proa.core.config.connection_pool import check_connection_pool
 from proa.core.config.export_to import OWN_NAMESPACE, check_export_to
 from proa.core.config.hostnames import is_dns_label, wildcard_name_fault
 from proa.core.config.kinds.destination_rule.balancing import check_load_balancer
+from proa.core.config.kinds.destination_rule.beyond import check_tunnel
 from proa.core.config.kinds.destination_rule.ejection import check_outlier_detection
 from proa.core.config.kinds.destination_rule.originated import check_originated
 from proa.core.config.kinds.destination_rule.schema import (
@@ -68,6 +69,8 @@ def _check_policy(policy: TrafficPolicy, at: Path, *, ejects: bool) -> Iterator[
         message = "an empty policy says nothing; add loadBalancer, connectionPool, outlierDetection or tls"
         yield Finding(at, "required", message)
     yield from _check_blocks(policy, at, ejects=ejects)
+    if policy.tunnel is not None:
+        yield from check_tunnel(policy.tunnel, (*at, "tunnel"))
     ports: set[int] = set()
     for index, level in enumerate(policy.port_level_settings):
         place = (*at, "portLevelSettings", index)

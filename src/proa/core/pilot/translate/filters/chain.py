@@ -193,6 +193,9 @@ def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) ->
         proxy.idle_timeout.CopyFrom(millis(stream.idle_timeout_ms))
     if stream.max_duration_ms:
         proxy.max_downstream_connection_duration.CopyFrom(millis(stream.max_duration_ms))
+    if stream.tunnel is not None:
+        proxy.tunneling_config.hostname = stream.tunnel.target
+        proxy.tunneling_config.use_post = stream.tunnel.by_post
     if stream.by_client_address:
         proxy.hash_policy.add().source_ip.SetInParent()
     if handling.access_log is not None:

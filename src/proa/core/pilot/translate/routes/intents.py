@@ -107,6 +107,13 @@ class Cors(msgspec.Struct, frozen=True, kw_only=True):
     forward_unmatched: bool = True
 
 
+class OuterTunnel(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of the cluster that opens it: the way to `target`, an address or name with a port."""
+
+    target: str
+    by_post: bool = False
+
+
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """Where raw connections go. `idle_timeout_ms` None: Envoy's hour, 0: never; `max_duration_ms` 0: for ever."""
 
@@ -114,6 +121,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout_ms: int | None = None
     max_duration_ms: int = 0
     by_client_address: bool = False
+    tunnel: OuterTunnel | None = None
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

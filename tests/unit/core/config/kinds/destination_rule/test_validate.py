@@ -27,7 +27,8 @@ def test_a_policy_says_something() -> None:
     assert policy({"loadBalancer": {}}) == []
     assert policy({}) == [" required"]
     assert policy({"connectionPool": {}}) == [".connectionPool required"]
-    assert policy({"tunnel": {}}) == [".tunnel not-supported-yet"]
+    assert policy({"tunnel": {"targetHost": "a", "targetPort": 1}}) == []
+    assert policy({"proxyProtocol": {}}) == []
 
 
 def test_a_subsets_policy_is_judged_too() -> None:
