@@ -1,26 +1,28 @@
 """Gateway API on real proxies: routes of a gateway and of a service's callers, and what their status says.
 
-One service `shop` (also called by a name that routes send elsewhere), `canary`, which gets shares and copies, and a
-gateway `door`.
+One service `shop` (also called by a name that routes send elsewhere), `canary`, which gets shares and copies, `seats`
+of two endpoints, programs of streams and of gRPC, and a gateway `door`.
 """
 
+import asyncio
 import http.client
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
+import grpc
 import msgspec
 import pytest
 import yaml
 
 from tests.certificates import Authority
+from tests.mesh.gateway_api_objects import ADDED, HTTPS, MORE, OPENED, PORT, RULES, TCP, TLS, sealed
 from tests.mesh.harness import Mesh, app, until
-from tests.mesh.tls_clients import eventually, line, refused
+from tests.mesh.tls_clients import Dial, connect, eventually, line, refused
 
 pytestmark = pytest.mark.mesh
-
-PORT, HTTPS, TLS, TCP = range(18480, 18484)
-"""Of the Gateway's listeners."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -42,20 +44,21 @@ class Answer(msgspec.Struct, frozen=True):
 class Client:
     """Requests to a service through the caller's sidecar, and from outside to the gateway."""
 
-    def __init__(self, mesh: Mesh) -> None:
+    def __init__(self, mesh: Mesh, roots: Path) -> None:
         self.mesh = mesh
+        self.roots = roots
         self._proxy = urlsplit(mesh.proxy("caller")).netloc
         self._door = f"127.0.0.1:{mesh.gateway_port(PORT, 'door')}"
 
     def inside(self, path: str, host: str = "shop:8080", **headers: str) -> Answer:
-        return self._ask(self._proxy, f"http://{host}{path}", {"Host": host, **headers})
+        return self.ask(self._proxy, f"http://{host}{path}", {"Host": host, **headers})
 
     def outside(
         self, path: str, host: str = "shop.example.com", method: str = "GET", **headers: str
     ) -> Answer:
-        return self._ask(self._door, path, {"Host": host, **headers}, method)
+        return self.ask(self._door, path, {"Host": host, **headers}, method)
 
-    def _ask(self, to: str, target: str, headers: dict[str, str], method: str = "GET") -> Answer:
+    def ask(self, to: str, target: str, headers: dict[str, str], method: str = "GET") -> Answer:
         connection = http.client.HTTPConnection(to, timeout=20)
         try:
             connection.request(
@@ -66,6 +69,33 @@ class Client:
             return Answer(status=response.status, headers=found, body=response.read())
         finally:
             connection.close()
+
+    def call(self, method: str, *metadata: tuple[str, str]) -> str:
+        """A call of the greeter from outside; the answer, or the name of the error."""
+        options = [("grpc.default_authority", "grpc.example.com"), ("grpc.enable_http_proxy", 0)]
+        with grpc.insecure_channel(self._door, options) as channel:
+            try:
+                calling = channel.unary_unary(f"/proa.test.Greeter/{method}", bytes, bytes)
+                return bytes(calling(b"you", timeout=20, metadata=metadata)).decode()
+            except grpc.RpcError as error:
+                return str(error.code().name)
+
+    def dial(self, authority: str) -> Dial:
+        """Opens tunnels through the caller's sidecar."""
+        return connect(self.mesh, authority)
+
+    def websocket(self, path: str, host: str, word: str) -> str:
+        """What comes back for a word."""
+
+        async def say() -> str:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.ws_connect(f"http://{self._door}{path}", headers={"Host": host}) as socket,
+            ):
+                await socket.send_str(word)
+                return await socket.receive_str(timeout=20)
+
+        return asyncio.run(say())
 
     def status(self, kind: str, name: str) -> dict[str, object]:
         """As a user sees it."""
@@ -84,124 +114,6 @@ def conditions(owner: dict[str, object]) -> dict[str, tuple[str, str]]:
     return {str(each["type"]): (str(each["status"]), str(each["reason"])) for each in found}
 
 
-RULES = f"""
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {{name: door}}
-spec:
-  gatewayClassName: proa
-  listeners:
-  - {{name: web, port: {PORT}, protocol: HTTP, hostname: "*.example.com"}}
-  - name: ended
-    port: {HTTPS}
-    protocol: HTTPS
-    hostname: "*.example.com"
-    tls: {{certificateRefs: [{{name: door}}]}}
-  - {{name: passed, port: {TLS}, protocol: TLS, tls: {{mode: Passthrough}}}}
-  - {{name: lines, port: {TCP}, protocol: TCP}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: ended}}
-spec:
-  parentRefs: [{{name: door, sectionName: ended}}]
-  hostnames: [a.example.com]
-  rules: [{{backendRefs: [{{name: canary, port: 8080}}]}}]
----
-apiVersion: gateway.networking.k8s.io/v1alpha2
-kind: TLSRoute
-metadata: {{name: passed}}
-spec:
-  parentRefs: [{{name: door, sectionName: passed}}]
-  hostnames: [secure.example.com]
-  rules: [{{backendRefs: [{{name: secure, port: 8443}}]}}]
----
-apiVersion: gateway.networking.k8s.io/v1alpha2
-kind: TCPRoute
-metadata: {{name: lines}}
-spec:
-  parentRefs: [{{name: door, sectionName: lines}}]
-  rules: [{{backendRefs: [{{name: lines, port: 9000}}, {{name: nobody, port: 9000, weight: 0}}]}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: wide}}
-spec:
-  parentRefs: [{{name: door, sectionName: web}}]
-  hostnames: [shop.example.com]
-  rules:
-  - name: all
-    filters:
-    - type: ResponseHeaderModifier
-      responseHeaderModifier: {{set: [{{name: x-route, value: wide 100%}}]}}
-    backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{value: /api}}, headers: [{{name: x-user, value: tester}}]}}]
-    backendRefs: [{{name: canary, port: 8080}}]
-  - matches: [{{path: {{value: /gone}}}}]
-    backendRefs: [{{name: nobody, port: 8080}}]
-  - matches: [{{path: {{value: /stolen}}}}]
-    backendRefs: [{{name: shop, namespace: elsewhere, port: 8080}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: narrow}}
-spec:
-  parentRefs: [{{name: door}}]
-  hostnames: [shop.example.com]
-  rules:
-  - matches: [{{path: {{value: /api}}}}]
-    filters:
-    - type: URLRewrite
-      urlRewrite: {{hostname: told.example, path: {{type: ReplacePrefixMatch, replacePrefixMatch: /v2}}}}
-    backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{value: /old}}}}]
-    filters:
-    - type: RequestRedirect
-      requestRedirect:
-        scheme: https
-        statusCode: 301
-        path: {{type: ReplacePrefixMatch, replacePrefixMatch: /new}}
-  - matches: [{{path: {{type: Exact, value: /pages}}}}]
-    filters:
-    - type: CORS
-      cors: {{allowOrigins: ["https://*.shop.example"], allowMethods: [PUT], maxAge: 60}}
-    backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{type: Exact, value: /slow}}}}]
-    timeouts: {{request: 200ms}}
-    backendRefs: [{{name: shop, port: 8080}}]
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {{name: callers}}
-spec:
-  parentRefs: [{{group: "", kind: Service, name: shop, port: 8080}}]
-  rules:
-  - backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{value: /half}}}}]
-    backendRefs:
-    - {{name: shop, port: 8080, weight: 1}}
-    - name: canary
-      port: 8080
-      weight: 1
-      filters:
-      - type: RequestHeaderModifier
-        requestHeaderModifier: {{set: [{{name: x-share, value: canary}}]}}
-  - matches: [{{path: {{value: /broken-half}}}}]
-    backendRefs: [{{name: shop, port: 8080}}, {{name: nobody, port: 8080}}]
-  - matches: [{{path: {{value: /nothing}}}}]
-    backendRefs: [{{name: shop, port: 8080, weight: 0}}]
-  - matches: [{{path: {{value: /copied}}}}]
-    filters:
-    - {{type: RequestMirror, requestMirror: {{backendRef: {{name: canary, port: 8080}}}}}}
-    backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{value: /reply}}}}]
-    retry: {{codes: [503], attempts: 2, backoff: 5ms}}
-    backendRefs: [{{name: shop, port: 8080}}]
-  - matches: [{{path: {{value: /api}}, queryParams: [{{name: v, value: "2"}}]}}]
-    backendRefs: [{{name: canary, port: 8080}}]
-"""
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("certificates"))
@@ -215,16 +127,26 @@ def client(shared_mesh: Mesh, root: Authority) -> Iterator[Client]:
     ):
         shared_mesh.run("secure", app("secure", "secure"), port="8443:auto/tls", wait=False)
         shared_mesh.run("lines", app("named_lines"), port="9000:auto/tcp", wait=False)
+        shared_mesh.run("others", app("named_lines"), port="9000:auto/tcp", wait=False)
+        shared_mesh.run("greeter", app("greeter", "serve"), port="50051:auto/grpc", wait=False)
+        for name in ("seat-1", "seat-2"):
+            shared_mesh.run(name, app("echo"), "--service=seats", port="8080:auto/http", wait=False)
         shared_mesh.gateway(name="door", wait=False)
         try:
-            shared_mesh.until_healthy("secure", "lines", "door")
+            shared_mesh.until_healthy("secure", "lines", "others", "greeter", "seat-1", "seat-2", "door")
             pair = root.issue("a.example.com")
             words = ("create", "tls", "door", f"--cert={pair.cert}", f"--key={pair.key}")
             shared_mesh.proa("secret", *words, check=True)
-            with shared_mesh.applied(RULES):
-                yield Client(shared_mesh)
+            for namespace in ("istio-system", "default"):  # of the gateway, and of the caller
+                roots = ("create", "ca", "roots", f"--ca={root.roots}", "-n", namespace)
+                shared_mesh.proa("secret", *roots, check=True)
+            shared_mesh.apply(RULES, MORE)
+            # Not waited for: where the server is that it names shows when the ports are open.
+            shared_mesh.apply(sealed(shared_mesh.gateway_port(HTTPS, "door")))
+            yield Client(shared_mesh, root.roots)
         finally:
-            for name in ("door", "secure", "lines"):
+            shared_mesh.delete(RULES, MORE, sealed(0))
+            for name in ("door", "secure", "lines", "others", "greeter", "seat-1", "seat-2"):
                 shared_mesh.stop(name)
 
 
@@ -312,11 +234,13 @@ def test_status_tells_how_routes_stand(client: Client) -> None:
     assert conditions(status)["Programmed"] == programmed
     listeners = msgspec.convert(status["listeners"], list[dict[str, object]])
     assert {each["name"]: each["attachedRoutes"] for each in listeners} == {
-        "web": 2,
+        "web": 6,
         "ended": 2,
         "passed": 1,
         "lines": 1,
+        "opened": 2,
     }
+    assert status["attachedListenerSets"] == 1
     stored = client.mesh.proa("get", "all", "-o", "yaml", check=True).stdout
     assert "HTTPRoute" in stored
     assert "conditions:" not in stored
@@ -339,3 +263,106 @@ def test_derived_objects_name_their_routes(client: Client) -> None:
     refused = client.mesh.proa("delete", "vs", "shop-gateway-api")
     assert refused.returncode == 1
     assert "HTTPRoute/default/callers" in refused.stderr
+
+
+def test_listeners_are_added_by_who_may(client: Client) -> None:
+    port = client.mesh.gateway_port(ADDED, "door")
+    assert client.ask(f"127.0.0.1:{port}", "/", {"Host": "any.org"}).by == "canary"
+    status = client.status("listenerset", "more")
+    assert conditions(status)["Programmed"] == ("True", "Programmed")
+    added, taken = msgspec.convert(status["listeners"], list[dict[str, object]])
+    assert conditions(added)["Conflicted"] == ("False", "NoConflicts")
+    assert conditions(taken)["Conflicted"] == ("True", "HostnameConflict")
+
+
+def test_tls_ends_before_streams(client: Client) -> None:
+    """A name's own route comes before one for every name."""
+    opened = client.mesh.gateway_port(OPENED, "door")
+    assert eventually(opened, "a.example.com", client.roots, alpn=(), say="hello\n").answer == "lines hello\n"
+    assert eventually(opened, "b.example.com", alpn=(), say="hello\n").answer == "others hello\n"
+
+
+def test_callers_of_a_stream_are_sent_elsewhere(client: Client) -> None:
+    assert line(client.dial("others:9000")) == "lines hello", "its port has a route, by the port's name"
+    assert line(client.dial("secure:8443")) == "others hello", "of two routes the one for this port"
+
+
+def test_calls_of_grpc_are_told_apart(client: Client) -> None:
+    hello = client.call("Hello")
+    assert hello == "hello you"
+    assert client.call("Hello", ("x-user", "tester")) == "hello you", "the service's own method comes first"
+    assert client.call("Count") == "UNIMPLEMENTED"
+    late = client.route_conditions("late-calls")
+    assert late["Accepted"] == ("False", "HostnameConflict")
+    (parent,) = msgspec.convert(client.status("grpcroute", "calls")["parents"], list[dict[str, object]])
+    assert conditions(parent)["Programmed"] == ("True", "Programmed")
+
+
+def test_sessions_stay_at_their_endpoint(client: Client) -> None:
+    host = "seats.example.com"
+
+    def ask(path: str, **headers: str) -> Answer:
+        return client.outside(path, host, **headers)
+
+    both = {"seat-1", "seat-2"}
+    assert {ask("/").by for _ in range(20)} == both
+    for path, name in (("/cookie/a", "seat"), ("/kept", "kept")):
+        first = ask(path)
+        cookie, *attributes = first.headers["set-cookie"].split("; ")
+        assert cookie.startswith(f"{name}=")
+        assert (f"Path={path.removesuffix('/a')}" in attributes, "Max-Age=90" in attributes) == (
+            True,
+            name == "kept",
+        )
+        assert {ask(path, Cookie=cookie).by for _ in range(12)} == {first.by}
+        assert {ask("/", Cookie=cookie).by for _ in range(20)} == both, "another rule has no sessions"
+    first = ask("/header")
+    assert {ask("/header", x_seat=first.headers["x-seat"]).by for _ in range(12)} == {first.by}
+
+
+def test_redirects_by_method_parameter_and_port(client: Client) -> None:
+    def ask(path: str, method: str) -> tuple[int, str]:
+        answer = client.outside(path, "more.example.com", method)
+        return answer.status, answer.headers["location"]
+
+    assert ask("/moved/a", "POST") == (307, "http://new.example.com:8443/moved/a")
+    assert ask("/moved?for=ever", "GET") == (308, "https://more.example.com:443/moved?for=ever")
+    status, location = ask("/moved/a", "GET")
+    assert (status, urlsplit(location).path) == (303, "/here")
+
+
+def test_several_copies_by_their_shares(client: Client) -> None:
+    assert client.outside("/copied-twice/1", "more.example.com").by == "shop"
+
+    def seen(*names: str) -> int:
+        return sum(client.mesh.workloads[name].output.count("seen GET /copied-twice/1") for name in names)
+
+    until(lambda: (seen("canary"), seen("seat-1", "seat-2")) == (1, 1), "both copies have come")
+    assert seen("shop") == 1, "none of a share of nothing"
+
+
+def test_a_websocket_goes_through(client: Client) -> None:
+    assert client.websocket("/ws", "more.example.com", "one") == "default/shop: one"
+
+
+def test_who_calls_a_service_begins_tls_as_its_owner_says(client: Client) -> None:
+    def ask(path: str) -> Answer:
+        return client.outside(path, "sealed.example.com")
+
+    until(lambda: ask("/fine").status == 200, "the roots have come and the server is trusted")
+    assert ask("/fine").by == "canary"
+    assert ask("/odd").status == 503, "the server is not the one that is expected"
+    assert ask("/public").status == 503, "no public authority vouches for it"
+    assert ask("/plain").status != 200, "without a policy nobody begins TLS"
+    # The server knows no host of that name, and answers nobody who does not begin TLS.
+    until(lambda: client.inside("/", "sealed:8440").status == 404, "callers in the mesh begin TLS too")
+    (fine,) = msgspec.convert(client.status("backendtlspolicy", "fine")["ancestors"], list[dict[str, object]])
+    assert conditions(fine) == {
+        "Accepted": ("True", "Accepted"),
+        "ResolvedRefs": ("True", "ResolvedRefs"),
+        "Programmed": ("True", "Programmed"),
+    }
+    (later,) = msgspec.convert(
+        client.status("backendtlspolicy", "later")["ancestors"], list[dict[str, object]]
+    )
+    assert conditions(later)["Accepted"] == ("False", "Conflicted")

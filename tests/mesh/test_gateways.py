@@ -348,6 +348,24 @@ def test_mesh_tls_is_ended_or_passed_on(edge: Mesh, root: Authority, tmp_path: P
         assert refused(through, f"outbound_.9999_._.{host}", **stream)
 
 
+def test_an_ingress_serves_its_hosts_with_their_secrets(edge: Mesh, root: Authority) -> None:
+    give(edge, "of-ingress", root.issue("ingress.example.com"))
+    ingress = """
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: web}
+spec:
+  tls: [{hosts: [ingress.example.com], secretName: of-ingress}]
+  rules:
+  - host: ingress.example.com
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: echo, port: {number: 8080}}}}]}
+"""
+    with edge.applied(ingress):
+        port = edge.gateway_port(443)
+        assert "default/echo" in eventually(port, "ingress.example.com", root.roots).answer
+        assert refused(port, "other.example.com"), "no certificate is for it"
+
+
 def test_grpc_of_browsers_and_of_others(edge: Mesh) -> None:
     to_greeter = "http: [{route: [{destination: {host: greeter, port: {number: 7100}}}]}]"
     servers = (server(7101, "GRPC-WEB"), server(7102, "GRPC"))

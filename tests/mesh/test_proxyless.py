@@ -173,6 +173,25 @@ def test_a_header_chooses_the_endpoint(meshes: tuple[Mesh, Mesh], users: Program
     until(lambda: not is_kept(greeters_of_users(users)), "all take turns again")
 
 
+SESSIONS = """
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: greeter}
+spec:
+  parentRefs: [{group: "", kind: Service, name: greeter}]
+  rules:
+  - sessionPersistence: {sessionName: seat}
+    backendRefs: [{name: greeter, port: 50051}]
+"""
+
+
+def test_a_cookie_brings_a_user_back(meshes: tuple[Mesh, Mesh], users: Program) -> None:
+    control, _ = meshes
+    with control.applied(SESSIONS):
+        until(lambda: is_kept(greeters_of_users(users)), "each user has a greeter")
+    until(lambda: not is_kept(greeters_of_users(users)), "all take turns again")
+
+
 EJECTION = """
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

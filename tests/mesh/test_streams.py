@@ -8,12 +8,11 @@ import socketserver
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.mesh.harness import FOREVER, Mesh, app
-from tests.mesh.tls_clients import Dial, hangs_up, line, subsets, tls_client
+from tests.mesh.tls_clients import connect, hangs_up, line, subsets, tls_client
 
 pytestmark = pytest.mark.mesh
 
@@ -137,24 +136,6 @@ def to(host: str, *weights: int, match: str = "") -> str:
         if weight
     )
     return f"{{{match}{', ' if match else ''}route: [{listed}]}}"
-
-
-def connect(mesh: Mesh, authority: str, workload: str = "caller") -> Dial:
-    """Opens tunnels through a workload's sidecar."""
-    proxy = urlsplit(mesh.proxy(workload))
-
-    def dial() -> socket.socket:
-        connection = socket.create_connection((str(proxy.hostname), proxy.port or 0), timeout=20)
-        connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n\r\n".encode())
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            byte = connection.recv(1)
-            assert byte, f"the proxy hung up: {head!r}"
-            head += byte
-        assert head.split(b" ", 2)[1] == b"200", head
-        return connection
-
-    return dial
 
 
 def local_port(mesh: Mesh, name: str) -> int:

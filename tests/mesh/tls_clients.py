@@ -5,11 +5,12 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
 from tests.certificates import Issued
-from tests.mesh.harness import until
+from tests.mesh.harness import Mesh, until
 
 ADDRESS = "127.0.0.1"
 Dial = Callable[[], socket.socket]
@@ -93,6 +94,24 @@ def _rest(connection: ssl.SSLSocket) -> bytes:
 
 def _opened(port: int | Dial) -> socket.socket:
     return socket.create_connection((ADDRESS, port), timeout=20) if isinstance(port, int) else port()
+
+
+def connect(mesh: Mesh, authority: str, workload: str = "caller") -> Dial:
+    """Opens tunnels through a workload's sidecar."""
+    proxy = urlsplit(mesh.proxy(workload))
+
+    def dial() -> socket.socket:
+        connection = socket.create_connection((str(proxy.hostname), proxy.port or 0), timeout=20)
+        connection.sendall(f"CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n\r\n".encode())
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            byte = connection.recv(1)
+            assert byte, f"the proxy hung up: {head!r}"
+            head += byte
+        assert head.split(b" ", 2)[1] == b"200", head
+        return connection
+
+    return dial
 
 
 def line(port: int | Dial, text: str = "hello") -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 
 from proa.core.config import Config
 from proa.core.config.gateway_api.bound import API_SPECS, Derivation, Member, Standing
-from proa.core.config.gateway_api.derive import Group, derive_group, groups_for
+from proa.core.config.gateway_api.derive import Group, Sets, derive_group, groups_for, set_group
 from proa.core.config.gateway_api.gateway_schema import (
     GatewayClass,
+    ListenerSet,
     ReferenceGrant,
 )
 from proa.core.config.gateway_api.today import read_derived
@@ -28,6 +29,7 @@ class GatewayApi:
         self.standings: Mapping[ObjectRef, tuple[Standing, ...]] = {}
         self._groups: dict[Group, tuple[_Inputs, ReadBack, Derivation]] = {}
         self._belongs: dict[ObjectRef, tuple[Config, tuple[Group, ...]]] = {}
+        self._sets: Sets = {}
 
     def derive(self, objects: Iterable[Config]) -> None:
         groups: dict[Group, tuple[_Inputs, ReadBack, Derivation]] = {}
@@ -49,17 +51,22 @@ class GatewayApi:
 
     def _grouped(self, objects: Iterable[Config]) -> tuple[dict[Group, list[Config]], list[Config]]:
         """Each group with its members, by name, and what all groups are told of. What an object belongs to is asked
-        once."""
-        before, self._belongs = self._belongs, {}
+        once, as long as the ListenerSets are the same: what is bound to one belongs to its Gateway."""
+        ordered = sorted(objects, key=lambda each: each.ref)
+        sets = {
+            each.ref: set_group(each.ref, each.spec) for each in ordered if isinstance(each.spec, ListenerSet)
+        }
+        before, self._belongs = self._belongs if sets == self._sets else {}, {}
+        self._sets = sets
         found: dict[Group, list[Config]] = {}
         common: list[Config] = []
-        for config in sorted(objects, key=lambda each: each.ref):
+        for config in ordered:
             if isinstance(config.spec, GatewayClass | ReferenceGrant):
                 common.append(config)
                 continue
             known = before.get(config.ref)
             if known is None or known[0] is not config:
-                known = (config, tuple(groups_for(config.ref, config.spec)))
+                known = (config, tuple(groups_for(config.ref, config.spec, sets)))
             self._belongs[config.ref] = known
             for group in known[1]:
                 found.setdefault(group, []).append(config)

@@ -13,6 +13,7 @@ from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.scope_bundle import Name
 from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
+from proa.core.config.kinds.destination_rule.schema import DerivedTls
 from proa.core.config.kinds.virtual_service.schema import DerivedRoutes
 from proa.core.config.legacy.today import Today
 from proa.core.model.names import ObjectRef, WorkloadId
@@ -47,7 +48,7 @@ def as_derived(today: Today, place: tuple[str, int]) -> StoredObject:
     others = len(today.sources) - 1
     more = f" and {others} more" if others else ""
     config = today.config
-    if isinstance(config.spec, DerivedRoutes):
+    if isinstance(config.spec, DerivedRoutes | DerivedTls):
         config = msgspec.structs.replace(config, spec=config.spec.as_written())
     shown = as_stored(config)
     author = f"converted from {today.sources[0]}{more}"

@@ -15,8 +15,13 @@ from proa.core.config import Json
 from proa.core.config.gateway_api.attach import Condition
 from proa.core.config.gateway_api.bound import Standing
 from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL, GatewayClass
-from proa.core.config.gateway_api.schema import GROUP
-from proa.core.config.gateway_api.status import class_status, gateway_status, route_status
+from proa.core.config.gateway_api.schema import GROUP, X_GROUP
+from proa.core.config.gateway_api.status import (
+    class_status,
+    gateway_status,
+    policy_status,
+    route_status,
+)
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import Workload
 from proa.ports.config_store import StoredObject
@@ -50,12 +55,15 @@ class Standings:
         return msgspec.structs.replace(stored, manifest=text)
 
     def _status_of(self, stored: StoredObject) -> dict[str, Json] | None:
-        if not stored.api_version.startswith(f"{GROUP}/"):
+        if stored.api_version.partition("/")[0] not in (GROUP, X_GROUP):
             return None
         config = self._configuration.written(stored.ref)
         if config is not None and isinstance(config.spec, GatewayClass):
             return class_status(config.spec, stored.version)
         found = self._configuration.conversion.gateway_api.standings.get(stored.ref, ())
+        policies = [each for each in found if each.target is not None]
+        if policies:
+            return policy_status(policies, self._exists, self._programmed, stored.version)
         own = next((each for each in found if each.parent is None), None)
         if own is not None:
             return gateway_status(own, self._programmed, stored.version)
@@ -96,11 +104,13 @@ class Standings:
         return _told(True, "Programmed", f"in force at {len(workloads)} proxies")
 
     def _workloads(self, standing: Standing) -> list[Workload]:
-        """Whom it concerns: the proxies of a Gateway, or all sidecars."""
+        """Whom it concerns: the proxies of a Gateway, or all sidecars; a policy all proxies."""
         known: Mapping[WorkloadId, Workload] = self._world.snapshot.workloads
+        if standing.target is not None:
+            return list(known.values())
         if standing.parent_host:
             return [each for each in known.values() if each.kind != "gateway"]
-        name = standing.parent.name if standing.parent is not None else standing.ref.name
+        name = standing.gateway
         return [
             each
             for each in known.values()
@@ -110,7 +120,7 @@ class Standings:
     def _nobody(self, standing: Standing) -> str:
         if standing.parent_host:
             return "no sidecar is there yet"
-        name = standing.parent.name if standing.parent is not None else standing.ref.name
+        name = standing.gateway
         return f"no proxy serves the Gateway: start one with `proa gateway --name {name}`"
 
 

@@ -38,7 +38,7 @@ def test_of_two_gateways_istios_is_meant() -> None:
 
 
 def test_kinds_to_come() -> None:
-    assert is_not_yet("gateway.networking.k8s.io", "BackendTLSPolicy")
+    assert is_not_yet("gateway.networking.k8s.io", "UDPRoute")
     assert is_not_yet("config.istio.io", "somebodys-adapter")
     assert not is_not_yet("networking.istio.io", "Siedcar")
     assert not any(is_not_yet(group, kind) for group, kind in KINDS)

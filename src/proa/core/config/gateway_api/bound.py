@@ -13,8 +13,10 @@ from proa.core.config.gateway_api.attach import (
 from proa.core.config.gateway_api.gateway_schema import (
     Gateway,
     GatewayClass,
+    ListenerSet,
     ReferenceGrant,
 )
+from proa.core.config.gateway_api.policy_schema import BackendTlsPolicy, TargetRef
 from proa.core.config.gateway_api.rules import Place, Ruled, ruled
 from proa.core.config.gateway_api.schema import (
     BackendObject,
@@ -27,6 +29,7 @@ from proa.core.config.gateway_api.schema import (
     TcpRoute,
     TlsRoute,
 )
+from proa.core.config.kinds.virtual_service.schema import Beyond
 from proa.core.config.legacy.draft import SPEC, Derived
 from proa.core.config.legacy.draft import Place as Written
 from proa.core.config.problem import Finding
@@ -34,8 +37,28 @@ from proa.core.config.record import Record
 from proa.core.config.tree import Json
 from proa.core.model.names import ObjectRef, service_hostname
 
-ApiSpec: TypeAlias = GatewayClass | Gateway | HttpRoute | GrpcRoute | TlsRoute | TcpRoute | ReferenceGrant
-API_SPECS = (GatewayClass, Gateway, HttpRoute, GrpcRoute, TlsRoute, TcpRoute, ReferenceGrant)
+ApiSpec: TypeAlias = (
+    GatewayClass
+    | Gateway
+    | ListenerSet
+    | HttpRoute
+    | GrpcRoute
+    | TlsRoute
+    | TcpRoute
+    | ReferenceGrant
+    | BackendTlsPolicy
+)
+API_SPECS = (
+    GatewayClass,
+    Gateway,
+    ListenerSet,
+    HttpRoute,
+    GrpcRoute,
+    TlsRoute,
+    TcpRoute,
+    ReferenceGrant,
+    BackendTlsPolicy,
+)
 NOT_FOUND: dict[str, Json] = {"directResponse": {"status": 404}}
 
 
@@ -56,7 +79,8 @@ class ListenerStanding(msgspec.Struct, frozen=True, kw_only=True):
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """What an object is told of one parent (None: of itself). `made` is what came of it there, `backends` the full
-    host names it sends to, `parent_host` that of a parent Service: whether these exist is seen where they are known."""
+    host names it sends to, `parent_host` that of a parent Service: whether these exist is seen where they are known.
+    `gateway` is the name of the Gateway that it concerns, `target` the Service that a policy is for, and its port."""
 
     ref: ObjectRef
     parent: ParentRef | None
@@ -64,14 +88,21 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     made: tuple[ObjectRef, ...] = ()
     backends: tuple[str, ...] = ()
     parent_host: str = ""
+    gateway: str = ""
+    target: TargetRef | None = None
     listeners: tuple[ListenerStanding, ...] = ()
+    sets: int = 0
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """`missing`: for each rule of a VirtualService the status that is answered for a backend that is not there."""
+    """`beyond_...`: for each rule of a VirtualService what its own fields cannot say. `port_name`: a DestinationRule's,
+    when it is for one port of its host."""
 
     derived: Derived
-    missing: tuple[int, ...] = ()
+    beyond_http: tuple[Beyond, ...] = ()
+    beyond_tls: tuple[Beyond, ...] = ()
+    beyond_tcp: tuple[Beyond, ...] = ()
+    port_name: str = ""
 
 
 class Derivation(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +139,7 @@ class Bound:
         return () if isinstance(self.spec, TcpRoute) else self.spec.hostnames
 
     def standing(
-        self, accepted: Condition, made: tuple[ObjectRef, ...] = (), parent_host: str = ""
+        self, accepted: Condition, made: tuple[ObjectRef, ...] = (), parent_host: str = "", gateway: str = ""
     ) -> Standing:
         named = [each for each in self.backends() if self.permitted(each)]
         hosts = {service_hostname(each.name, each.namespace or self.ref.namespace) for each in named}
@@ -119,6 +150,7 @@ class Bound:
             made=made,
             backends=tuple(sorted(hosts)),
             parent_host=parent_host,
+            gateway=gateway,
         )
 
     def _resolved(self) -> Condition:
@@ -146,9 +178,12 @@ def virtual_service(
     head: dict[str, Json],
     rules: list[Ruled],
     sources: tuple[ObjectRef, ...],
+    beyond_tcp: tuple[Beyond, ...] = (),
+    more_places: tuple[Written, ...] = (),
 ) -> Made:
+    """`head` holds all but the rules for requests; `beyond_tcp` and `more_places` are about what it holds."""
     http: list[Json] = []
-    places: list[Written] = []
+    places = list(more_places)
     for rule in rules:
         places += rule.draft.below((*SPEC, "http", len(http)))
         http.append(rule.draft.value)
@@ -156,8 +191,11 @@ def virtual_service(
         kind="VirtualService",
         namespace=namespace,
         name=name,
-        spec={**head, "http": http},
+        spec={**head, "http": http} if http else head,
         sources=sources,
         places=tuple(places),
     )
-    return Made(derived=derived, missing=tuple(rule.missing for rule in rules))
+    beyond = tuple(
+        Beyond(missing=rule.missing, session=rule.session, port_name=rule.port_name) for rule in rules
+    )
+    return Made(derived=derived, beyond_http=beyond, beyond_tcp=beyond_tcp)

@@ -33,6 +33,17 @@ class RouteNamespaces(ApiRecord, frozen=True, kw_only=True):
     selector: LabelSelector | None = None
 
 
+class ListenerNamespaces(ApiRecord, frozen=True, kw_only=True):
+    from_: Literal["Same", "All", "Selector", "None"] = "None"
+    selector: LabelSelector | None = None
+
+
+class AllowedListeners(ApiRecord, frozen=True, kw_only=True):
+    """From which namespaces ListenerSets may add listeners; from none where nothing is said."""
+
+    namespaces: ListenerNamespaces = ListenerNamespaces()
+
+
 class RouteKind(ApiRecord, frozen=True, kw_only=True):
     group: str = GROUP
     kind: str
@@ -62,7 +73,7 @@ class ListenerTls(ApiRecord, frozen=True, kw_only=True):
 
 
 class Listener(ApiRecord, frozen=True, kw_only=True):
-    """No hostname: every one. HTTPS ends TLS, the protocol TLS passes it on."""
+    """No hostname: every one. HTTPS ends TLS, the protocol TLS ends it or passes it on."""
 
     name: str
     hostname: str = ""
@@ -73,9 +84,26 @@ class Listener(ApiRecord, frozen=True, kw_only=True):
 
 
 class Gateway(ApiRecord, frozen=True, kw_only=True):
-    NOT_YET = ("addresses", "infrastructure", "tls", "allowedListeners", "defaultScope")
+    NOT_YET = ("addresses", "infrastructure", "tls", "defaultScope")
 
     gateway_class_name: str
+    listeners: tuple[Listener, ...]
+    allowed_listeners: AllowedListeners = AllowedListeners()
+
+
+class GatewayRef(ApiRecord, frozen=True, kw_only=True):
+    """Without a namespace it is in that of who names it."""
+
+    group: str = GROUP
+    kind: str = "Gateway"
+    name: str
+    namespace: str = ""
+
+
+class ListenerSet(ApiRecord, frozen=True, kw_only=True):
+    """Listeners that somebody else adds to a Gateway, if that allows it."""
+
+    parent_ref: GatewayRef
     listeners: tuple[Listener, ...]
 
 

@@ -5,15 +5,15 @@ a host. So each match becomes rules of its own, with a rank to order them by.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
 
 from proa.core.config.durations import duration_text
+from proa.core.config.gateway_api.backends import Permitted, destination, shares
 from proa.core.config.gateway_api.filters import cors, header_edits, redirect, rewrite
 from proa.core.config.gateway_api.schema import (
-    BackendObject,
     BackendRef,
     Filter,
     GrpcMatch,
@@ -23,32 +23,31 @@ from proa.core.config.gateway_api.schema import (
     HttpRoute,
     HttpRule,
     PathMatch,
-    StreamBackend,
     ValueMatch,
 )
+from proa.core.config.gateway_api.sessions import sticky
+from proa.core.config.kinds.virtual_service.schema import StickySession
 from proa.core.config.legacy.draft import SPEC, Draft
 from proa.core.config.path import Path
 from proa.core.config.tree import Json
-from proa.core.model.names import ObjectRef, service_hostname
+from proa.core.model.names import ObjectRef
 
-NOWHERE = "refused.invalid"
-"""Host of a backend that a route may not or cannot name: no service can have it, so its share is answered with an
-error."""
 HTTP_ERROR, GRPC_ERROR = 500, 503
 """What is answered for a backend that is not there. To a gRPC client 503 reads as UNAVAILABLE."""
 TRIES = 2
 """Retries where a route does not say how many: as many as the mesh's default has."""
 FAILED_CONNECTIONS = "connect-failure,refused-stream,reset"
 MESH_DEFAULT = "connect-failure,refused-stream,unavailable,cancelled"
-Permitted: TypeAlias = Callable[[BackendObject], bool]
 Route: TypeAlias = HttpRoute | GrpcRoute
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where rules hold. `port` (of a listener or a service; None: all) goes into their match; `namespace`: only of
-    clients there; `is_listener` tells what the port is of; `scheme` is what requests come with."""
+    """Where rules hold. `port` (of a listener or a service; None: all) goes into their match, `port_name` (of a
+    service) beside them; `namespace`: only of clients there; `is_listener` tells what the port is of; `scheme` is what
+    requests come with."""
 
     port: int | None = None
+    port_name: str = ""
     namespace: str = ""
     is_listener: bool = False
     scheme: str = "http"
@@ -56,33 +55,52 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 class Ruled(msgspec.Struct, frozen=True, kw_only=True):
     """One rule of a VirtualService: `rank` orders those of one host over all routes, `place` those of one route (its
-    rule, its match, its variant); `missing` is answered when a backend is not there."""
+    rule, its match, its variant); `missing` is answered when a backend is not there; `session` and `port_name` as in
+    Beyond."""
 
     rank: tuple[int, ...]
     place: tuple[int, int, int]
     draft: Draft
     missing: int
+    session: StickySession | None = None
+    port_name: str = ""
 
 
 def ruled(ref: ObjectRef, route: Route, place: Place, permitted: Permitted) -> Iterator[Ruled]:
     """All rules of a route; unordered. `permitted` decides which backends it may name."""
     if isinstance(route, HttpRoute):
         for index, rule in enumerate(route.rules):
+            session = sticky(ref, index, rule)
             for number, match in enumerate(rule.matches or (HttpMatch(),)):
                 for variant, prefix in enumerate(_variants(match.path)):
                     draft, at = Draft(ref), (*SPEC, "rules", index)
                     _match_http(draft, match, prefix, place, (*at, "matches", number))
                     _act(draft, ref, rule, at, prefix, place, permitted)
                     where = (index, number, variant)
-                    yield Ruled(rank=_http_rank(match), place=where, draft=draft, missing=HTTP_ERROR)
+                    yield Ruled(
+                        rank=_http_rank(match),
+                        place=where,
+                        draft=draft,
+                        missing=HTTP_ERROR,
+                        session=session,
+                        port_name=place.port_name,
+                    )
     else:
         for index, grpc in enumerate(route.rules):
+            session = sticky(ref, index, grpc)
             for number, wanted in enumerate(grpc.matches or (GrpcMatch(),)):
                 draft, at = Draft(ref), (*SPEC, "rules", index)
                 _match_grpc(draft, wanted, place, (*at, "matches", number))
                 _act(draft, ref, grpc, at, None, place, permitted)
                 where = (index, number, 0)
-                yield Ruled(rank=_grpc_rank(wanted), place=where, draft=draft, missing=GRPC_ERROR)
+                yield Ruled(
+                    rank=_grpc_rank(wanted),
+                    place=where,
+                    draft=draft,
+                    missing=GRPC_ERROR,
+                    session=session,
+                    port_name=place.port_name,
+                )
 
 
 # -- what is matched --
@@ -266,28 +284,3 @@ def _route(draft: Draft, ref: ObjectRef, rule: HttpRule | GrpcRule, permitted: P
             goal["headers"] = edits
         targets.append(goal)
     draft.value["route"] = targets
-
-
-def shares(
-    ref: ObjectRef, backends: Iterable[BackendRef | StreamBackend], permitted: Permitted
-) -> list[tuple[BackendRef | StreamBackend, dict[str, Json]]]:
-    """Where requests or connections go, with weights; nothing when there is nowhere to go."""
-    weighted = [each for each in backends if each.weight > 0]
-    if not any(permitted(each) for each in weighted):
-        return []
-    found: list[tuple[BackendRef | StreamBackend, dict[str, Json]]] = []
-    for each in weighted:
-        goal: dict[str, Json] = {"destination": {"host": NOWHERE}}
-        if permitted(each):
-            goal = {"destination": destination(each, ref.namespace)}
-        if len(weighted) > 1:
-            goal["weight"] = each.weight
-        found.append((each, goal))
-    return found
-
-
-def destination(backend: BackendObject, namespace: str) -> Json:
-    found: dict[str, Json] = {"host": service_hostname(backend.name, backend.namespace or namespace)}
-    if backend.port is not None:
-        found["port"] = {"number": backend.port}
-    return found

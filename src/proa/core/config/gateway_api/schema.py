@@ -2,9 +2,12 @@
 
 from typing import Annotated, Literal
 
-from proa.core.config.record import Count, DurationOrZero, PercentInt, Port, Record, Within
+from proa.core.config.record import Count, Duration, DurationOrZero, PercentInt, Port, Record, Within
 
 GROUP = "gateway.networking.k8s.io"
+X_GROUP = "gateway.networking.x-k8s.io"
+"""Where the same kinds stood while they were tried."""
+LISTENER_SETS = ((GROUP, "ListenerSet"), (X_GROUP, "XListenerSet"))
 Weight = Annotated[int, Within(0, 1_000_000)]
 RetryCode = Annotated[int, Within(400, 599)]
 Seconds = Annotated[int, Within(1, 2**31 - 1)]
@@ -21,8 +24,8 @@ class ApiRecord(Record, frozen=True, kw_only=True):
 
 
 class ParentRef(ApiRecord, frozen=True, kw_only=True):
-    """What a route is bound to: a Gateway (by default), or a Service whose callers obey it (GAMMA). Without a
-    namespace it is in the route's. `section_name` is a Gateway's listener."""
+    """What a route is bound to: a Gateway (by default), a ListenerSet, or a Service whose callers obey it (GAMMA).
+    Without a namespace it is in the route's. `section_name` is a listener, or the name of a Service's port."""
 
     group: str = GROUP
     kind: str = "Gateway"
@@ -165,10 +168,25 @@ class Retry(ApiRecord, frozen=True, kw_only=True):
     backoff: DurationOrZero | None = None
 
 
+class CookieConfig(ApiRecord, frozen=True, kw_only=True):
+    """`Session`: until the client's browser ends. `Permanent`: for the session's absolute time."""
+
+    lifetime_type: Literal["Session", "Permanent"] = "Session"
+
+
+class SessionPersistence(ApiRecord, frozen=True, kw_only=True):
+    """Who was answered goes back to the endpoint that answered. No name: one of the rule's own."""
+
+    NOT_YET = ("idleTimeout",)
+
+    session_name: str = ""
+    type: Literal["Cookie", "Header"] = "Cookie"
+    absolute_timeout: Duration | None = None
+    cookie_config: CookieConfig | None = None
+
+
 class HttpRule(ApiRecord, frozen=True, kw_only=True):
     """No matches: every request."""
-
-    NOT_YET = ("sessionPersistence",)
 
     name: str = ""
     matches: tuple[HttpMatch, ...] = ()
@@ -176,6 +194,7 @@ class HttpRule(ApiRecord, frozen=True, kw_only=True):
     backend_refs: tuple[BackendRef, ...] = ()
     timeouts: Timeouts | None = None
     retry: Retry | None = None
+    session_persistence: SessionPersistence | None = None
 
 
 class HttpRoute(ApiRecord, frozen=True, kw_only=True):
@@ -202,12 +221,11 @@ class GrpcMatch(ApiRecord, frozen=True, kw_only=True):
 
 
 class GrpcRule(ApiRecord, frozen=True, kw_only=True):
-    NOT_YET = ("sessionPersistence",)
-
     name: str = ""
     matches: tuple[GrpcMatch, ...] = ()
     filters: tuple[Filter, ...] = ()
     backend_refs: tuple[BackendRef, ...] = ()
+    session_persistence: SessionPersistence | None = None
 
 
 class GrpcRoute(ApiRecord, frozen=True, kw_only=True):
@@ -230,7 +248,7 @@ class StreamRule(ApiRecord, frozen=True, kw_only=True):
 
 
 class TlsRoute(ApiRecord, frozen=True, kw_only=True):
-    """Connections by the name their client asks for in TLS, passed on unopened. One rule."""
+    """Connections by the name their client asks for in TLS, passed on unopened or without it. One rule."""
 
     NOT_YET = ("useDefaultGateways",)
 

@@ -12,6 +12,43 @@ from proa.core.config.gateway_api.gateway_schema import CONTROLLERS, GatewayClas
 from proa.core.config.gateway_api.schema import GROUP, ParentRef
 from proa.core.config.tree import Json
 
+SUPPORTED_FEATURES = (
+    "BackendTLSPolicy",
+    "BackendTLSPolicySANValidation",
+    "GRPCRoute",
+    "GRPCRouteNamedRouteRule",
+    "Gateway",
+    "GatewayHTTPListenerIsolation",
+    "GatewayPort8080",
+    "HTTPRoute",
+    "HTTPRouteBackendProtocolH2C",
+    "HTTPRouteBackendProtocolWebSocket",
+    "HTTPRouteBackendRequestHeaderModification",
+    "HTTPRouteBackendTimeout",
+    "HTTPRouteCORS",
+    "HTTPRouteDestinationPortMatching",
+    "HTTPRouteHostRewrite",
+    "HTTPRouteMethodMatching",
+    "HTTPRouteNamedRouteRule",
+    "HTTPRouteParentRefPort",
+    "HTTPRoutePathRedirect",
+    "HTTPRoutePathRewrite",
+    "HTTPRoutePortRedirect",
+    "HTTPRouteQueryParamMatching",
+    "HTTPRouteRequestMirror",
+    "HTTPRouteRequestMultipleMirrors",
+    "HTTPRouteRequestPercentageMirror",
+    "HTTPRouteRequestTimeout",
+    "HTTPRouteResponseHeaderModification",
+    "HTTPRouteSchemeRedirect",
+    "ListenerSet",
+    "Mesh",
+    "ReferenceGrant",
+    "TCPRoute",
+    "TLSRoute",
+    "TLSRouteModeTerminate",
+)
+"""The specification's names, sorted as it asks for. Of each the tests show what it does on a real proxy."""
 Exists = Callable[[str], bool]
 Programmed = Callable[[Standing], Condition]
 
@@ -57,6 +94,8 @@ def gateway_status(standing: Standing, programmed: Programmed, version: int) -> 
     status: dict[str, Json] = {"conditions": [condition_text(each, version) for each in conditions]}
     if listeners:
         status["listeners"] = listeners
+    if standing.sets:
+        status["attachedListenerSets"] = standing.sets
     return status
 
 
@@ -71,12 +110,39 @@ def _listener(listener: ListenerStanding, programmed: Condition | None, version:
     }
 
 
+def policy_status(
+    standings: Iterable[Standing], exists: Exists, programmed: Programmed, version: int
+) -> dict[str, Json]:
+    """Whoever calls the Service has to do with a policy, by whatever way: so the Service is its ancestor."""
+    ancestors: list[Json] = []
+    for each in standings:
+        assert each.target is not None
+        accepted, *others = each.conditions
+        if accepted.status and not exists(each.parent_host):
+            message = f"there is no service {each.parent_host}"
+            accepted = Condition(type="Accepted", status=False, reason="TargetNotFound", message=message)
+        conditions = [accepted, *others, *([programmed(each)] if accepted.status else [])]
+        target = {"group": each.target.group, "kind": each.target.kind, "name": each.target.name}
+        if each.target.section_name:
+            target["sectionName"] = each.target.section_name
+        ancestors.append(
+            {
+                "ancestorRef": dict[str, Json](target),
+                "controllerName": CONTROLLERS[0],
+                "conditions": [condition_text(one, version) for one in conditions],
+            }
+        )
+    return {"ancestors": ancestors}
+
+
 def class_status(spec: GatewayClass, version: int) -> dict[str, Json]:
     """A class of another controller is not ours to judge."""
-    accepted = Condition(type="Accepted", status=True, reason="Accepted")
     if spec.controller_name not in CONTROLLERS:
-        accepted = Condition(type="Accepted", status=None, reason="Waiting", message="another controller's")
-    return {"conditions": [condition_text(accepted, version)]}
+        waiting = Condition(type="Accepted", status=None, reason="Waiting", message="another controller's")
+        return {"conditions": [condition_text(waiting, version)]}
+    accepted = Condition(type="Accepted", status=True, reason="Accepted")
+    features: list[Json] = [{"name": name} for name in SUPPORTED_FEATURES]
+    return {"conditions": [condition_text(accepted, version)], "supportedFeatures": features}
 
 
 def condition_text(condition: Condition, version: int) -> Json:

@@ -3,7 +3,8 @@
 import msgspec
 
 from proa.core.config.config import Config
-from proa.core.config.gateway_api.bound import API_SPECS, Derivation
+from proa.core.config.gateway_api.bound import API_SPECS, Derivation, Made
+from proa.core.config.kinds.destination_rule.schema import DerivedTls, DestinationRule
 from proa.core.config.kinds.virtual_service.schema import DerivedRoutes, VirtualService
 from proa.core.config.legacy.convert import Converted
 from proa.core.config.legacy.today import ReadBack, Today, read_back
@@ -17,17 +18,31 @@ def is_api(config: Config) -> bool:
 
 def read_derived(derivation: Derivation) -> ReadBack:
     """An object that today's kinds refuse is left out, as in `legacy.today`."""
-    missing = {each.derived.ref: each.missing for each in derivation.made}
+    made = {each.derived.ref: each for each in derivation.made}
     derived = tuple(each.derived for each in derivation.made)
     read = read_back(Converted(derived=derived, findings=derivation.findings))
-    objects = tuple(_marked(each, missing.get(each.config.ref, ())) for each in read.objects)
+    objects = tuple(_marked(each, made[each.config.ref]) for each in read.objects)
     return ReadBack(objects=objects, findings=read.findings)
 
 
-def _marked(today: Today, missing: tuple[int, ...]) -> Today:
-    spec, config = today.config.spec, today.config
+def _marked(today: Today, made: Made) -> Today:
+    spec = today.config.spec
+    if isinstance(spec, DestinationRule):
+        assert spec.traffic_policy is not None
+        policy = DerivedTls(**msgspec.structs.asdict(spec), port_name=made.port_name)
+        return _with(today, policy)
     if not isinstance(spec, VirtualService):
         return today
-    routes = DerivedRoutes(**msgspec.structs.asdict(spec), missing=missing)
-    digest = digest_of((config.kind, config.meta.namespace, config.meta.name, config.meta.labels, routes))
-    return msgspec.structs.replace(today, config=msgspec.structs.replace(config, spec=routes, digest=digest))
+    routes = DerivedRoutes(
+        **msgspec.structs.asdict(spec),
+        beyond_http=made.beyond_http,
+        beyond_tls=made.beyond_tls,
+        beyond_tcp=made.beyond_tcp,
+    )
+    return _with(today, routes)
+
+
+def _with(today: Today, spec: DerivedRoutes | DerivedTls) -> Today:
+    config = today.config
+    digest = digest_of((config.kind, config.meta.namespace, config.meta.name, config.meta.labels, spec))
+    return msgspec.structs.replace(today, config=msgspec.structs.replace(config, spec=spec, digest=digest))

@@ -11,17 +11,20 @@ from typing import TypeAlias, TypeVar
 
 from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.gateway_api.bound import ApiSpec
-from proa.core.config.gateway_api.check import (
+from proa.core.config.gateway_api.check.gateways import (
     check_class,
     check_gateway,
     check_grant,
-    check_route,
-    check_stream_route,
+    check_listener_set,
 )
+from proa.core.config.gateway_api.check.policies import check_backend_tls
+from proa.core.config.gateway_api.check.routes import check_route, check_stream_route
 from proa.core.config.gateway_api.gateway_schema import Gateway as ApiGateway
-from proa.core.config.gateway_api.gateway_schema import GatewayClass, ReferenceGrant
+from proa.core.config.gateway_api.gateway_schema import GatewayClass, ListenerSet, ReferenceGrant
+from proa.core.config.gateway_api.policy_schema import BackendTlsPolicy
 from proa.core.config.gateway_api.rules import Route
 from proa.core.config.gateway_api.schema import GROUP as GATEWAY_API
+from proa.core.config.gateway_api.schema import X_GROUP as GATEWAY_API_TRIED
 from proa.core.config.gateway_api.schema import GrpcRoute, HttpRoute, TcpRoute, TlsRoute
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.authorization_policy.validate import validate as validate_authorization_policy
@@ -130,6 +133,8 @@ AnyKind: TypeAlias = (
     | Kind[TlsRoute]
     | Kind[TcpRoute]
     | Kind[ReferenceGrant]
+    | Kind[ListenerSet]
+    | Kind[BackendTlsPolicy]
     | Kind[ReadOnlySpec]
 )
 R = TypeVar("R", bound=ReadOnlySpec)
@@ -379,6 +384,33 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
         short_names=("refgrant",),
         spec=ReferenceGrant,
         validate=check_grant,
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="ListenerSet",
+        versions=("v1",),
+        plural="listenersets",
+        short_names=("lset",),
+        spec=ListenerSet,
+        validate=check_listener_set,
+    ),
+    Kind(
+        group=GATEWAY_API_TRIED,
+        kind="XListenerSet",
+        versions=("v1alpha1",),
+        plural="xlistenersets",
+        short_names=("xlset",),
+        spec=ListenerSet,
+        validate=check_listener_set,
+    ),
+    Kind(
+        group=GATEWAY_API,
+        kind="BackendTLSPolicy",
+        versions=("v1", "v1alpha3"),
+        plural="backendtlspolicies",
+        short_names=("btlspolicy",),
+        spec=BackendTlsPolicy,
+        validate=check_backend_tls,
     ),
 )
 

@@ -10,8 +10,6 @@ import msgspec
 from immutables import Map
 
 from proa.core.config.config import Config
-from proa.core.config.export_to import sees, visible_in
-from proa.core.config.kinds.destination_rule.schema import DestinationRule, Subset, TrafficPolicy
 from proa.core.config.kinds.gateway.schema import Gateway, Server
 from proa.core.config.kinds.virtual_service.delegation import Origin, merged
 from proa.core.config.kinds.virtual_service.schema import VirtualService
@@ -24,16 +22,8 @@ from proa.core.model.settings import Retry
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, by_age, destinations_of
+from proa.core.pilot.scope.policies import Policy, candidates, is_visible, policy_of
 from proa.core.pilot.scope.scope import Scope, plain_scope
-from proa.core.pilot.scope.selectors import labels_of
-
-
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The DestinationRules for one host, joined: the oldest traffic policy wins, subsets are added up."""
-
-    refs: tuple[ObjectRef, ...]
-    traffic: TrafficPolicy | None
-    subsets: tuple[Subset, ...]
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +115,7 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
     if rules is not None:
         named = destinations_of(rules.spec, rules.ref.namespace)
         destinations = _destinations(snapshot, index, scope, named)
-    policy = _policy(snapshot, index, scope, service) if service else None
+    policy = policy_of(snapshot, index, scope, service) if service else None
     view = HostView(
         host=host,
         names=_names(snapshot, index, scope, host),
@@ -179,12 +169,8 @@ def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:
     return found.endpoints if found else ()
 
 
-def _visible(export_to: tuple[str, ...], owner: str, scope: Scope) -> bool:
-    return sees(visible_in(export_to, owner), scope.namespace)
-
-
 def _sees_rules(snapshot: MeshSnapshot, spec: VirtualService, ref: ObjectRef, scope: Scope) -> bool:
-    return _visible(spec.export_to or snapshot.settings.rule_export_to, ref.namespace, scope)
+    return is_visible(spec.export_to or snapshot.settings.rule_export_to, ref.namespace, scope)
 
 
 def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> tuple[str, ...]:
@@ -197,18 +183,9 @@ def _names(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) ->
     )
 
 
-def _candidates(index: Map[str, frozenset[ObjectRef]], host: str, *, exact: bool = False) -> Iterator[str]:
-    """Names that rules have for a host, the most exact first: itself, then (unless `exact`) the longest wildcard, then
-    `*`."""
-    wildcards = () if exact else (f"*{host[cut:]}" for cut in range(1, len(host) + 1))
-    for name in dict.fromkeys((host, *wildcards)):
-        if name in index:
-            yield name
-
-
 def _rules(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str, *, exact: bool) -> Rules | None:
     """On sidecars one VirtualService has a host: of several the oldest."""
-    for name in _candidates(index.virtual_services, host, exact=exact):
+    for name in candidates(index.virtual_services, host, exact=exact):
         for rules in _rules_named(snapshot, index, scope, name):
             return rules
     return None
@@ -233,41 +210,6 @@ def _merged(snapshot: MeshSnapshot, ref: ObjectRef, spec: VirtualService) -> Rul
     return Rules(ref=ref, spec=found.spec, origins=found.origins, notes=notes, retry=snapshot.settings.retry)
 
 
-def _policy(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, service: Service) -> Policy | None:
-    """Istio's look-up: the client's namespace, there first what is for the client by its labels, then the service's
-    namespace, then the root namespace."""
-    lookup = dict.fromkeys((scope.namespace, service.namespace, snapshot.settings.root_namespace))
-    for name in _candidates(index.destination_rules, service.hostname):
-        for namespace in lookup:
-            chosen: list[tuple[ObjectRef, DestinationRule]] = []
-            others: list[tuple[ObjectRef, DestinationRule]] = []
-            for ref in by_age(snapshot, index.destination_rules[name]):
-                spec = snapshot.configs[ref].spec
-                if ref.namespace != namespace or not isinstance(spec, DestinationRule):
-                    continue
-                if spec.workload_selector is None:
-                    if _visible(spec.export_to or snapshot.settings.policy_export_to, ref.namespace, scope):
-                        others.append((ref, spec))
-                elif (
-                    namespace == scope.namespace
-                    and labels_of(spec.workload_selector.match_labels) in scope.wears
-                ):
-                    chosen.append((ref, spec))
-            if chosen or others:
-                return _join(chosen or others)
-    return None
-
-
-def _join(rules: list[tuple[ObjectRef, DestinationRule]]) -> Policy:
-    subsets: dict[str, Subset] = {}
-    traffic: TrafficPolicy | None = None
-    for _, rule in rules:
-        traffic = traffic or rule.traffic_policy
-        for subset in rule.subsets:
-            subsets.setdefault(subset.name, subset)
-    return Policy(refs=tuple(ref for ref, _ in rules), traffic=traffic, subsets=tuple(subsets.values()))
-
-
 def _destinations(
     snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, hosts: frozenset[str]
 ) -> Map[str, Destination]:
@@ -278,7 +220,7 @@ def _destinations(
             continue
         found[host] = Destination(
             ports=service.ports,
-            policy=_policy(snapshot, index, scope, service),
+            policy=policy_of(snapshot, index, scope, service),
             by_passthrough=service.resolution == "NONE",
         )
     return Map(found)

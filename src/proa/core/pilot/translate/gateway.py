@@ -12,7 +12,8 @@ import msgspec
 from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
 from proa.core.model.settings import Handling
-from proa.core.pilot.scope.views import GatewayServer, GatewayView, Rules
+from proa.core.pilot.scope.selectors import matches_of
+from proa.core.pilot.scope.views import GatewayServer, GatewayView, Rules, qualified_gateway
 from proa.core.pilot.translate.gateway_plan import (
     PortPlan,
     Share,
@@ -141,17 +142,18 @@ def _stream_chains(
         return
     tls = served_tls(share.server.tls) if share.server.tls and share.server.is_tls else None
     for rules in view.rules:
-        admitted = _admitted(rules, share.servers)
+        admitted = _admitted(rules, tuple(_named_by(rules, share.servers)))
         gateways = frozenset(
             f"{each.ref.namespace}/{each.ref.name}" for admitting in admitted.values() for each in admitting
         )
+        served = {dns_name(host) for each in admitted.values() for one in each for host in one.server.hosts}
         translate = tls_rules if share.is_unopened else tcp_rules
         found = translate(rules, view.destinations, port=port, gateways=gateways)
         notes += found.notes
         for rule in found.rules:
-            names = rule.sni if share.is_unopened else share.hosts if share.server.is_tls else ()
+            names = tuple(name for name in share.hosts if name in served) if share.server.is_tls else ()
             if share.is_unopened:
-                names = tuple(name for name in names if any(covers(host, name) for host in admitted))
+                names = tuple(name for name in rule.sni if any(covers(host, name) for host in admitted))
             if not names and share.server.is_tls:
                 continue
             chain = GatewayChain(
@@ -163,6 +165,18 @@ def _stream_chains(
                 objects=(*share.objects, rules.ref),
             )
             yield chain, rules.ref
+
+
+def _named_by(rules: Rules, servers: tuple[GatewayServer, ...]) -> Iterator[GatewayServer]:
+    """The servers of Gateways that a rule is bound to: of those that share a certificate each has its own names."""
+    names = {
+        qualified_gateway(name, rules.ref.namespace)
+        for name in (
+            *rules.spec.gateways,
+            *(name for match in matches_of(rules.spec) for name in match.gateways),
+        )
+    }
+    return (each for each in servers if f"{each.ref.namespace}/{each.ref.name}" in names)
 
 
 def _mesh_chains(view: GatewayView, share: Share) -> Iterator[tuple[GatewayChain, ObjectRef]]:

@@ -35,7 +35,7 @@ from proa.core.pilot.translate.routes.intents import (
     Target,
     VirtualHostIntent,
 )
-from proa.core.pilot.translate.rules import translate_rules
+from proa.core.pilot.translate.rules import rules_at, translate_rules
 from proa.core.pilot.translate.traffic_policy import (
     balancing_of,
     outlier_of,
@@ -242,7 +242,8 @@ def _virtual_host(
     default = VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),))
     if view.rules is None:
         return default, ()
-    translated = translate_rules(view.rules, view.destinations, port=port.number, gateways=MESH)
+    rules = rules_at(view.rules, port)
+    translated = translate_rules(rules, view.destinations, port=port.number, gateways=MESH)
     if not translated.routes:
         # Rules of which none is for this client say nothing of the host, as in Istio.
         return default, translated.notes

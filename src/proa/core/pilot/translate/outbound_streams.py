@@ -19,6 +19,7 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, HostView
 from proa.core.pilot.translate.routes.intents import ConnectStream, Stream, Target
+from proa.core.pilot.translate.rules import rules_at
 from proa.core.pilot.translate.streams import StreamRule, stream_to, tcp_rules, tls_rules
 
 MESH: frozenset[str] = frozenset((MESH_GATEWAY,))
@@ -66,9 +67,10 @@ def upstream_stream(view: HostView | None, host: str, number: int) -> tuple[Stre
 def _rules(view: HostView, service: Service, port: ServicePort, notes: list[Note]) -> Iterator[StreamRule]:
     if view.rules is None or port.protocol in ("HTTP", "HTTP2", "GRPC"):
         return
+    rules = rules_at(view.rules, port)
     kinds = (tcp_rules,) if port.protocol == "TCP" else (tls_rules, tcp_rules)
     for kind in kinds:
-        found = kind(view.rules, view.destinations, port=port.number, gateways=MESH)
+        found = kind(rules, view.destinations, port=port.number, gateways=MESH)
         notes += found.notes
         for rule in found.rules:
             if not rule.subnets or _is_within(service, rule.subnets):

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 import msgspec
 from immutables import Map
 
-from proa.core.config.kinds.virtual_service.schema import DerivedRoutes, Headers, HttpMatch, HttpRoute
+from proa.core.config.kinds.virtual_service.schema import (
+    Beyond,
+    DerivedRoutes,
+    Headers,
+    HttpMatch,
+    HttpRoute,
+    StickySession,
+)
 from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
 from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
@@ -106,7 +113,8 @@ def _route(
     notes: list[Note] = []
     owner = rules.origin(number).delegate or rules.ref
     targets = tuple(_targets(rules, rule, destinations, port, notes, owner))
-    missing = _missing_status(rules, number)
+    beyond = _beyond(rules, number)
+    missing = beyond.missing
     if missing and targets and all(target.cluster == BLACK_HOLE for target in targets):
         return _answered(rules, rule, number, matches, missing), notes
     targets = tuple(
@@ -127,7 +135,7 @@ def _route(
         fault=fault_of(rule),
         mirrors=tuple(_mirrors(rules, rule, destinations, port, notes, owner)),
         cors=cors_of(rule.cors_policy) if rule.cors_policy else None,
-        session=_session(rules, number),
+        session=_session(beyond.session),
         request_headers=edits_of(edits.request),
         response_headers=edits_of(edits.response),
         guarded=guarded,
@@ -142,15 +150,31 @@ def _objects(rules: Rules, number: int) -> tuple[ObjectRef, ...]:
     return (rules.ref,) if delegate is None else (rules.ref, delegate)
 
 
-def _missing_status(rules: Rules, number: int) -> int:
-    """What is answered for a destination that is not there; 0: the black hole's 503."""
+def _beyond(rules: Rules, number: int) -> Beyond:
     spec = rules.spec
-    return spec.missing[number] if isinstance(spec, DerivedRoutes) and number < len(spec.missing) else 0
+    if isinstance(spec, DerivedRoutes) and number < len(spec.beyond_http):
+        return spec.beyond_http[number]
+    return Beyond()
 
 
-def _session(rules: Rules, number: int) -> Session | None:
+def rules_at(rules: Rules, port: ServicePort) -> Rules:
+    """Without those that are for ports of other names."""
     spec = rules.spec
-    said = spec.sessions[number] if isinstance(spec, DerivedRoutes) and number < len(spec.sessions) else None
+    if not isinstance(spec, DerivedRoutes):
+        return rules
+    return msgspec.structs.replace(
+        rules,
+        skipped=rules.skipped | _of_others(spec.beyond_http, port.name),
+        skipped_tls=rules.skipped_tls | _of_others(spec.beyond_tls, port.name),
+        skipped_tcp=rules.skipped_tcp | _of_others(spec.beyond_tcp, port.name),
+    )
+
+
+def _of_others(beyond: tuple[Beyond, ...], name: str) -> frozenset[int]:
+    return frozenset(number for number, each in enumerate(beyond) if each.port_name not in ("", name))
+
+
+def _session(said: StickySession | None) -> Session | None:
     if said is None:
         return None
     return Session(cookie=said.cookie, path=said.path, ttl_ms=said.ttl, header=said.header)

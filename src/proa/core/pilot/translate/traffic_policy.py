@@ -13,7 +13,8 @@ from proa.core.config.kinds.destination_rule.schema import Warmup as WarmupSpec
 from proa.core.model.names import cluster_name
 from proa.core.model.service import ServicePort
 from proa.core.pilot.registry.mesh_config import keepalive_of
-from proa.core.pilot.scope.views import Destination, Policy
+from proa.core.pilot.scope.policies import Policy
+from proa.core.pilot.scope.views import Destination
 from proa.core.pilot.translate.cluster_policy import (
     Balancing,
     ConnectionPool,
@@ -32,6 +33,12 @@ LOCAL_ORIGIN_FAILURES = 5
 
 def policy_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:
     """All that holds for one cluster, in one policy without port levels."""
+    traffic = _said_for(policy, subset, port)
+    derived = policy.tls_at(port) if policy is not None else None
+    return msgspec.structs.replace(traffic, tls=derived) if derived and traffic.tls is None else traffic
+
+
+def _said_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:
     top = (policy.traffic if policy else None) or TrafficPolicy()
     own = None
     if subset and policy is not None:

@@ -1,6 +1,7 @@
 import pytest
 
 from proa.core.config.gateway_api.attach import (
+    Door,
     allows,
     attach,
     covers,
@@ -13,7 +14,6 @@ from proa.core.config.gateway_api.attach import (
 )
 from proa.core.config.gateway_api.gateway_schema import (
     AllowedRoutes,
-    Gateway,
     GrantFrom,
     GrantTo,
     Listener,
@@ -28,7 +28,7 @@ ROUTE = ObjectRef("HTTPRoute", "default", "r")
 OWNER = ObjectRef("Gateway.gateway.networking.k8s.io", "default", "web")
 WIDE = Listener(name="wide", port=80, protocol="HTTP")
 NARROW = Listener(name="narrow", port=81, protocol="HTTP", hostname="*.Example.com")
-BOTH = Gateway(gateway_class_name="proa", listeners=(WIDE, NARROW))
+BOTH = tuple(Door(listener=each, owner=OWNER, index=index) for index, each in enumerate((WIDE, NARROW)))
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_the_longest_exact_name_is_most_specific() -> None:
 def test_where_a_route_is_bound(
     parent: ParentRef, hostnames: tuple[str, ...], reason: str, bound: dict[str, tuple[str, ...]]
 ) -> None:
-    condition, found = attach(ROUTE, hostnames, parent, OWNER, BOTH)
+    condition, found = attach(ROUTE, hostnames, parent, BOTH)
     assert (condition.reason, condition.status) == (reason, reason == "Accepted")
-    assert {each.listener.name: each.hosts for each in found} == bound
+    assert {each.door.listener.name: each.hosts for each in found} == bound
     assert [name for name, _ in listener_hosts(BOTH, 81)] == ["*.example.com"]
 
 

@@ -32,7 +32,7 @@ def test_what_it_may_not_name_is_told() -> None:
 def test_rules_become_one_object() -> None:
     rules = [rule for _, rule in bound(BackendRef(name="b", port=80)).rules(Place())]
     made = virtual_service("default", "v", {"hosts": ["a"]}, rules, (REF,))
-    assert made.missing == (500,)
+    assert [each.missing for each in made.beyond_http] == [500]
     assert made.derived.origin(("spec", "http", 0, "match", 0)) == (REF, ("spec", "rules", 0, "matches", 0))
 
 

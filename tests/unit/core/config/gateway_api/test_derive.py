@@ -16,7 +16,7 @@ def hosts_of(spec: dict[str, Json]) -> list[str]:
 
 def test_a_route_belongs_to_each_of_its_parents() -> None:
     (config,) = loaded(route("r", to("a"), parents=f"{{name: web, namespace: edge}}, {CALLERS}"))
-    assert groups_for(config.ref, config.spec) == [
+    assert groups_for(config.ref, config.spec, {}) == [
         Group("gateway", "edge", "web"),
         Group("service", "default", "c"),
     ]
@@ -41,7 +41,7 @@ def test_sources_are_named() -> None:
     made = derive(loaded(gateway(HTTP), route("a", to("x")))).made
     assert made[0].derived.name == derived_gateway_name("web")
     assert [ref.name for ref in made[1].derived.sources] == ["a", "web"]
-    assert made[1].missing == (500,)
+    assert [each.missing for each in made[1].beyond_http] == [500]
 
 
 def test_without_a_gateway_nothing_is_made() -> None:

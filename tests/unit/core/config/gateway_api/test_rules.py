@@ -1,5 +1,6 @@
 from proa.core.config.gateway_api.attach import is_service
-from proa.core.config.gateway_api.rules import NOWHERE, Place, destination, ruled
+from proa.core.config.gateway_api.backends import NOWHERE, destination
+from proa.core.config.gateway_api.rules import Place, ruled
 from proa.core.config.gateway_api.schema import (
     BackendRef,
     GrpcMatch,

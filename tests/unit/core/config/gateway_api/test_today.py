@@ -11,6 +11,6 @@ def test_derived_rules_know_what_answers_for_nobody() -> None:
     (today,) = read.objects
     spec = today.config.spec
     assert isinstance(spec, DerivedRoutes)
-    assert spec.missing == (500, 500)
+    assert [each.missing for each in spec.beyond_http] == [500, 500]
     assert type(spec.as_written()) is VirtualService
     assert read.findings == ()

@@ -6,7 +6,8 @@ from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import ServicePort
-from proa.core.pilot.scope.views import Destination, Policy, Rules
+from proa.core.pilot.scope.policies import Policy
+from proa.core.pilot.scope.views import Destination, Rules
 from proa.core.pilot.translate.streams import tcp_rules, tls_rules
 from proa.testing.builders import configs
 

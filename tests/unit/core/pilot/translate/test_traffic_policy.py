@@ -20,7 +20,8 @@ from proa.core.config.kinds.destination_rule.schema import (
     Warmup,
 )
 from proa.core.model.settings import Keepalive
-from proa.core.pilot.scope.views import Destination, Policy
+from proa.core.pilot.scope.policies import Policy
+from proa.core.pilot.scope.views import Destination
 from proa.core.pilot.translate import cluster_policy
 from proa.core.pilot.translate.cluster_policy import Balancing, Outlier
 from proa.core.pilot.translate.routes.intents import HashKey, Target

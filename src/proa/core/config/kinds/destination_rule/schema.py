@@ -195,3 +195,15 @@ class DestinationRule(Record, frozen=True, kw_only=True):
     subsets: tuple[Subset, ...] = ()
     export_to: tuple[str, ...] = ()
     workload_selector: WorkloadSelector | None = None
+
+
+class DerivedTls(DestinationRule, frozen=True, kw_only=True):
+    """A DestinationRule that nobody wrote: it comes of a BackendTLSPolicy, and says the TLS alone that holds where no
+    other rule for the host says any. `port_name`: for the port of this name."""
+
+    port_name: str = ""
+
+    def as_written(self) -> DestinationRule:
+        """Without what nobody can write."""
+        names = (info.name for info in msgspec.structs.fields(DestinationRule))
+        return DestinationRule(**{name: getattr(self, name) for name in names})

@@ -268,23 +268,33 @@ class VirtualService(Record, frozen=True, kw_only=True):
     export_to: tuple[str, ...] = ()
 
 
-class StickySession(msgspec.Struct, frozen=True, kw_only=True):
+class StickySession(Record, frozen=True, kw_only=True):
     """Who was answered goes back to the endpoint that answered. One of `cookie` and `header` is the name of what
     carries it; `ttl` in milliseconds, None: until the client's browser ends."""
 
     cookie: str = ""
     path: str = ""
-    ttl: int | None = None
+    ttl: Duration | None = None
     header: str = ""
 
 
-class DerivedRoutes(VirtualService, frozen=True, kw_only=True):
-    """A VirtualService that nobody wrote: it comes of Gateway API's routes. `missing` holds for each rule the status
-    that answers the share of a destination that is not there; Istio's own rules answer 503. `sessions` holds for each
-    rule, if for any, how its clients keep their endpoint, which Istio's rules cannot say."""
+class Beyond(Record, frozen=True, kw_only=True):
+    """What Istio's language cannot say of one rule. `missing`: the status that answers the share of a destination that
+    is not there (0: 503, as of Istio's own rules); `session`: how clients keep their endpoint; `port_name`: for the
+    service's port of this name alone."""
 
-    missing: tuple[Annotated[int, Within(0, 599)], ...] = ()
-    sessions: tuple[StickySession | None, ...] = ()
+    missing: Annotated[int, Within(0, 599)] = 0
+    session: StickySession | None = None
+    port_name: str = ""
+
+
+class DerivedRoutes(VirtualService, frozen=True, kw_only=True):
+    """A VirtualService that nobody wrote: it comes of Gateway API's routes. With a Beyond for each rule of `http`,
+    `tls` and `tcp`."""
+
+    beyond_http: tuple[Beyond, ...] = ()
+    beyond_tls: tuple[Beyond, ...] = ()
+    beyond_tcp: tuple[Beyond, ...] = ()
 
     def as_written(self) -> VirtualService:
         """Without what nobody can write."""

@@ -1,11 +1,10 @@
-"""What an object of Gateway API is told by itself; the words are golden cases."""
+"""What a route is told by itself; the words are golden cases."""
 
 import pytest
 
 from proa.core.config import load_all
-from proa.core.config.gateway_api.check import check_class, check_gateway, check_grant, check_route
-from proa.core.config.gateway_api.gateway_schema import Gateway, GatewayClass, Listener, ReferenceGrant
-from proa.core.config.gateway_api.schema import HttpRoute, ParentRef
+from proa.core.config.gateway_api.check.routes import check_route, check_stream_route
+from proa.core.config.gateway_api.schema import HttpRoute, ParentRef, TlsRoute
 from proa.core.config.kinds import KINDS
 from proa.core.config.meta import Meta
 from tests.unit.core.config.gateway_api.objects import route
@@ -14,24 +13,19 @@ META = Meta(name="a", namespace="default")
 
 
 def test_what_is_fine_has_no_findings() -> None:
-    listener = Listener(name="http", port=80, protocol="HTTP", hostname="*.example.com")
-    assert list(check_gateway(Gateway(gateway_class_name="proa", listeners=(listener,)), META)) == []
-    assert list(check_class(GatewayClass(controller_name="proa.dev/gateway-controller"), META)) == []
     spec = HttpRoute(parent_refs=(ParentRef(name="web"),))
     assert list(check_route("HTTPRoute", spec, META, KINDS)) == []
+
+
+def test_a_stream_has_one_rule() -> None:
+    spec = TlsRoute(parent_refs=(ParentRef(name="web"),), rules=())
+    assert [each.path for each in check_stream_route(spec, META)] == [("spec", "rules")]
 
 
 @pytest.mark.parametrize("host", ["a.b[c]", "10.0.0.1", "a:80", "a/b", "u@a", "a*.b", "[::1"])
 def test_what_is_no_hostname_is_told_and_not_raised(host: str) -> None:
     spec = HttpRoute(parent_refs=(ParentRef(name="web"),), hostnames=(host,))
     assert ("spec", "hostnames", 0) in [each.path for each in check_route("HTTPRoute", spec, META, KINDS)]
-
-
-def test_an_empty_grant_is_told_twice() -> None:
-    assert [each.path for each in check_grant(ReferenceGrant(from_=(), to=()), META)] == [
-        ("spec", "from"),
-        ("spec", "to"),
-    ]
 
 
 @pytest.mark.parametrize(

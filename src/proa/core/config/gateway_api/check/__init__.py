@@ -1,0 +1,1 @@
+"""Whether objects of Gateway API make sense, each by itself."""
