@@ -110,6 +110,26 @@ def test_it_follows_a_split(meshes: tuple[Mesh, Mesh]) -> None:
     assert answers(node.workloads["caller"], 50).keys() == {V1, V2}
 
 
+V2_FIRST = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: greeter}
+spec:
+  host: greeter
+  trafficPolicy:
+    outlierDetection: {}
+    loadBalancer: {localityLbSetting: {failoverPriority: [version=v2]}}
+"""
+
+
+def test_it_takes_those_whom_a_rule_puts_first(meshes: tuple[Mesh, Mesh]) -> None:
+    control, node = meshes
+    control.apply(V2_FIRST)
+    assert set(answers(node.workloads["caller"], 50)) == {V2}
+    control.delete(V2_FIRST)
+    assert answers(node.workloads["caller"], 50).keys() == {V1, V2}
+
+
 def test_it_goes_on_without_the_control_plane_and_follows_the_next_one(meshes: tuple[Mesh, Mesh]) -> None:
     control, node = meshes
     caller = node.workloads["caller"]

@@ -4,7 +4,8 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate.resources import decode
-from proa.testing.builders import Mesh, simple
+from proa.core.sidecar.session import GatewayPort
+from proa.testing.builders import Mesh, registration, simple
 from tests.unit.core.pilot.translate.test_gateway import INGRESS, edge, server, serving
 
 SUBSETS = """
@@ -50,3 +51,26 @@ def test_a_wildcard_cannot_be_asked_for() -> None:
     )
     mesh.apply(serving(server("TLS", "AUTO_PASSTHROUGH")))
     assert len(through(mesh)) == 1
+
+
+def test_names_that_are_looked_up_are_near_and_far_as_well() -> None:
+    """Their addresses are part of the cluster, which is the gateway's own."""
+    mesh = edge(443)
+    labels = {"istio": "ingressgateway"}
+    ports = (GatewayPort(server_port=443, bound_port=443),)
+    mesh.place(registration(INGRESS, kind="gateway", labels=labels, gateway_ports=ports, locality="us/a"))
+    mesh.apply(serving(server("TLS", "AUTO_PASSTHROUGH")))
+    mesh.apply("""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: named, annotations: {networking.istio.io/traffic-distribution: PreferClose}}
+spec:
+  hosts: [named.example.com]
+  resolution: DNS
+  ports: [{number: 443, name: tls, protocol: TLS}]
+  endpoints: [{address: eu.example.com, locality: eu/a}, {address: us.example.com, locality: us/a}]
+""")
+    resource = mesh.source(INGRESS).lookup(ResourceType.CLUSTER, "outbound_.443_._.named.example.com")
+    assert resource is not None
+    groups = decode(resource, Cluster).load_assignment.endpoints
+    assert [(group.priority, group.locality.region) for group in groups] == [(0, "us"), (1, "eu")]
