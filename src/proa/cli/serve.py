@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long join tokens and certificates are remembered after their end.",
 )
+@click.option(
+    "--token-issuers",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File (JSON) of the issuers whose tokens get a certificate at the Istio-compatible service.",
+)
 @store_options
 @verbose_option
 @click.pass_obj
@@ -42,6 +47,7 @@ def command(
     ca_key: Path | None,
     ca_chain: Path | None,
     keep_records: float,
+    token_issuers: Path | None,
     store: str | None,
     seal_key_file: Path | None,
     store_ca_file: Path | None,
@@ -65,6 +71,7 @@ def command(
       proa token create --node web-1         (in another terminal; then on web-1: proa node --token ...)
       proa serve --store etcds://db-1,db-2,db-3/shop --store-ca-file etcd-ca.pem --seal-key-file seal.key ...
     """
+    from proa.control_plane.askers import IssuersUnusable
     from proa.control_plane.options import ServeOptions
     from proa.control_plane.plugged_files import PluggedUnusable
     from proa.control_plane.run import run
@@ -93,6 +100,7 @@ def command(
         leaf_ttl=int(leaf_ttl),
         plugged=_plugged(ca_cert, ca_key, ca_chain),
         keep_records=keep_records,
+        token_issuers=token_issuers,
         shared=shared_store(store, seal_key_file, files),
     )
     try:
@@ -101,6 +109,8 @@ def command(
         if error.filename == str(surroundings.home.admin_socket):
             raise Failure(f"a control plane is running at {surroundings.home.path} already") from None
         raise Failure(error.strerror or str(error), "choose other ports, or 0 for free ones") from None
+    except IssuersUnusable as error:
+        raise Failure(str(error), "docs/certificates.md tells what the file holds") from None
     except PluggedUnusable as error:
         raise Failure(str(error), "docs/certificates.md tells what a CA of yours needs") from None
     except IssuanceError as error:

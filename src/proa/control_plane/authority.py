@@ -20,6 +20,7 @@ from immutables import Map
 from proa.control_plane.ca_keys import NewKey, generate_key
 from proa.control_plane.keyring import Clock, Entropy, Keyring
 from proa.control_plane.revocations import Revocations
+from proa.core.auth.bearer import Bearer
 from proa.core.auth.ca import Ca, issue, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
 from proa.core.auth.denial import Denial
@@ -33,8 +34,10 @@ from proa.core.auth.spiffe import (
 )
 from proa.core.auth.template import (
     LEAF_TTL,
+    SHORTEST_LEAF,
     CertificateTemplate,
     Validity,
+    bearer_leaf,
     control_plane_leaf,
     node_leaf,
     serial_from,
@@ -226,6 +229,24 @@ class Authority:
         signer = await self.keyring.signer()
         template = node_leaf(self.trust_domain, node, self._serial(), self._validity(signer))
         return await self._issue(template, csr_pem, asker, signer)
+
+    async def issue_bearer(
+        self, *, csr_pem: str, bearer: Bearer, asked_by: str, ttl_s: int = 0
+    ) -> Issued | Refused:
+        """A certificate for who proved to be `bearer` by a token or by the certificate he has, for `ttl_s` seconds
+        (0: the usual life) and never longer than usual."""
+        revoked = self._revoked(bearer.identity, *bearer.names)
+        if revoked:
+            return await self._refuse(str(bearer.identity), asked_by, revoked, "revoked")
+        signer = await self.keyring.signer()
+        ttl = min(max(ttl_s, SHORTEST_LEAF), self._leaf_ttl) if ttl_s else self._leaf_ttl
+        validity = signer.validity(self._clock(), ttl)
+        template = bearer_leaf(bearer.identity, bearer.names, self._serial(), validity)
+        return await self._issue(template, csr_pem, asked_by, signer)
+
+    async def refuse(self, subject: str, asked_by: str, reason: str, code: Denial) -> None:
+        """Notes a refusal that somebody in front of the authority said."""
+        await self._refuse(subject, asked_by, reason, code)
 
     async def issue_control_plane(self, *, csr_pem: str) -> Issued | Refused:
         """A certificate for this process's own servers. Never offered to a peer."""

@@ -25,7 +25,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
-    `plugged` names the files of a CA that the operator brings. Without a `shared` store all is kept in the home.
+    `plugged` names the files of a CA that the operator brings. `token_issuers` names the file that says whose
+    tokens count. Without a `shared` store all is kept in the home.
     """
 
     home: Path
@@ -40,4 +41,5 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     leaf_ttl: int = 24 * 3600
     keep_records: float = 90 * 24 * 3600.0
     plugged: PluggedPaths | None = None
+    token_issuers: Path | None = None
     shared: SharedStore | None = None

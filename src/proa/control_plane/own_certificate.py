@@ -47,19 +47,22 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
 class OwnCertificate:
     """Made by `open`; `keep` owns it. `following` is the digest of the root under which what is presented now is."""
 
-    def __init__(self, authority: Authority, identity: _Identity) -> None:
+    def __init__(self, authority: Authority, identity: _Identity, takes_strangers: bool) -> None:
         self._authority = authority
         self._identity = identity
         self.following: Cell[str] = Cell(identity.root)
-        self.credentials = Credentials(identity.key_pem, identity.chain_pem, authority.roots_pem)
+        self.credentials = Credentials(
+            identity.key_pem, identity.chain_pem, authority.roots_pem, takes_strangers=takes_strangers
+        )
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
         _load(self.tls, identity)
 
     @classmethod
-    async def open(cls, authority: Authority) -> "OwnCertificate":
-        """Raises StoreFailure, IssuanceError."""
-        return cls(authority, await _issue(authority))
+    async def open(cls, authority: Authority, *, takes_strangers: bool = False) -> "OwnCertificate":
+        """`takes_strangers`: some callers of the servers have a token and no certificate. Raises StoreFailure,
+        IssuanceError."""
+        return cls(authority, await _issue(authority), takes_strangers)
 
     @property
     def uses(self) -> frozenset[str]:

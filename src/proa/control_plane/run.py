@@ -16,6 +16,7 @@ from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
 from proa.control_plane.admission import Gate
+from proa.control_plane.askers import Askers, opened_reviewers, read_issuers
 from proa.control_plane.authority import Authority
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
@@ -51,6 +52,7 @@ from proa.servers.admin.addresses import Addresses, write_addresses
 from proa.servers.admin.app import build_admin_app
 from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind_unix
 from proa.servers.authority.attempts import Attempts
+from proa.servers.authority.istio import istio_service
 from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Peer, serving_grpc
@@ -75,6 +77,7 @@ async def run(options: ServeOptions) -> None:
         admin_socket = stack.enter_context(bind_unix(home.admin_socket))
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
+        issuers = read_issuers(options.token_issuers) if options.token_issuers else None
         stores = await stack.enter_async_context(opened_stores(home, options.shared))
         sharing = stores.sharing
         leads = sharing.leads if sharing else lambda: True
@@ -116,7 +119,7 @@ async def run(options: ServeOptions) -> None:
         join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
         metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
-        own = await OwnCertificate.open(authority)
+        own = await OwnCertificate.open(authority, takes_strangers=issuers is not None)
         rotation = Rotation(
             authority=authority,
             store=stores.authority,
@@ -184,12 +187,20 @@ async def run(options: ServeOptions) -> None:
         )
 
         def judge(peer: Peer) -> str:
-            reason = revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
-            if reason:
-                denials.count("revoked", str(peer.identity))
-            return reason
+            return revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
 
-        services = (delta_service(nodes, options.trust_domain), node_service(nodes, options.trust_domain))
+        askers = Askers(
+            authority,
+            await stack.enter_async_context(opened_reviewers(issuers)),
+            Callers(limits, time.monotonic),
+            Attempts(time.monotonic, refused=refusals.of("(asking)")),
+            refusals,
+        )
+        services = (
+            delta_service(nodes, options.trust_domain),
+            node_service(nodes, options.trust_domain),
+            istio_service(askers),
+        )
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())
             tasks.keep("store", configuration.follow_store(stores.config))

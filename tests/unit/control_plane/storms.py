@@ -119,6 +119,8 @@ class Wire:
     def __init__(self, node: str, workload: WorkloadId, room: int) -> None:
         self.peer: SpiffeId = node_id(TRUST_DOMAIN, node)
         self.is_local = False
+        self.certificate = None
+        self.address = ""
         self.peer_pid = 0
         self.metadata: Mapping[str, str] = {WORKLOAD_KEY: str(workload)}
         self.up: asyncio.Queue[bytes | None] = asyncio.Queue(room)

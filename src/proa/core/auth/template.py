@@ -98,6 +98,19 @@ def workload_leaf(
     )
 
 
+def bearer_leaf(
+    identity: SpiffeId, names: tuple[str, ...], serial: int, validity: Validity
+) -> CertificateTemplate:
+    """Of a workload that is no node's: who it is was proven by a token, or by the certificate before this one."""
+    return CertificateTemplate(
+        uri=identity,
+        dns_names=names,
+        serial=serial,
+        not_before=validity.not_before,
+        not_after=validity.not_after,
+    )
+
+
 def node_leaf(trust_domain: str, node: str, serial: int, validity: Validity) -> CertificateTemplate:
     """A node agent's, good for talking to the control plane."""
     return CertificateTemplate(

@@ -9,6 +9,7 @@ from proa.servers.grpc_edge.calls import (
     ByteStream,
     LocalStream,
     NotNow,
+    Peer,
     PeerRefused,
     Service,
     StreamHandler,
@@ -17,7 +18,7 @@ from proa.servers.grpc_edge.calls import (
     service,
     unary_method,
 )
-from proa.servers.grpc_edge.credentials import Credentials, Peer
+from proa.servers.grpc_edge.credentials import Credentials
 from proa.servers.grpc_edge.server import serving_grpc
 
 __all__ = [

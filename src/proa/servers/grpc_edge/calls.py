@@ -6,13 +6,27 @@ from typing import Protocol
 import msgspec
 from immutables import Map
 
+from proa.core.auth.denial import Denial
 from proa.core.auth.spiffe import SpiffeId, node_of
 from proa.core.grpc_wire.status import Code, Status
 from proa.ports.failures import StoreTemporary
 
 
 class PeerRefused(Exception):
-    """The call ends with PERMISSION_DENIED and this text."""
+    """The call ends with PERMISSION_DENIED and this text. With a `code` it is counted as that here; without, by whoever
+    said it."""
+
+    def __init__(self, reason: str, code: Denial | None = None) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is at the other end by his verified certificate. `serial` is lower-case hex."""
+
+    identity: SpiffeId
+    serial: str
+    names: tuple[str, ...] = ()
 
 
 class NotNow(Exception):
@@ -40,6 +54,15 @@ class ByteStream(LocalStream, Protocol):
     @property
     def peer(self) -> SpiffeId:
         """Raises PeerRefused when the certificate has not exactly one SPIFFE id."""
+
+    @property
+    def certificate(self) -> Peer | None:
+        """None of a connection without a client certificate, where the server takes such. Raises PeerRefused for one
+        that is not as it should be."""
+
+    @property
+    def address(self) -> str:
+        """Where the peer is, without its port; "" for a Unix socket."""
 
     @property
     def is_local(self) -> bool:
@@ -107,5 +130,6 @@ def node_name(peer: SpiffeId, trust_domain: str) -> str:
     """The node a certificate is of. Raises PeerRefused for any other identity."""
     name = node_of(peer) if peer.trust_domain == trust_domain else None
     if name is None:
-        raise PeerRefused(f"{peer} is no node of {trust_domain}")
+        code: Denial = "wrong identity" if peer.trust_domain == trust_domain else "wrong trust domain"
+        raise PeerRefused(f"{peer} is no node of {trust_domain}", code)
     return name

@@ -14,13 +14,20 @@ from typing import Final
 
 from immutables import Map
 
+from proa.core.auth.denial import Denial
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.grpc_wire.connection import ServerConnection
 from proa.core.grpc_wire.events import Broken, Drained, Ended, Event, HalfClosed, Opened, Received
 from proa.core.grpc_wire.request import Head
 from proa.core.grpc_wire.status import OK, Code, Status
-from proa.servers.grpc_edge.calls import PeerRefused, StreamHandler, outcome
-from proa.servers.grpc_edge.credentials import ALPN, Peer, is_loopback, peer_of, pid_of
+from proa.servers.grpc_edge.calls import Peer, PeerRefused, StreamHandler, outcome, refusal_in
+from proa.servers.grpc_edge.credentials import (
+    ALPN,
+    has_certificate,
+    is_loopback,
+    peer_of,
+    pid_of,
+)
 
 HEAR_OUT_S: Final = 1.0
 HIGH_WATER: Final = 256 * 1024
@@ -28,6 +35,8 @@ HIGH_WATER: Final = 256 * 1024
 RECORD: Final = 16 * 1024
 """Bytes of a full TLS record: so much is written at once, so that the first of many need not wait for the last."""
 _LEAVING: Final = Status(Code.UNAVAILABLE, "the server is going away")
+
+STRANGER: Final = "(stranger)"
 
 Judge = Callable[[Peer], str]
 """Why a peer with a good certificate is refused now, "" when he is not."""
@@ -65,6 +74,17 @@ class Call:
     @property
     def peer(self) -> SpiffeId:
         return self._connection.peer
+
+    @property
+    def certificate(self) -> Peer | None:
+        if not self._connection.is_known:
+            return None
+        self._connection.judge()
+        return self._connection.certificate
+
+    @property
+    def address(self) -> str:
+        return self._connection.address
 
     @property
     def is_local(self) -> bool:
@@ -117,6 +137,7 @@ class Call:
                     ending = outcome(error)
                     if ending is None:
                         raise
+                    self._connection.count(error)
                     await self._hear_out()
                     return ending
         except TimeoutError:
@@ -158,11 +179,13 @@ class Connection(asyncio.Protocol):
         on_begin: Callable[["Connection"], None],
         on_end: Callable[["Connection"], None],
         judge: Judge | None = None,
+        denied: Callable[[Denial, str], None] = lambda reason, peer: None,
     ) -> None:
         self._methods = methods
         self._tasks = tasks
         self._on_begin, self._on_end = on_begin, on_end
         self._judge = judge
+        self._denied = denied
         self._loop = asyncio.get_running_loop()
         self._wire = ServerConnection()
         self._calls: dict[int, Call] = {}
@@ -185,7 +208,16 @@ class Connection(asyncio.Protocol):
         """Raises PeerRefused for who is revoked now."""
         reason = self._judge(self.certificate) if self._judge is not None else ""
         if reason:
-            raise PeerRefused(reason)
+            raise PeerRefused(reason, "revoked")
+
+    @cached_property
+    def is_known(self) -> bool:
+        return self._transport is not None and has_certificate(self._transport)
+
+    @cached_property
+    def address(self) -> str:
+        peername = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(peername[0]) if isinstance(peername, tuple) and peername else ""
 
     @cached_property
     def is_local(self) -> bool:
@@ -208,6 +240,16 @@ class Connection(asyncio.Protocol):
     def consumed(self, number: int, body: bytes) -> None:
         self._wire.consumed(number, body)
         self._flush_soon()
+
+    def count(self, error: Exception) -> None:
+        """A call was refused for what its peer is."""
+        refused = refusal_in(error) if isinstance(error, ExceptionGroup) else error
+        if isinstance(refused, PeerRefused) and refused.code is not None:
+            try:
+                who = str(self.certificate.identity)
+            except PeerRefused:
+                who = STRANGER
+            self._denied(refused.code, who)
 
     # What the transport says.
 
@@ -242,7 +284,7 @@ class Connection(asyncio.Protocol):
 
     def tick(self) -> None:
         """A second has passed."""
-        if self._judge is not None and self._calls:
+        if self._judge is not None and self._calls and self.is_known:
             try:
                 self.judge()
             except PeerRefused as refused:

@@ -8,12 +8,11 @@ import tempfile
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-import msgspec
 from cryptography import x509
 
 from proa.core.auth.denial import Denial
-from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, parse_spiffe_id
-from proa.servers.grpc_edge.calls import PeerRefused
+from proa.core.auth.spiffe import InvalidSpiffeId, parse_spiffe_id
+from proa.servers.grpc_edge.calls import Peer, PeerRefused
 
 ALPN: Final = "h2"
 _VERIFICATION: Final[dict[int, Denial]] = {9: "certificate not yet valid", 10: "certificate expired"}
@@ -22,15 +21,17 @@ _VERIFICATION: Final[dict[int, Denial]] = {9: "certificate not yet valid", 10: "
 
 class Credentials:
     """The server's key and chain in force, with the roots clients are checked against; `set` changes them for
-    connections to come. Raises ssl.SSLError for what is no key, chain or root."""
+    connections to come. With `takes_strangers` a client may come without a certificate, and its handler has to know
+    it by something else. Raises ssl.SSLError for what is no key, chain or root."""
 
-    def __init__(self, key_pem: str, chain_pem: str, root_pem: str) -> None:
+    def __init__(self, key_pem: str, chain_pem: str, root_pem: str, *, takes_strangers: bool = False) -> None:
+        self._verify = ssl.CERT_OPTIONAL if takes_strangers else ssl.CERT_REQUIRED
         self.set(key_pem, chain_pem, root_pem)
 
     def set(self, key_pem: str, chain_pem: str, root_pem: str) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = self._verify
         context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
         # A session taken up again would be judged by the roots of the day it began.
         context.options |= ssl.OP_NO_TICKET
@@ -43,14 +44,6 @@ class Credentials:
             file.flush()
             context.load_cert_chain(file.name)
         self.context = context
-
-
-class Peer(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is at the other end by his verified certificate. `serial` is lower-case hex."""
-
-    identity: SpiffeId
-    serial: str
-    names: tuple[str, ...] = ()
 
 
 def peer_of(transport: asyncio.BaseTransport) -> Peer:
@@ -67,7 +60,8 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
             names=tuple(names.get_values_for_type(x509.DNSName)),
         )
     except (ValueError, InvalidSpiffeId, x509.ExtensionNotFound) as error:
-        raise PeerRefused("a client certificate with one SPIFFE id is needed") from error
+        code: Denial = "wrong identity" if certificate else "no certificate"
+        raise PeerRefused("a client certificate with one SPIFFE id is needed", code) from error
 
 
 def why_no_handshake(error: BaseException) -> Denial | None:
@@ -79,6 +73,12 @@ def why_no_handshake(error: BaseException) -> Denial | None:
             return "no certificate"
         return "handshake failed"
     return None
+
+
+def has_certificate(transport: asyncio.BaseTransport) -> bool:
+    """Whether the client showed one at all."""
+    connection = transport.get_extra_info("ssl_object")
+    return connection is not None and bool(connection.getpeercert(binary_form=True))
 
 
 def pid_of(transport: asyncio.BaseTransport) -> int:

@@ -136,7 +136,9 @@ class _Server:
                 self._denied(reason, "(handshake)")
 
     def _connection(self) -> Connection:
-        return Connection(self._methods, self._tasks, self._begun, self._connections_end, self._judge)
+        return Connection(
+            self._methods, self._tasks, self._begun, self._connections_end, self._judge, self._denied
+        )
 
     def _begun(self, connection: Connection) -> None:
         self._connections.add(connection)

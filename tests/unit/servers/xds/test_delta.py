@@ -62,6 +62,8 @@ class Wire:
 
     peer: SpiffeId = node_id("cluster.local", "node")
     is_local = True
+    certificate = None
+    address = ""
     peer_pid = 0
     metadata: Mapping[str, str] = {WORKLOAD_KEY: "default/a"}
 
