@@ -65,10 +65,8 @@ class Door:
 
     @contextlib.asynccontextmanager
     async def channel(self, pair: tuple[str, str] | None = None) -> AsyncIterator[grpc.aio.Channel]:
-        key, chain = pair or (None, None)
-        credentials = grpc.ssl_channel_credentials(
-            self.authority.roots_pem.encode(), key and key.encode(), chain and chain.encode()
-        )
+        key, chain = (part.encode() for part in pair) if pair else (None, None)
+        credentials = grpc.ssl_channel_credentials(self.authority.roots_pem.encode(), key, chain)
         options = (("grpc.ssl_target_name_override", "proa.istio-system.svc"),)
         async with grpc.aio.secure_channel(f"127.0.0.1:{self.port}", credentials, options) as channel:
             yield channel
@@ -77,7 +75,7 @@ class Door:
         self, csr: str, token: str = "", pair: tuple[str, str] | None = None, ttl_s: int = 0
     ) -> tuple[str, ...]:
         async with self.channel(pair) as channel:
-            call: Any = channel.unary_unary(METHOD)
+            call: Any = channel.unary_unary(METHOD, None, None)
             metadata = (("authorization", f"Bearer {token}"),) if token else ()
             body = Request(csr=csr, validity_duration=ttl_s).SerializeToString()
             answer: Any = Response.FromString(await call(body, metadata=metadata, timeout=20))
@@ -92,7 +90,7 @@ class Door:
     async def as_node(self, pair: tuple[str, str] | None) -> str:
         """What the node service says to a caller: his name, or why not."""
         async with self.channel(pair) as channel:
-            call: Any = channel.unary_unary("/test.Node/Name")
+            call: Any = channel.unary_unary("/test.Node/Name", None, None)
             try:
                 return bytes(await call(b"", timeout=20)).decode()
             except grpc.aio.AioRpcError as error:
@@ -232,9 +230,9 @@ def run(tmp_path: Path) -> Callable[[Body], None]:
     return run
 
 
-def token(key: rsa.RSAPrivateKey = ISSUER_KEY, **claims: object) -> str:
+def token(signed_by: rsa.RSAPrivateKey | None = None, **claims: Any) -> str:
     told = {"iss": ISSUER, "aud": "proa", "sub": "repo:shop", "exp": int(time.time()) + 600, **claims}
-    return jwt.encode(told, key, "RS256", headers={"kid": "one"})
+    return jwt.encode(told, signed_by or ISSUER_KEY, "RS256", headers={"kid": "one"})
 
 
 def identity_of(pem: str) -> tuple[list[str], list[str]]:
@@ -297,7 +295,7 @@ def test_the_last_good_keys_are_kept_and_without_any_it_is_tried_again(run: Call
     ],
 )
 def test_tokens_that_open_nothing(
-    run: Callable[[Body], None], said: str, code: str, claims: dict[str, object]
+    run: Callable[[Body], None], said: str, code: str, claims: dict[str, Any]
 ) -> None:
     async def body(door: Door) -> None:
         assert said in await door.refused(CSR, token(**claims))
@@ -309,7 +307,7 @@ def test_tokens_that_open_nothing(
 
 def test_forged_tokens(run: Callable[[Body], None]) -> None:
     async def body(door: Door) -> None:
-        unsigned = jwt.encode({"iss": ISSUER, "sub": "repo:shop", "aud": "proa"}, None, "none")
+        unsigned = jwt.encode({"iss": ISSUER, "sub": "repo:shop", "aud": "proa"}, "", "none")
         assert "'none' is not taken" in await door.refused(CSR, unsigned)
         claims = {"iss": ISSUER, "sub": "repo:shop", "aud": "proa", "exp": int(time.time()) + 60}
         symmetric = jwt.encode(claims, "k" * 64, "HS256", headers={"kid": "one"})
@@ -363,7 +361,7 @@ def test_a_revoked_certificate_is_refused_on_an_open_connection(run: Callable[[B
     async def body(door: Door) -> None:
         pair = door.pair(node_id(TD, "a"))
         async with door.channel(pair) as channel:
-            call: Any = channel.unary_unary("/test.Node/Name")
+            call: Any = channel.unary_unary("/test.Node/Name", None, None)
             assert await call(b"", timeout=20) == b"a"
             await door.authority.revocations.revoke(str(node_id(TD, "a")), reason="", author="t")
             with pytest.raises(grpc.aio.AioRpcError, match="is revoked"):
@@ -376,7 +374,7 @@ def test_a_revoked_certificate_is_refused_on_an_open_connection(run: Callable[[B
 def test_a_stranger_who_asks_too_often_waits(run: Callable[[Body], None]) -> None:
     async def body(door: Door) -> None:
         async with door.channel() as channel:
-            call: Any = channel.unary_unary(METHOD)
+            call: Any = channel.unary_unary(METHOD, None, None)
             body = Request(csr=CSR).SerializeToString()
             told: list[str] = []
             while not any("retry in" in each for each in told) and len(told) < 500:
