@@ -43,6 +43,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "rollback": Entry("rollback", "Make the configuration what it was at a version."),
     },
     "Look inside": {
+        "explain": Entry("explain", "Tell what becomes of a request, hop by hop, and why."),
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
         "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),
         "compat": Entry("compat", "Show which kinds and fields of Istio's API Proa serves."),

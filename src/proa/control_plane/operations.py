@@ -15,6 +15,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
+from proa.control_plane.explaining import explain_mesh
 from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
@@ -32,8 +33,11 @@ from proa.control_plane.showing import (
 from proa.control_plane.standing import Standings
 from proa.control_plane.world import World
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
-from proa.core.model.names import WorkloadId
+from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
+from proa.core.pilot.explain.asking import BadQuestion
+from proa.core.pilot.explain.mesh import Place
+from proa.core.pilot.explain.story import Explanation, Question
 from proa.core.pilot.resource import ORDER, ResourceType
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import ConfigStore, StoredObject
@@ -229,6 +233,27 @@ class Operations(ConfigurationOperations):
             for name, resource in sorted(offered.items(), key=lambda item: resource_order(item[0]))
         )
         return ProxyConfig(id=workload, resources=resources)
+
+    async def explain(self, question: Question) -> Explanation:
+        configuration = self._configuration
+
+        def place(ref: ObjectRef, _rule: str) -> Place:
+            """A rule's own line is nobody's memory: the object's is."""
+            file, line = configuration.place_of(ref)
+            stored = configuration.stored.get(ref)
+            return Place(file=file, line=line, version=stored.version if stored else 0)
+
+        try:
+            return explain_mesh(
+                self._world,
+                configuration.conversion,
+                question,
+                stream_of=self._streams.stream_of,
+                place=place,
+                unwatched="is not connected here: whether it has taken all this is not known",
+            )
+        except BadQuestion as error:
+            raise Refused(str(error)) from None
 
     async def services(self) -> Services:
         snapshot = self._world.snapshot

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
 from proa.servers.admin.authority import (
@@ -82,6 +83,7 @@ class FixedOperations:
     statuses: tuple[WaitStatus, ...] = ()
     proxy_statuses: tuple[ProxyStatus, ...] = ()
     configs: tuple[ProxyConfig, ...] = ()
+    explanation: Explanation | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
     authority_statuses: list[AuthorityStatus] = field(default_factory=lambda: [ONE_ROOT])
@@ -146,6 +148,12 @@ class FixedOperations:
             if config.id == workload:
                 return config
         raise NotFound(f"no workload {workload}; `proa proxy status` lists them")
+
+    async def explain(self, question: Question) -> Explanation:
+        self.asked.append(question)
+        if self.explanation is None:
+            raise Refused("there is nothing to explain")
+        return self.explanation
 
     async def services(self) -> Services:
         return Services(services=self.service_statuses)

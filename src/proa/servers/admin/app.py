@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.explain.story import Question
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
 from proa.servers.admin.authority import AUDIT_LIMIT, RevokeRequest, RotateRequest
@@ -124,7 +125,11 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def backup(request: Request) -> Response:
         return _reply(await operations.backup(await _read(request, BackupRequest)))
 
+    async def explain(request: Request) -> Response:
+        return _reply(await operations.explain(await _read(request, Question)))
+
     return (
+        ("POST", "/v1/explain", explain),
         ("POST", "/v1/apply", apply),
         ("POST", "/v1/delete", delete),
         ("POST", "/v1/diff", diff),

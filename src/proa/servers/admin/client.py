@@ -12,6 +12,7 @@ from typing import TypeVar
 from urllib.parse import quote, urlencode
 
 from proa.core.model.names import WorkloadId
+from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.store_backup import Backup
 from proa.servers.admin import wire
 from proa.servers.admin.authority import (
@@ -97,6 +98,9 @@ class AdminClient:
     def proxy_config(self, workload: WorkloadId) -> ProxyConfig:
         path = f"/v1/proxies/{quote(workload.namespace, safe='')}/{quote(workload.name, safe='')}/config"
         return self._get(path, ProxyConfig)
+
+    def explain(self, question: Question) -> Explanation:
+        return wire.decode(self._call("POST", "/v1/explain", wire.encode(question))[1], Explanation)
 
     def services(self) -> Services:
         return self._get("/v1/services", Services)

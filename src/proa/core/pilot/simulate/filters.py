@@ -149,7 +149,7 @@ def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
     host = without_port(request.authority)
     port = int(request.authority[len(host) + 1 :] or 80)
     if not is_address(host):
-        why = f"what address {host} has is known when it is asked for; {name} decides by it"
+        why = f"decided by the address of {host}, which is known when it is asked for"
         return Ruling(check=Check(filter=name, passed=None, why=why))
     matched = any(
         _permits(permission, host.strip("[]"), port)

@@ -66,6 +66,58 @@ def matches_route(match: RouteMatch, request: Request) -> bool:
     )
 
 
+def mismatches(match: RouteMatch, request: Request) -> tuple[str, ...]:
+    """Every condition of a route that the request does not meet, in words; none: it matches."""
+    found: list[str] = []
+    if match.HasField("connect_matcher") or request.method == "CONNECT":
+        is_tunnel = match.HasField("connect_matcher")
+        if is_tunnel != (request.method == "CONNECT"):
+            found.append("it is for CONNECT" if is_tunnel else "it is not for CONNECT")
+    elif not _matches_path(match, request.path):
+        found.append(f"path is not {_path_words(match)}")
+    found += [_header_words(each, request) for each in match.headers if not matches_header(each, request)]
+    found += [_query_words(each) for each in match.query_parameters if not _matches_query(each, request)]
+    if not found and not _is_drawn(match, request.roll):
+        found.append("another share of the requests takes it")
+    return tuple(found)
+
+
+def _path_words(match: RouteMatch) -> str:
+    kind = match.WhichOneof("path_specifier") or ""
+    value = match.safe_regex.regex if kind == "safe_regex" else str(getattr(match, kind, ""))
+    loose = match.HasField("case_sensitive") and not match.case_sensitive.value
+    return _KIND_WORDS.get(kind, kind) + repr(value) + (" in any case" if loose else "")
+
+
+def _header_words(matcher: HeaderMatcher, request: Request) -> str:
+    """Pseudo headers by the names that rules have for them."""
+    name = matcher.name.removeprefix(":")
+    what = name if matcher.name.startswith(":") else f"header {name}"
+    values = request.values(matcher.name)
+    has = f" (it is {', '.join(map(repr, values))})" if values else ""
+    if matcher.WhichOneof("header_match_specifier") in (None, "present_match"):
+        return f"{what} is there" if values else f"{what} is missing"
+    wanted = _text_words(matcher.string_match)
+    if matcher.invert_match:
+        return f"{what} is {wanted}, which it must not be"
+    return f"{what} is not {wanted}{has}" if values else f"{what} is missing ({wanted} is asked for)"
+
+
+def _query_words(matcher: QueryParameterMatcher) -> str:
+    if matcher.WhichOneof("query_parameter_match_specifier") == "string_match":
+        return f"query parameter {matcher.name} is not {_text_words(matcher.string_match)}"
+    return f"query parameter {matcher.name} is missing"
+
+
+def _text_words(matcher: StringMatcher) -> str:
+    kind = matcher.WhichOneof("match_pattern") or ""
+    value = matcher.safe_regex.regex if kind == "safe_regex" else str(getattr(matcher, kind, ""))
+    return _KIND_WORDS.get(kind, f"{kind} ") + repr(value)
+
+
+_KIND_WORDS = {"path": "", "exact": "", "prefix": "prefix ", "safe_regex": "regex "}
+
+
 def _is_drawn(match: RouteMatch, roll: float) -> bool:
     """Whether chance takes the request here: shares of several routes are laid end to end."""
     if not match.HasField("runtime_fraction"):

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from proa.core.pilot.simulate.request import Request
+
 
 class Mutual(msgspec.Struct, frozen=True, kw_only=True):
     """Mesh TLS: the server must show one of `accounts` (SPIFFE ids)."""
@@ -66,12 +68,14 @@ class Retries(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteTaken(msgspec.Struct, frozen=True, kw_only=True):
-    """The route that matched. `objects` and `rule` say which configuration it was made from; `path`, `authority`:
+    """The route that matched, the `index`th of its virtual host. `objects` and `rule` say which configuration it was
+    made from; `path`, `authority`:
     what goes upstream; `mirrors`: clusters that may get a copy; `guarded`: the egress guard looks at the address."""
 
     configuration: str
     virtual_host: str
     name: str
+    index: int = 0
     objects: tuple[str, ...] = ()
     rule: str = ""
     path: str = ""
@@ -116,10 +120,13 @@ _FLAGS = ("UH", "NR", "DI", "FI", "NC")
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """`why` is the way in words, in order; of a CONNECT `listener`, `filter_chain` and `route` are those inside the
-    tunnel."""
+    tunnel. `routes`: the configuration that was asked for a route, found or not, in whose words the request was
+    `seen`."""
 
     listener: str
     filter_chain: str = ""
+    routes: str = ""
+    seen: Request | None = None
     route: RouteTaken | None = None
     checks: tuple[Check, ...] = ()
     end: End

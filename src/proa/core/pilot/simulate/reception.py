@@ -15,6 +15,8 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from proa.core.pilot.simulate.request import Request
 
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPED_SLASH: Final = re.compile(r"%2[Ff]|%5[Cc]")
+_SLASHES: Final = re.compile(r"//+")
 _PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _MUST_ESCAPE: Final = frozenset('"<>^`{|}') | {chr(code) for code in (*range(0x21), 0x7F)}
 
@@ -23,9 +25,7 @@ def received(manager: HttpConnectionManager, request: Request, *, is_absolute: b
     """The request as routes see it. The scheme is that of a whole URL (`is_absolute`), else what the client says it was
     called by, where clients are believed."""
     authority = _without_dot(request.authority) if manager.strip_trailing_host_dot else request.authority
-    path = request.path
-    if manager.normalize_path.value and path:
-        path = canonical(path)
+    path = _path(manager, request.path) if request.path else ""
     scheme = request.scheme
     said = request.header("x-forwarded-proto")
     if said in ("http", "https") and not is_absolute and not manager.use_remote_address.value:
@@ -33,6 +33,18 @@ def received(manager: HttpConnectionManager, request: Request, *, is_absolute: b
     if (authority, path, scheme) == (request.authority, request.path, request.scheme):
         return request
     return msgspec.structs.replace(request, authority=authority, path=path, scheme=scheme)
+
+
+def _path(manager: HttpConnectionManager, path: str) -> str:
+    """Escaped slashes first, then dots, then slashes that stand together."""
+    bare, mark, query = path.partition("?")
+    if manager.path_with_escaped_slashes_action == HttpConnectionManager.UNESCAPE_AND_FORWARD:
+        bare = _ESCAPED_SLASH.sub(lambda found: chr(int(found[0][1:], 16)), bare)
+    if manager.normalize_path.value:
+        bare = canonical(bare)
+    if manager.merge_slashes:
+        bare = _SLASHES.sub("/", bare)
+    return bare + mark + query
 
 
 def _without_dot(authority: str) -> str:

@@ -57,19 +57,21 @@ def find_route(configuration: RouteConfiguration, request: Request) -> Routed:
     if host is None:
         why = f"no virtual host of routes {configuration.name} has the domain {request.authority}"
         return Routed(taken=None, answer=Answered(status=404, flag="NR"), why=why)
-    for route in host.routes:
+    for index, route in enumerate(host.routes):
         if matches_route(route.match, request):
-            return _take(route, configuration.name, host, request)
+            return _take(index, configuration.name, host, request)
     why = f"no route of virtual host {host.name} matches {request.method} {request.path}"
     return Routed(taken=None, answer=Answered(status=404, flag="NR"), why=why)
 
 
-def _take(route: Route, configuration: str, host: VirtualHost, request: Request) -> Routed:
+def _take(index: int, configuration: str, host: VirtualHost, request: Request) -> Routed:
+    route = host.routes[index]
     objects, rule = objects_of(route.metadata), rule_of(route.metadata)
     taken = RouteTaken(
         configuration=configuration,
         virtual_host=host.name,
         name=route.name,
+        index=index,
         objects=objects,
         rule=rule,
         path=request.path,

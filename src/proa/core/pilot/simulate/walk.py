@@ -67,6 +67,8 @@ class _Walk:
         self._decoder = decoder
         self._why: list[str] = []
         self._checks: tuple[Check, ...] = ()
+        self._routes = ""
+        self._seen: Request | None = None
 
     def enter(
         self,
@@ -113,6 +115,7 @@ class _Walk:
                 via.listener, Answered(status=404, flag="NR"), "its routes are not there", chain.name
             )
         asked = received(manager, connect)
+        self._routes, self._seen = routes.name, asked
         routed = find_route(routes, asked)
         self._why.append(f"CONNECT {via.authority}: {routed.why}")
         passed = self._pass(manager, routed, asked)
@@ -122,7 +125,7 @@ class _Walk:
         inside = internal_listener_of(cluster) if cluster is not None else ""
         if not inside:
             return self._reach(via.listener, chain.name, passed.taken, routed.cluster, asked)
-        self._checks = ()
+        self._checks, self._routes, self._seen = (), "", None
         return self.enter(inside, via.carries, inner, routed.fallback)
 
     def _route(self, listener: str, chain: str, manager: HttpConnectionManager, request: Request) -> Outcome:
@@ -130,6 +133,7 @@ class _Walk:
         if routes is None:
             why = f"routes {manager.rds.route_config_name} are not there"
             return self._end(listener, Answered(status=404, flag="NR"), why, chain)
+        self._routes, self._seen = routes.name, request
         routed = find_route(routes, request)
         self._why.append(routed.why)
         passed = self._pass(manager, routed, request)
@@ -185,7 +189,14 @@ class _Walk:
     ) -> Outcome:
         words = (*self._why, why) if why else tuple(self._why)
         return Outcome(
-            listener=listener, filter_chain=chain, route=taken, checks=self._checks, end=end, why=words
+            listener=listener,
+            filter_chain=chain,
+            routes=self._routes,
+            seen=self._seen,
+            route=taken,
+            checks=self._checks,
+            end=end,
+            why=words,
         )
 
 

@@ -210,7 +210,7 @@ def _routes(view: GatewayView, port: PortPlan, share: Share) -> GatewayRoutes:
     for server in share.servers:
         if server.redirects:
             for host in server.server.hosts:
-                hosts.setdefault(dns_name(host), []).append(_to_https())
+                hosts.setdefault(dns_name(host), []).append(_to_https((server.ref,)))
                 objects.setdefault(dns_name(host), []).append(server.ref)
     for rules in view.rules:
         for host, admitting in _admitted(rules, share.servers).items():
@@ -220,7 +220,8 @@ def _routes(view: GatewayView, port: PortPlan, share: Share) -> GatewayRoutes:
             if not translated.routes:
                 continue
             redirects = all(each.redirects for each in admitting)
-            hosts.setdefault(host, []).extend((_to_https(),) if redirects else translated.routes)
+            moved = (_to_https(tuple(each.ref for each in admitting)),)
+            hosts.setdefault(host, []).extend(moved if redirects else translated.routes)
             objects.setdefault(host, []).extend(rules.objects)
     bound = next((each.bound_port for each in view.workload.gateway_ports if each.port == number), number)
     intents = [
@@ -233,7 +234,9 @@ def _routes(view: GatewayView, port: PortPlan, share: Share) -> GatewayRoutes:
         for host, routes in sorted(hosts.items())
     ]
     if "*" not in hosts:
-        nothing = RouteIntent(name="blackhole", direct_response=DirectResponse(status=404))
+        nothing = RouteIntent(
+            name="blackhole", direct_response=DirectResponse(status=404), objects=share.objects
+        )
         intents.append(VirtualHostIntent(name=f"blackhole:{number}", domains=("*",), routes=(nothing,)))
     return GatewayRoutes(name=port.routes_of(share), hosts=tuple(intents), notes=tuple(dict.fromkeys(notes)))
 
@@ -248,8 +251,8 @@ def _domains(host: str, port: int, bound: int) -> tuple[str, ...]:
     return (host, f"{host}:*")
 
 
-def _to_https() -> RouteIntent:
-    return RouteIntent(name="https_redirect", redirect=Redirect(scheme="https"))
+def _to_https(gateways: tuple[ObjectRef, ...]) -> RouteIntent:
+    return RouteIntent(name="https_redirect", redirect=Redirect(scheme="https"), objects=gateways)
 
 
 def _admitted(rules: Rules, servers: tuple[GatewayServer, ...]) -> dict[str, list[GatewayServer]]:

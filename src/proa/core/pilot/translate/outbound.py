@@ -217,7 +217,9 @@ def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
     return VirtualHostIntent(
         name=f"{view.host}:*",
         domains=(*bare, *(f"{name}:*" for name in view.names)),
-        routes=(RouteIntent(name="unserved_port", direct_response=refused),),
+        routes=(
+            RouteIntent(name="unserved_port", direct_response=refused, objects=_operator_objects(service)),
+        ),
         connect=Connect(refusal=UNSERVED_PORT_STATUS),
     )
 
@@ -238,7 +240,8 @@ def _virtual_host(
     name = virtual_host_name(view.host, port.number)
     if not port.is_http:
         refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
-        return VirtualHostIntent(name=name, domains=(), routes=(RouteIntent(direct_response=refused),)), ()
+        answer = RouteIntent(direct_response=refused, objects=_operator_objects(service))
+        return VirtualHostIntent(name=name, domains=(), routes=(answer,)), ()
     default = VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),))
     if view.rules is None:
         return default, ()
@@ -252,13 +255,15 @@ def _virtual_host(
 
 
 def _default_route(view: HostView, service: Service, port: ServicePort) -> RouteIntent:
-    if service.resolution == "NONE":
-        return RouteIntent(
-            name="default", targets=(Target(cluster=PASSTHROUGH),), retry=view.retry, guarded=True
-        )
+    is_elsewhere = service.resolution == "NONE"
     own = Destination(ports=service.ports, policy=view.policy)
+    target = Target(cluster=PASSTHROUGH) if is_elsewhere else target_at(own, port, "", service.hostname)
     return RouteIntent(
-        name="default", targets=(target_at(own, port, "", service.hostname),), retry=view.retry
+        name="default",
+        targets=(target,),
+        retry=view.retry,
+        guarded=is_elsewhere,
+        objects=_operator_objects(service),
     )
 
 
