@@ -162,8 +162,19 @@ def until_only(mesh: Mesh, name: str) -> None:
     until(lambda: answers(mesh, 5) == {name: 5}, f"all requests go to {name}")
 
 
+def until_all(mesh: Mesh, host: str) -> None:
+    """Each answers sooner or later: they are drawn by lot."""
+    seen: set[str] = set()
+
+    def all_have() -> bool:
+        seen.update(answers(mesh, 8, host))
+        return seen == set(LOCALITIES)
+
+    until(all_have, f"all four answer for {host}")
+
+
 def test_who_fails_is_left_for_the_next_near_one_until_it_is_back(shop: Mesh, servers: Servers) -> None:
-    assert len(answers(shop, 24)) == 4, "without a rule nobody is near"
+    until_all(shop, "shop.example")  # without a rule nobody is near
     abroad = inline(
         "abroad", {servers[name].port: f"locality: {LOCALITIES[name]}" for name in ("far", "farther")}
     )
@@ -196,7 +207,7 @@ def test_labels_or_shares_may_count_in_place_of_nearness(shop: Mesh, servers: Se
         assert answers(shop, 20, "like-me.example") == {"far": 20}
         found = answers(shop, 20, "tin.example")
         assert found["near"] + found["next"] == 20, found
-        assert len(answers(shop, 24, "off.example")) == 4
+        until_all(shop, "off.example")
         found = answers(shop, 100, "shares.example")
         assert found["near"] + found["far"] == 100, found
         assert 55 <= found["near"] <= 85, found
@@ -267,7 +278,7 @@ def test_who_is_new_begins_with_less(shop: Mesh, servers: Servers) -> None:
         assert answers(shop, 10, "warm.example") == {"near": 10}
         shop.apply(two)
         found = answers(shop, 40, "warm.example")
-        assert found["near"] > 30, found
+        assert found["near"] >= 28, found
         shop.apply(rule("{loadBalancer: {simple: ROUND_ROBIN}}", "warm.example"))
         found = answers(shop, 40, "warm.example")
         assert 14 <= found["far"] <= 26, found
