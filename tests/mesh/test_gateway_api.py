@@ -121,33 +121,33 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(scope="module")
 def client(shared_mesh: Mesh, root: Authority) -> Iterator[Client]:
-    with (
-        shared_mesh.running("shop", app("echo"), port="8080:auto/http"),
-        shared_mesh.running("canary", app("echo"), port="8080:auto/http"),
-    ):
-        shared_mesh.run("secure", app("secure", "secure"), port="8443:auto/tls", wait=False)
-        shared_mesh.run("lines", app("named_lines"), port="9000:auto/tcp", wait=False)
-        shared_mesh.run("others", app("named_lines"), port="9000:auto/tcp", wait=False)
-        shared_mesh.run("greeter", app("greeter", "serve"), port="50051:auto/grpc", wait=False)
-        for name in ("seat-1", "seat-2"):
-            shared_mesh.run(name, app("echo"), "--service=seats", port="8080:auto/http", wait=False)
-        shared_mesh.gateway(name="door", wait=False)
-        try:
-            shared_mesh.until_healthy("secure", "lines", "others", "greeter", "seat-1", "seat-2", "door")
-            pair = root.issue("a.example.com")
-            words = ("create", "tls", "door", f"--cert={pair.cert}", f"--key={pair.key}")
-            shared_mesh.proa("secret", *words, check=True)
-            for namespace in ("istio-system", "default"):  # of the gateway, and of the caller
-                roots = ("create", "ca", "roots", f"--ca={root.roots}", "-n", namespace)
-                shared_mesh.proa("secret", *roots, check=True)
-            shared_mesh.apply(RULES, MORE)
-            # Not waited for: where the server is that it names shows when the ports are open.
-            shared_mesh.apply(sealed(shared_mesh.gateway_port(HTTPS, "door")))
+    echoes = ("shop", "canary", "seat-1", "seat-2")
+    names = ("door", *echoes, "secure", "lines", "others", "greeter")
+    for name in echoes:
+        service = "seats" if name.startswith("seat") else name
+        shared_mesh.run(name, app("echo"), f"--service={service}", port="8080:auto/http", wait=False)
+    shared_mesh.run("secure", app("secure", "secure"), port="8443:auto/tls", wait=False)
+    for name in ("lines", "others"):
+        shared_mesh.run(name, app("named_lines"), port="9000:auto/tcp", wait=False)
+    shared_mesh.run("greeter", app("greeter", "serve"), port="50051:auto/grpc", wait=False)
+    shared_mesh.gateway(name="door", wait=False)
+    try:
+        shared_mesh.until_healthy(*names)
+        pair = root.issue("a.example.com")
+        words = ("create", "tls", "door", f"--cert={pair.cert}", f"--key={pair.key}")
+        shared_mesh.proa("secret", *words, check=True)
+        for namespace in ("istio-system", "default"):  # of the gateway, and of the caller
+            roots = ("create", "ca", "roots", f"--ca={root.roots}", "-n", namespace)
+            shared_mesh.proa("secret", *roots, check=True)
+        # Where the server is that the second names shows when the first's ports are open.
+        with (
+            shared_mesh.applied(RULES, MORE),
+            shared_mesh.applied(sealed(shared_mesh.gateway_port(HTTPS, "door"))),
+        ):
             yield Client(shared_mesh, root.roots)
-        finally:
-            shared_mesh.delete(RULES, MORE, sealed(0))
-            for name in ("door", "secure", "lines", "others", "greeter", "seat-1", "seat-2"):
-                shared_mesh.stop(name)
+    finally:
+        for name in names:
+            shared_mesh.stop(name)
 
 
 def test_the_most_specific_match_of_all_routes_counts(client: Client) -> None:

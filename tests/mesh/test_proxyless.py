@@ -189,6 +189,8 @@ def test_a_header_chooses_the_endpoint(meshes: tuple[Mesh, Mesh], users: Program
     assert "proxyless clients" in told.stdout + told.stderr
     assert "connectionPool.tcp.maxConnections" in told.stdout + told.stderr
     until(lambda: is_kept(greeters_of_users(users)), "each user has a greeter")
+    control.apply(RING.replace("httpHeaderName: x-user", "useSourceIp: true"))
+    until(lambda: len(set().union(*greeters_of_users(users).values())) == 1, "the channel has one greeter")
     control.delete(RING)
     until(lambda: not is_kept(greeters_of_users(users)), "all take turns again")
 
