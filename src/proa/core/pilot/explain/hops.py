@@ -210,9 +210,8 @@ class _Story:
             return [leaves(outcome, candidates[0], share)]
         onward = _onward(request, outcome)
         verdicts: list[Verdict] = []
-        part = share / len(candidates)
         for each in candidates:
-            verdicts += self._enter(each, onward, outcome, part, depth)
+            verdicts += self._enter(each, onward, outcome, share * each.share, depth)
         return verdicts
 
     def _enter(

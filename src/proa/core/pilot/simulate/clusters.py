@@ -63,7 +63,7 @@ def _candidate(cluster: Cluster, group: LocalityLbEndpoints, endpoint: LbEndpoin
         transport=_transport(_socket(cluster, endpoint)),
         weight=weight_of(endpoint),
         priority=group.priority,
-        share=round(share, 4),
+        share=share,
         locality="/".join(place for place in places if place),
         workload=own["proa"].fields["workload"].string_value if "proa" in own else "",
     )
