@@ -135,7 +135,7 @@ class PaperMesh:
         document = self._documents.get(ref)
         if document is None:
             return Place()
-        found = RULE.fullmatch(rule)
+        found = RULE.match(rule)
         path: Path = ("spec", found[1], int(found[2])) if found else ()
         return Place(file=document.file, line=document.line_of(path))
 

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,14 @@ def test_files_with_errors_are_not_explained(proa: Proa, tmp_path: Path) -> None
     done = proa("explain", "GET", "http://a/", "--from", "a", "-f", bad)
     assert done.exit_code == 1
     assert f"{bad}:1" in done.stderr
+
+
+def test_the_page_shows_what_is_printed(proa: Proa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs/explain.md").read_text()
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mesh.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    shown = re.findall(r"^```console\n\$ proa (.*?)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(shown) == 2
+    for words, printed in shown:
+        assert proa(*words.split()).stdout == printed

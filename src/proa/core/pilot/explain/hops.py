@@ -252,7 +252,10 @@ class _Story:
             return ()
         whole = whole_of(decoder, outcome.cluster)
         if whole:
-            return (f"the service has {whole} endpoints, and none wears the labels of this subset",)
+            behind = (
+                "1 endpoint, which does not wear" if whole == 1 else f"{whole} endpoints, of which none wears"
+            )
+            return (f"the service has {behind} the labels of this subset",)
         refs: list[ObjectRef] = [parse_object_ref(each) for each in outcome.route.objects]
         return tuple(dict.fromkeys(note for ref in refs for note in self._known.notes(ref)))
 

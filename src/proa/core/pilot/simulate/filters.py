@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 import msgspec
 from envoy.config.core.v3.base_pb2 import RuntimeFractionalPercent
 from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
-from envoy.config.rbac.v3.rbac_pb2 import Permission, Policy
+from envoy.config.rbac.v3.rbac_pb2 import Action, Permission, Policy
 from envoy.config.route.v3.route_components_pb2 import FilterConfig
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
@@ -28,6 +28,7 @@ from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher
 from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
+from xds.type.matcher.v3.matcher_pb2 import Matcher
 
 from proa.core.pilot.simulate.matching import matches_text, without_port
 from proa.core.pilot.simulate.outcome import Answered, Check, FaultTaken
@@ -143,7 +144,10 @@ def _judge_fault(name: str, config: AnyMessage, request: Request) -> Ruling:
 def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
     """Of the permissions those by the address that is called are decided here. Of a name the address is not known
     beforehand: then the request passes, and the check says that it may not."""
-    rules = _read(config, RBAC).rules
+    policy = _read(config, RBAC)
+    if policy.HasField("matcher"):
+        return _judge_matcher(name, policy.matcher)
+    rules = policy.rules
     if not all(_asks_for_address_alone(each) for each in rules.policies.values()):
         return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
     host = without_port(request.authority)
@@ -161,6 +165,17 @@ def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
     check = Check(
         filter=name, passed=False, why=f"{request.authority} must not be called through the sidecar"
     )
+    return Ruling(answer=Answered(status=403, body="RBAC: access denied"), check=check)
+
+
+def _judge_matcher(name: str, matcher: Matcher) -> Ruling:
+    """One without branches says the same of everybody; nothing said is a refusal. Others are not foretold."""
+    if matcher.WhichOneof("matcher_type") is not None:
+        return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
+    action = unpack(matcher.on_no_match.action.typed_config, Action)
+    if action is not None and action.action == Rules.ALLOW:
+        return Ruling()
+    check = Check(filter=name, passed=False, why=f"{name} refuses everybody")
     return Ruling(answer=Answered(status=403, body="RBAC: access denied"), check=check)
 
 

@@ -84,7 +84,7 @@ def test_hop_by_hop_to_the_program(explain: Explain) -> None:
     assert ends(told) == [(90.0, 0, "arrives"), (10.0, 503, "answered")]
     assert told.verdicts[1].flags == ("UH",)
     assert told.verdicts[1].advice == (
-        "the service has 2 endpoints, and none wears the labels of this subset",
+        "the service has 2 endpoints, of which none wears the labels of this subset",
     )
     assert not told.arrives
     assert empty.text.endswith("v9|reviews.default.svc.cluster.local")

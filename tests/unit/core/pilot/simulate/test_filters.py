@@ -23,6 +23,7 @@ from proa.core.pilot.simulate.resources import Decoder
 from proa.core.pilot.translate.encode import pack
 from proa.core.pilot.translate.filters.egress_guard import EgressGuardIntent, build_egress_guard
 from proa.core.pilot.translate.filters.names import CORS, EGRESS_GUARD, FAULT
+from proa.core.pilot.translate.filters.revocation import RevocationIntent, build_revocation, request_filter
 from proa.core.pilot.translate.routes.cors import build_cors
 from proa.core.pilot.translate.routes.intents import Cors, TextMatch
 
@@ -119,3 +120,13 @@ def test_rules_that_ask_for_more_are_not_judged() -> None:
 def test_addresses() -> None:
     assert is_address("[::1]")
     assert not is_address("10.0.0.300")
+
+
+def test_a_matcher_without_branches_lets_everybody_pass() -> None:
+    nobody, somebody = RevocationIntent(), RevocationIntent(serials=("0a",))
+    for intent, checks in ((nobody, []), (somebody, [None])):
+        resource = build_revocation(intent)
+        manager = HttpConnectionManager(http_filters=[request_filter()])
+        decoder = Decoder(lambda kind, name, it=resource: it)  # type: ignore[misc]
+        found = pass_filters(decoder, manager, [], Request(authority="a"))
+        assert [check.passed for check in found.checks] == checks
