@@ -134,6 +134,21 @@ spec:
 """
 
 
+FOR_A_SERVICE = """
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {name: for-a-service}
+spec:
+  targetRefs: [{kind: Service, name: patched}]
+  configPatches:
+  - applyTo: VIRTUAL_HOST
+    match: {context: SIDECAR_OUTBOUND}
+    patch:
+      operation: MERGE
+      value: {response_headers_to_add: [{header: {key: x-service, value: patched}}]}
+"""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """`headers` in lower case; `got` what the server saw of the request's."""
 
@@ -179,6 +194,15 @@ def test_routes_and_virtual_hosts_are_merged_into(patched: Mesh) -> None:
     answer = ask(patched)
     assert answer.headers["x-route"] == "merged"
     assert answer.headers["x-inbound-host"] == "merged"
+
+
+def test_a_patch_for_a_service_is_for_its_own_proxies(patched: Mesh) -> None:
+    """Which call others as well; `caller` serves nothing."""
+    with patched.applied(FOR_A_SERVICE):
+        for workload, is_patched in (("patched", True), ("caller", False)):
+            answer = patched.curl(workload, "-i", "http://echo:8080/").stdout
+            assert "200 OK" in answer
+            assert ("x-service: patched" in answer) is is_patched
 
 
 def test_a_cluster_is_merged_into(patched: Mesh) -> None:

@@ -20,7 +20,7 @@ import yaml
 from tests.certificates import Authority
 from tests.mesh.gateway_api_objects import ADDED, HTTPS, MORE, OPENED, PORT, RULES, TCP, TLS, sealed
 from tests.mesh.harness import Mesh, app, until
-from tests.mesh.tls_clients import Dial, connect, eventually, line, refused
+from tests.mesh.tls_clients import Dial, connect, eventually, line, refused, tls_client
 
 pytestmark = pytest.mark.mesh
 
@@ -246,9 +246,29 @@ def test_status_tells_how_routes_stand(client: Client) -> None:
     assert "conditions:" not in stored
 
 
+PATCH = f"""
+apiVersion: networking.istio.io/v1alpha3
+kind: EnvoyFilter
+metadata: {{name: at-the-door, namespace: istio-system}}
+spec:
+  targetRefs: [{{group: gateway.networking.k8s.io, kind: Gateway, name: door}}]
+  configPatches:
+  - applyTo: VIRTUAL_HOST
+    match: {{context: GATEWAY, routeConfiguration: {{portName: https-{HTTPS}-ended}}}}
+    patch:
+      operation: MERGE
+      value: {{response_headers_to_add: [{{header: {{key: x-patched, value: at the named port}}}}]}}
+"""
+
+
 def test_tls_is_ended_or_passed_on_and_streams_go_through(client: Client, root: Authority) -> None:
     ended = eventually(client.mesh.gateway_port(HTTPS, "door"), "a.example.com", root.roots)
     assert "default/canary" in ended.answer
+    assert "x-patched" not in ended.answer
+    with client.mesh.applied(PATCH):
+        patched = tls_client(client.mesh.gateway_port(HTTPS, "door"), "a.example.com", root.roots)
+        assert "x-patched: at the named port" in patched.answer
+        assert "x-patched" not in client.outside("/old").headers
     passed = client.mesh.gateway_port(TLS, "door")
     assert eventually(passed, "secure.example.com").served != ended.served
     assert refused(passed, "elsewhere.example.com")

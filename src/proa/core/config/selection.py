@@ -60,20 +60,21 @@ def check_selection(
         )
 
 
-def _check_target(target: TargetRef, namespace: str, at: Path) -> Iterator[Finding]:
+def target_faults(target: TargetRef, namespace: str) -> Iterator[tuple[str, str]]:
+    """The fields that are wrong, and why. What is not written is told when it is read."""
     group = "" if target.group == "core" else target.group
     if target.kind and _TARGETS.get(target.kind) != group:
         choices = ", ".join(f"{group or 'core'}/{kind}" for kind, group in _TARGETS.items())
-        message = (
-            f'"{shorten(target.group)}/{shorten(target.kind)}" cannot be a target; write one of {choices}'
-        )
-        yield Finding((*at, "kind"), "bad-value", message)
+        named = f"{shorten(target.group)}/{shorten(target.kind)}"
+        yield "kind", f'"{named}" cannot be a target; write one of {choices}'
     if target.name and not is_object_name(target.name):
-        message = (
-            f'"{shorten(target.name)}" is no object name; write lower-case letters, digits, dashes and dots'
-        )
-        yield Finding((*at, "name"), "bad-value", message)
+        name = shorten(target.name)
+        yield "name", f'"{name}" is no object name; write lower-case letters, digits, dashes and dots'
     if target.namespace not in ("", namespace):
-        message = "a target lies in the policy's own namespace; remove the field"
-        yield Finding((*at, "namespace"), "bad-value", message)
+        yield "namespace", "a target lies in the policy's own namespace; remove the field"
+
+
+def _check_target(target: TargetRef, namespace: str, at: Path) -> Iterator[Finding]:
+    for field, why in target_faults(target, namespace):
+        yield Finding((*at, field), "bad-value", why)
     yield warning(at, "no-effect", NO_WAYPOINTS)

@@ -10,6 +10,7 @@ import msgspec
 import re2  # type: ignore[import-untyped]
 
 from proa.core.config.config import Config
+from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL
 from proa.core.config.kinds.envoy_filter.schema import (
     ApplyTo,
     ConfigPatch,
@@ -18,8 +19,9 @@ from proa.core.config.kinds.envoy_filter.schema import (
     Operation,
     ProxyMatch,
 )
+from proa.core.config.selection import TargetRef
 from proa.core.model.digest import digest_of
-from proa.core.model.names import ObjectRef
+from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex, by_age
@@ -81,14 +83,25 @@ def _filters_for(
         config = snapshot.configs[ref]
         if ref.namespace in (root, own) and isinstance(config, Config):
             spec = config.spec
-            if isinstance(spec, EnvoyFilter) and _selects(spec, workload):
+            if isinstance(spec, EnvoyFilter) and _selects(spec, ref.namespace, workload):
                 found.append((ref, spec))
     return sorted(found, key=lambda each: (each[0].namespace != root, each[1].priority))
 
 
-def _selects(spec: EnvoyFilter, workload: Workload) -> bool:
+def _selects(spec: EnvoyFilter, namespace: str, workload: Workload) -> bool:
+    if spec.target_refs:
+        own = workload.id.namespace == namespace
+        return own and any(_serves(workload, target) for target in spec.target_refs)
     labels = spec.workload_selector.labels if spec.workload_selector else {}
     return all(workload.labels.get(key) == value for key, value in labels.items())
+
+
+def _serves(workload: Workload, target: TargetRef) -> bool:
+    """A gateway started for one of Gateway API's Gateways, or an instance of a service."""
+    if target.kind == "Gateway":
+        return workload.kind == "gateway" and workload.labels.get(GATEWAY_NAME_LABEL) == target.name
+    host = expand_host(target.name, workload.id.namespace)
+    return any(expand_host(port.service, workload.id.namespace) == host for port in workload.inbound)
 
 
 def _is_for(patch: ConfigPatch, workload: Workload) -> bool:

@@ -125,3 +125,25 @@ def test_metadata_names_the_workload() -> None:
     known = metadata_of(mesh.world.snapshot.workloads[WorkloadId("shop", "client")])
     assert known["NAMESPACE"] == "shop"
     assert known["WORKLOAD_NAME"] == "client"
+
+
+@pytest.mark.parametrize(
+    ("target", "whose"),
+    [
+        ("{kind: Service, name: web}", ["web-v1"]),
+        ("{group: core, kind: Service, name: other}", []),
+        ("{group: gateway.networking.k8s.io, kind: Gateway, name: edge}", ["g"]),
+        ("{group: gateway.networking.k8s.io, kind: Gateway, name: other}", []),
+    ],
+)
+def test_targets_are_named(target: str, whose: list[str]) -> None:
+    edge = {"gateway.networking.k8s.io/gateway-name": "edge"}
+    mesh = Mesh(
+        simple("web"),
+        simple("shop/web", address="10.0.0.2"),
+        registration("g", kind="gateway", labels=edge),
+        registration("shop/g", kind="gateway", labels=edge),
+    )
+    mesh.apply(envoy_filter("a", f"targetRefs: [{target}]"))
+    workloads = ("client", "web-v1", "shop/web-v1", "g", "shop/g")
+    assert [name for name in workloads if names(mesh, name)] == whose

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 from immutables import Map
 
 from proa.core.config.record import FreeObject, Int32, Record, Within
+from proa.core.config.selection import TargetRef
 from proa.core.config.workload_selector import WorkloadSelector
 
 ApplyTo: TypeAlias = Literal[
@@ -65,11 +66,10 @@ class VirtualHostMatch(Record, frozen=True, kw_only=True):
 
 
 class RouteConfigurationMatch(Record, frozen=True, kw_only=True):
-    """`gateway` is `namespace/name` of a Gateway."""
-
-    NOT_YET = ("portName",)
+    """`gateway` is `namespace/name` of a Gateway, `port_name` that of a server's port which ends TLS."""
 
     port_number: AnyPort = 0
+    port_name: str = ""
     gateway: str = ""
     vhost: VirtualHostMatch | None = None
     name: str = ""
@@ -151,11 +151,11 @@ class ConfigPatch(Record, frozen=True, kw_only=True):
 
 
 class EnvoyFilter(Record, frozen=True, kw_only=True):
-    """No selector: all workloads of the namespace, or of the mesh when it lies in the root namespace. Of several the
-    lower priority goes first."""
-
-    NOT_YET = ("targetRefs",)
+    """No selector: all workloads of the namespace, or of the mesh when it lies in the root namespace. `target_refs`
+    choose in its place: what serves a Gateway (of Gateway API) or a Service of the same namespace. Of several the lower
+    priority goes first."""
 
     workload_selector: WorkloadSelector | None = None
+    target_refs: tuple[TargetRef, ...] = ()
     config_patches: tuple[ConfigPatch, ...] = ()
     priority: Int32 = 0

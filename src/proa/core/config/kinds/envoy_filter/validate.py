@@ -14,6 +14,7 @@ from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault
+from proa.core.config.selection import target_faults
 
 LISTENERS: Final = frozenset(("LISTENER", "FILTER_CHAIN", "NETWORK_FILTER", "HTTP_FILTER", "LISTENER_FILTER"))
 ROUTES: Final = frozenset(("ROUTE_CONFIGURATION", "VIRTUAL_HOST", "HTTP_ROUTE"))
@@ -42,10 +43,24 @@ def validate(spec: EnvoyFilter, meta: Meta) -> Iterator[Finding]:
     at = ("spec",)
     if spec.workload_selector is not None:
         yield from check_selector(spec.workload_selector.labels, (*at, "workloadSelector", "labels"))
+    yield from _check_targets(spec, meta, at)
     if not spec.config_patches:
         yield warning((*at, "configPatches"), "no-effect", "without patches it does nothing; add one")
     for number, patch in enumerate(spec.config_patches):
         yield from _check_patch(patch, (*at, "configPatches", number))
+
+
+def _check_targets(spec: EnvoyFilter, meta: Meta, at: Path) -> Iterator[Finding]:
+    """Of what Istio lets be named, a class and a ServiceEntry are served by no proxy of Proa's."""
+    if spec.target_refs and spec.workload_selector is not None:
+        yield Finding(at, "conflict", "only one of targetRefs and workloadSelector can be set; remove one")
+    for number, target in enumerate(spec.target_refs):
+        place = (*at, "targetRefs", number)
+        for field, why in target_faults(target, meta.namespace):
+            yield Finding((*place, field), "bad-value", why)
+        if target.kind in ("GatewayClass", "ServiceEntry"):
+            message = f"no proxy serves a {target.kind}; name a Gateway or a Service"
+            yield Finding((*place, "kind"), "no-equivalent", message)
 
 
 def _check_patch(patch: ConfigPatch, at: Path) -> Iterator[Finding]:
@@ -96,6 +111,10 @@ def _check_match(patch: ConfigPatch, match: ObjectMatch, at: Path) -> Iterator[F
     yield from _check_class(patch, match, at)
     if match.listener is not None:
         yield from _check_listener(patch, match, at)
+    if match.route_configuration is not None and match.route_configuration.port_name:
+        if match.context not in ("ANY", "GATEWAY"):
+            message = "ports of Gateways have names; write the context GATEWAY, or portNumber"
+            yield warning((*at, "routeConfiguration", "portName"), "no-effect", message)
     if match.route_configuration is not None and match.route_configuration.gateway:
         gateway = match.route_configuration.gateway
         if gateway.count("/") != 1:

@@ -162,6 +162,8 @@ def _is_configuration(
         return False
     if match.gateway and match.gateway not in patching.target.gateways:
         return False
+    if match.port_name and match.port_name != _port_name(name):
+        return False
     if not match.port_number or (name == EXPLICIT and not whole):
         return True
     return match.port_number == routes_port(name)
@@ -173,6 +175,13 @@ def routes_port(name: str) -> int:
         if part.isascii() and part.isdigit():
             return int(part)
     return 0
+
+
+def _port_name(name: str) -> str:
+    """Only the routes of a server that ends TLS are its own, and bear its port's name, as in
+    `https.443.name.gateway.namespace`. Those of plain HTTP are of all servers of the port, as in Istio."""
+    parts = name.split(".")
+    return parts[2] if parts[0] == "https" and len(parts) >= 5 else ""
 
 
 def _is_host(applied: Applied, name: str, host: VirtualHost, patching: Patching) -> bool:

@@ -52,3 +52,38 @@ def test_the_example_of_the_docs() -> None:
         loaded = load_all(text, "envoy-filter.md")
         assert loaded.configs
         assert not loaded.problems
+
+
+@pytest.mark.parametrize(
+    ("target", "found"),
+    [
+        ({"kind": "Service", "name": "a"}, []),
+        ({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "a"}, []),
+        ({"kind": "Gateway", "name": "a"}, ["spec.targetRefs[0].kind bad-value"]),
+        ({"kind": "Service", "name": "a", "namespace": "b"}, ["spec.targetRefs[0].namespace bad-value"]),
+        (
+            {"group": "networking.istio.io", "kind": "ServiceEntry", "name": "a"},
+            ["spec.targetRefs[0].kind no-equivalent"],
+        ),
+    ],
+)
+def test_who_can_be_a_target(target: dict[str, Json], found: list[str]) -> None:
+    patches: Json = [{"applyTo": "CLUSTER", "patch": {"operation": "REMOVE"}}]
+    assert judge("EnvoyFilter", {"targetRefs": [target], "configPatches": patches}) == found
+
+
+def test_targets_and_a_selector_exclude_each_other() -> None:
+    target: Json = {"kind": "Service", "name": "a"}
+    patches: Json = [{"applyTo": "CLUSTER", "patch": {"operation": "REMOVE"}}]
+    spec: Json = {
+        "targetRefs": [target],
+        "workloadSelector": {"labels": {"a": "b"}},
+        "configPatches": patches,
+    }
+    assert judge("EnvoyFilter", spec) == ["spec conflict"]
+
+
+def test_only_gateways_ports_have_names() -> None:
+    match: Json = {"context": "SIDECAR_OUTBOUND", "routeConfiguration": {"portName": "http"}}
+    patch: dict[str, Json] = {"applyTo": "HTTP_ROUTE", "match": match, "patch": {"operation": "REMOVE"}}
+    assert judge_patch(patch) == ["match.routeConfiguration.portName no-effect"]

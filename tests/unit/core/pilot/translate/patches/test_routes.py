@@ -111,6 +111,10 @@ def test_gateways() -> None:
         "a:80 one"
     ]
     assert timeouts(patched(given, slow(gateway="default/h"), target=target)[0]) == []
+    assert timeouts(patched(given, slow(portName="http"), target=target)[0]) == [], "of several servers"
+    of_one = configuration("https.443.web.g.default", host("a:443", route("one")))
+    assert timeouts(patched(of_one, slow(portName="web"), target=target)[0])
+    assert timeouts(patched(of_one, slow(portName="other"), target=target)[0]) == []
 
 
 def test_routes_are_put_where_they_are_said_to_be() -> None:
