@@ -26,6 +26,12 @@ class Ingress(Record, frozen=True, kw_only=True):
     own address) or `unix://path`; none: where it was started to listen."""
 
     NOT_YET = ("bind", "captureMode", "tls")
+    NOT_YET_BECAUSE = MappingProxyType(
+        {
+            "bind": "a sidecar listens where its node agent found a port and told the mesh of it",
+            "captureMode": "nothing is captured: callers dial the sidecar's own port, whatever is written here",
+        }
+    )
 
     port: SidecarPort
     default_endpoint: str = ""
@@ -37,6 +43,13 @@ class EgressListener(Record, frozen=True, kw_only=True):
     `~` before a namespace takes such hosts out again."""
 
     NOT_YET = ("port", "bind", "captureMode")
+    NOT_YET_BECAUSE = MappingProxyType(
+        {
+            "port": "the explicit proxy takes all ports alike; list the hosts of all ports together",
+            "bind": "no port of the host is opened for a Sidecar; `proa run --upstream HOST:PORT@PORT` opens one",
+            "captureMode": "nothing is captured: a program's requests come by its proxy variables",
+        }
+    )
 
     hosts: tuple[str, ...]
 
