@@ -152,7 +152,7 @@ class ScopeBundle:
     ) -> None:
         view = host_view(snapshot, index, self.scope, host)
         owned = self._hosts.get(host, _Owned())
-        is_dns = view is not None and view.service is not None and view.service.resolution == "DNS"
+        is_dns = view is not None and view.service is not None and view.service.is_looked_up
         same = view.digest == owned.view.digest if view and owned.view else view is owned.view
         if same and not settings_changed and not is_dns:
             return

@@ -12,7 +12,9 @@ Protocol = Literal["HTTP", "HTTP2", "GRPC", "TCP", "TLS", "AUTO"]
 """What a port speaks. AUTO is told apart on the first bytes of each connection. HTTPS, MONGO and the like of
 Istio's list are folded by `normal_protocol`."""
 
-Resolution = Literal["STATIC", "DNS", "NONE"]
+Resolution = Literal["STATIC", "DNS", "DNS_ROUND_ROBIN", "NONE", "DYNAMIC_DNS"]
+"""Where a connection goes: to addresses that are known, to all that a name has, to one of them at a time; where the
+caller goes; to the name that the caller asks for, which must be one of the service's."""
 
 _SPELLINGS: dict[str, Protocol] = {
     "": "AUTO",
@@ -70,6 +72,16 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_seen_from(self, namespace: str) -> bool:
         return self.is_public or namespace in self.visible_in
+
+    @property
+    def is_looked_up(self) -> bool:
+        """Whether its endpoints are names, which proxies look up."""
+        return self.resolution in ("DNS", "DNS_ROUND_ROBIN")
+
+    @property
+    def has_endpoints(self) -> bool:
+        """Whether it is known where it is, other than by what callers ask for."""
+        return self.resolution not in ("NONE", "DYNAMIC_DNS")
 
     def port(self, number: int) -> ServicePort | None:
         return next((port for port in self.ports if port.number == number), None)

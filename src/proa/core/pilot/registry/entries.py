@@ -78,7 +78,7 @@ def _endpoints(
 ) -> tuple[Endpoint, ...]:
     """An entry without an address stands behind a network's gateway, of which nothing is known here."""
     entries = spec.endpoints
-    if not entries and spec.resolution == "DNS" and spec.workload_selector is None:
+    if not entries and spec.resolution in ("DNS", "DNS_ROUND_ROBIN") and spec.workload_selector is None:
         entries = (WorkloadEntry(address=host),)
     return tuple(
         _endpoint(

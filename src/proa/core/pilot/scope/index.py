@@ -162,6 +162,9 @@ def reindex(
     for host in destinations:
         for named in following.mentions.get(host, frozenset()):
             hosts |= matching_hosts(named, after.services)
+    for host in touched.services:
+        if host.startswith("*"):
+            hosts |= {name for name in following.virtual_services if name.endswith(host[1:])}
     for host in tuple(hosts):
         hosts |= _shadowed(host, after.services)
     dns = {host for host in touched.endpoints if _is_inline(after, host)}
@@ -210,7 +213,7 @@ def _shadowed(host: str, services: Iterable[str]) -> frozenset[str]:
 def _is_inline(snapshot: MeshSnapshot, host: str) -> bool:
     """A DNS service's addresses are part of its cluster."""
     service = snapshot.services.get(host)
-    return service is not None and service.resolution == "DNS"
+    return service is not None and service.is_looked_up
 
 
 class _Rules:

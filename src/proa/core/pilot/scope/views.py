@@ -27,11 +27,13 @@ from proa.core.pilot.scope.scope import Scope, plain_scope
 
 
 class Destination(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule must know of where it sends: which clusters exist there, and what their policy asks of routes."""
+    """What a rule must know of where it sends: which clusters exist there, and what their policy asks of routes.
+    `wildcard`: what is asked for is looked up, and must be below it."""
 
     ports: tuple[ServicePort, ...]
     policy: Policy | None = None
     by_passthrough: bool = False
+    wildcard: str = ""
 
     def has_subset(self, name: str) -> bool:
         return self.policy is not None and any(subset.name == name for subset in self.policy.subsets)
@@ -67,7 +69,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """One host as its clients see it. `names` are the spellings that mean it, the full one first; `destinations`
     those its rules name and that exist for this scope. `is_only_target`: the service is not imported, only rules that
-    are send to it; nobody calls it by its name. `digest` tells two views of a host apart."""
+    are send to it; nobody calls it by its name. `wider`: of a host that only rules
+    name, the service for all names below a wildcard that it is one of. `digest` tells two views of a host apart."""
 
     host: str
     names: tuple[str, ...]
@@ -76,6 +79,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules | None
     destinations: Map[str, Destination]
     is_only_target: bool = False
+    wider: Service | None = None
     retry: Retry = Retry()
     digest: str = ""
 
@@ -124,9 +128,17 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
         rules=rules,
         destinations=destinations,
         is_only_target=is_only_target and service is not None,
+        wider=_wider(snapshot, scope, host) if service is None else None,
         retry=snapshot.settings.retry,
     )
     return msgspec.structs.replace(view, digest=digest_of(view))
+
+
+def _wider(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
+    """That of the longest wildcard above a name."""
+    dots = (at for at, sign in enumerate(host) if sign == ".")
+    found = (imported_service(snapshot, scope, f"*{host[at:]}") for at in dots if not host.startswith("*"))
+    return next((service for service in found if service is not None), None)
 
 
 def visible_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
@@ -222,6 +234,7 @@ def _destinations(
             ports=service.ports,
             policy=policy_of(snapshot, index, scope, service),
             by_passthrough=service.resolution == "NONE",
+            wildcard=host if service.resolution == "DYNAMIC_DNS" else "",
         )
     return Map(found)
 

@@ -88,6 +88,9 @@ def dns_cache(resolving: Resolving) -> DnsCacheConfig:
     return cache
 
 
+Discovery = Literal["EDS", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
+
+
 class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
     """`auto`: each endpoint's own fact decides. `mutual`/`plain`: a DestinationRule decided for all. `outside`: with an
     operator's certificates, or none, to servers that are not the mesh's."""
@@ -102,7 +105,7 @@ class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     protocol: Protocol
-    resolution: Literal["EDS", "DNS"]
+    resolution: Discovery
     mesh_sni: str
     accounts: tuple[str, ...]
     endpoints: tuple[Endpoint, ...] = ()
@@ -126,20 +129,7 @@ def build_cluster(intent: ClusterIntent) -> Resource:
         common_lb_config=Cluster.CommonLbConfig(healthy_panic_threshold=Percent(value=0)),
         metadata=provenance(intent.objects),
     )
-    if intent.resolution == "EDS":
-        cluster.type = Cluster.EDS
-        cluster.eds_cluster_config.CopyFrom(
-            Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.members or intent.name)
-        )
-    else:
-        cluster.type = Cluster.STRICT_DNS
-        cluster.dns_lookup_family = Cluster.V4_PREFERRED
-        cluster.respect_dns_ttl = True
-        _resolve(cluster, intent.resolving)
-        cluster.load_assignment.CopyFrom(
-            build_load_assignment(intent.name, intent.endpoints, intent.preference)
-        )
-    balance(cluster, intent.balancing)
+    _discover(cluster, intent)
     keep_alive(cluster, intent.pool)
     if intent.outlier is not None:
         eject(cluster, intent.outlier)
@@ -150,8 +140,56 @@ def build_cluster(intent: ClusterIntent) -> Resource:
             socket.CopyFrom(tls.announced(socket, intent.proxy_protocol))
     if intent.protocol not in ("TCP", "TLS"):
         options = http_options(intent.protocol, intent.pool, intent.outlier)
+        _verify_what_is_asked(options, intent)
         cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     return build_resource(ResourceType.CLUSTER, intent.name, cluster, intent.objects)
+
+
+def _discover(cluster: Cluster, intent: ClusterIntent) -> None:
+    """Where its hosts come from, and how one of them is chosen."""
+    match intent.resolution:
+        case "EDS":
+            cluster.type = Cluster.EDS
+            cluster.eds_cluster_config.CopyFrom(
+                Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.members or intent.name)
+            )
+        case "DYNAMIC_DNS":
+            _look_up_on_request(cluster, intent.resolving)
+            return
+        case _:
+            # Envoy refuses one at a time of several names: a host of which several objects tell has them all.
+            one = intent.resolution == "DNS_ROUND_ROBIN" and len(intent.endpoints) == 1
+            cluster.type = Cluster.LOGICAL_DNS if one else Cluster.STRICT_DNS
+            cluster.dns_lookup_family = Cluster.V4_PREFERRED
+            cluster.respect_dns_ttl = True
+            _resolve(cluster, intent.resolving)
+            cluster.load_assignment.CopyFrom(
+                build_load_assignment(intent.name, intent.endpoints, intent.preference)
+            )
+    balance(cluster, intent.balancing)
+
+
+def _look_up_on_request(cluster: Cluster, resolving: Resolving) -> None:
+    cluster.lb_policy = Cluster.CLUSTER_PROVIDED
+    cluster.cluster_type.CopyFrom(
+        Cluster.CustomClusterType(
+            # The forward proxy's HTTP filter works on clusters of exactly this type name.
+            name="envoy.clusters.dynamic_forward_proxy",
+            # "Insecure" would be TLS without a check of names. Where we begin TLS we ask for it ourselves.
+            typed_config=pack(
+                ClusterConfig(dns_cache_config=dns_cache(resolving), allow_insecure_cluster_options=True)
+            ),
+        )
+    )
+
+
+def _verify_what_is_asked(options: upstream_http.HttpProtocolOptions, intent: ClusterIntent) -> None:
+    """Below a wildcard the name that a request asks for is what its server must have."""
+    outside = intent.tls.outside
+    if intent.resolution != "DYNAMIC_DNS" or outside is None:
+        return
+    options.upstream_http_protocol_options.auto_sni = not outside.sni
+    options.upstream_http_protocol_options.auto_san_validation = not outside.names and not outside.is_lax
 
 
 def _resolve(cluster: Cluster, resolving: Resolving) -> None:
@@ -284,19 +322,8 @@ def build_black_hole() -> Resource:
 
 def build_passthrough(resolving: Resolving) -> Resource:
     """Hosts the mesh does not know, resolved when asked for. The egress guard stands in front of it."""
-    cluster = Cluster(
-        name=PASSTHROUGH,
-        lb_policy=Cluster.CLUSTER_PROVIDED,
-        cluster_type=Cluster.CustomClusterType(
-            # The forward proxy's HTTP filter works on clusters of exactly this type name.
-            name="envoy.clusters.dynamic_forward_proxy",
-            # "Insecure" would be TLS without SNI checks; this cluster carries plaintext and apps' own TLS only.
-            typed_config=pack(
-                ClusterConfig(dns_cache_config=dns_cache(resolving), allow_insecure_cluster_options=True)
-            ),
-        ),
-        circuit_breakers=circuit_breakers(ConnectionPool()),
-    )
+    cluster = Cluster(name=PASSTHROUGH, circuit_breakers=circuit_breakers(ConnectionPool()))
+    _look_up_on_request(cluster, resolving)
     options = upstream_http.HttpProtocolOptions()
     options.use_downstream_protocol_config.http_protocol_options.CopyFrom(Http1ProtocolOptions())
     options.use_downstream_protocol_config.http2_protocol_options.CopyFrom(Http2ProtocolOptions())

@@ -30,6 +30,7 @@ from proa.core.model.secret_names import (
     file_roots_secret,
     file_secret,
 )
+from proa.core.model.service import Service
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.encode import boolean, millis, pack
 
@@ -131,8 +132,12 @@ class OriginatedTls(msgspec.Struct, frozen=True, kw_only=True):
     is_lax: bool = False
 
 
-def originated_tls(spec: ClientTls, host: str) -> OriginatedTls:
-    """As a DestinationRule says for this host, whose name the server must have if nothing else is said."""
+def originated_tls(spec: ClientTls, service: Service) -> OriginatedTls:
+    """As a DestinationRule says for this service. Without its word the server must have one of the names that the
+    service's own object gives, or else its host. Below a wildcard each request asks for its own, in
+    SNI too."""
+    host = "" if service.hostname.startswith("*") else service.hostname
+    known = service.accounts if service.mesh_external else ()
     if spec.mode != "MUTUAL":
         certificate = ""
     elif spec.credential_name:
@@ -147,7 +152,7 @@ def originated_tls(spec: ClientTls, host: str) -> OriginatedTls:
         roots = file_roots_secret(spec.ca_certificates, spec.ca_crl)
     return OriginatedTls(
         sni=spec.sni or host,
-        names=spec.subject_alt_names or (host,),
+        names=spec.subject_alt_names or known or ((host,) if host else ()),
         certificate=certificate,
         roots=roots,
         is_lax=spec.insecure_skip_verify,

@@ -20,6 +20,7 @@ from proa.core.pilot.translate.clusters import (
     PASSTHROUGH,
     ClientTls,
     ClusterIntent,
+    Discovery,
     connect_cluster_name,
 )
 from proa.core.pilot.translate.endpoints import EndpointsIntent
@@ -58,10 +59,11 @@ def cluster_intents(
     service = view.service
     if service is None or service.resolution == "NONE":
         return ()
+    subsets = _subset_names(view) if service.has_endpoints else ()
     return tuple(
         _cluster(view, service, port, subset, endpoints, settings)
         for port in service.ports
-        for subset in ("", *_subset_names(view))
+        for subset in ("", *subsets)
     )
 
 
@@ -119,24 +121,33 @@ def _cluster(
     traffic = policy_for(view.policy, subset, port.number)
     nearness = nearness_of(traffic, service, settings)
     pool = traffic.connection_pool
-    inline = service.resolution == "DNS"
+    inline = service.is_looked_up
     connect_timeout = pool.tcp.connect_timeout if pool and pool.tcp else None
     return ClusterIntent(
         name=cluster_name("outbound", port.number, subset, view.host),
         protocol=port.protocol,
-        resolution="DNS" if inline else "EDS",
+        resolution=_discovery(service),
         mesh_sni=mesh_sni(port.number, subset, view.host),
         accounts=tuple(account for account in service.accounts if account.startswith("spiffe://")),
         endpoints=_members(view, port, subset, endpoints) if inline else (),
         balancing=balancing_of(traffic, weighs_localities=nearness is not None and nearness.has_shares),
         connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,
-        resolving=settings.handling.resolving if inline else Resolving(),
+        resolving=Resolving() if service.resolution == "STATIC" else settings.handling.resolving,
         pool=_pool(traffic, port, settings),
         outlier=outlier_of(traffic),
-        tls=_tls(traffic, view.host),
+        tls=_tls(traffic, service),
         proxy_protocol=traffic.proxy_protocol.version if traffic.proxy_protocol else "",
         objects=(*(view.policy.refs if view.policy else ()), *_operator_objects(service)),
     )
+
+
+def _discovery(service: Service) -> Discovery:
+    """Names are for the cluster to look up; addresses that are known come by EDS."""
+    match service.resolution:
+        case "DNS" | "DNS_ROUND_ROBIN" | "DYNAMIC_DNS":
+            return service.resolution
+        case _:
+            return "EDS"
 
 
 def _pool(traffic: TrafficPolicy, port: ServicePort, settings: MeshSettings) -> ConnectionPool:
@@ -154,16 +165,18 @@ def _operator_objects(service: Service) -> tuple[ObjectRef, ...]:
     return tuple(source for source in service.sources if source.kind != WORKLOAD_SOURCE)
 
 
-def _tls(traffic: TrafficPolicy, host: str) -> ClientTls:
+def _tls(traffic: TrafficPolicy, service: Service) -> ClientTls:
+    """Without a word of a rule's, what is outside the mesh is spoken to as it was asked for: no facts of endpoints
+    make it the mesh's."""
     if traffic.tls is None:
-        return ClientTls()
+        return ClientTls(mode="plain") if service.mesh_external else ClientTls()
     match traffic.tls.mode:
         case "DISABLE":
             return ClientTls(mode="plain")
         case "ISTIO_MUTUAL":
             return ClientTls(mode="mutual")
         case "SIMPLE" | "MUTUAL":
-            return ClientTls(mode="outside", outside=originated_tls(traffic.tls, host))
+            return ClientTls(mode="outside", outside=originated_tls(traffic.tls, service))
 
 
 class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):
@@ -203,7 +216,7 @@ def tunnelled_ports(view: HostView) -> tuple[ServicePort, ...]:
     if view.service is None or view.is_only_target:
         return ()
     has_streams = view.rules is not None and bool(view.rules.spec.tls or view.rules.spec.tcp)
-    return view.service.ports if view.service.resolution != "NONE" or has_streams else ()
+    return view.service.ports if view.service.has_endpoints or has_streams else ()
 
 
 def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
@@ -226,7 +239,7 @@ def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
 
 def _connect(view: HostView, service: Service, port: ServicePort) -> tuple[Connect, tuple[Note, ...]]:
     found = outbound_streams(view, service, port)
-    guarded = PASSTHROUGH if service.resolution == "NONE" else ""
+    guarded = "" if service.has_endpoints else _by_name(view, service, port).cluster
     if not found.streams:
         return Connect(guarded=guarded), found.notes
     tunnel = connect_cluster_name(port.number)
@@ -255,16 +268,23 @@ def _virtual_host(
 
 
 def _default_route(view: HostView, service: Service, port: ServicePort) -> RouteIntent:
-    is_elsewhere = service.resolution == "NONE"
     own = Destination(ports=service.ports, policy=view.policy)
-    target = Target(cluster=PASSTHROUGH) if is_elsewhere else target_at(own, port, "", service.hostname)
+    is_by_name = not service.has_endpoints
+    target = _by_name(view, service, port) if is_by_name else target_at(own, port, "", service.hostname)
     return RouteIntent(
         name="default",
         targets=(target,),
         retry=view.retry,
-        guarded=is_elsewhere,
+        guarded=is_by_name,
         objects=_operator_objects(service),
     )
+
+
+def _by_name(view: HostView, service: Service, port: ServicePort) -> Target:
+    """To where the client's own word leads. The virtual host it is in has the service's names alone."""
+    if service.resolution == "NONE":
+        return Target(cluster=PASSTHROUGH)
+    return Target(cluster=cluster_name("outbound", port.number, "", service.hostname), is_dynamic=True)
 
 
 def _hosts_of_rule(view: HostView) -> HostRoutes:
@@ -291,7 +311,26 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
         routes=translated.routes,
         objects=view.rules.objects,
     )
-    return HostRoutes(explicit=(intent,), by_port={}, notes=tuple(notes))
+    if view.wider is None:
+        return HostRoutes(explicit=(intent,), by_port={}, notes=tuple(notes))
+    return _below(view, view.wider, msgspec.structs.replace(intent, name=f"{view.host}:*"), notes)
+
+
+def _below(view: HostView, service: Service, anywhere: VirtualHostIntent, notes: list[Note]) -> HostRoutes:
+    """A rule's host that is one of a service's names, below a wildcard: at the service's ports the wildcard's virtual
+    host would come before one of the name for any port, so there the name has its own."""
+    explicit = [anywhere]
+    by_port: dict[int, VirtualHostIntent] = {}
+    for port in service.ports:
+        if port.is_http:
+            intent, found = _virtual_host(view, service, port)
+            connect, streams = _connect(view, service, port)
+            notes += (*found, *streams)
+            domains = tuple(f"{name}:{port.number}" for name in view.names)
+            explicit.append(msgspec.structs.replace(intent, domains=domains, connect=connect))
+            if service.has_endpoints:
+                by_port[port.number] = msgspec.structs.replace(intent, domains=(*view.names, *domains))
+    return HostRoutes(explicit=tuple(explicit), by_port=by_port, notes=tuple(dict.fromkeys(notes)))
 
 
 def unknown_hosts(policy: OutboundPolicy) -> VirtualHostIntent:
@@ -342,7 +381,7 @@ def egress_hosts(view: HostView | None, egress: EgressProxy) -> tuple[VirtualHos
 def egress_target(view: HostView | None, egress: EgressProxy) -> Target | None:
     """None when there is no such service, port or subset."""
     service = view.service if view is not None else None
-    if view is None or service is None or service.resolution == "NONE":
+    if view is None or service is None or not service.has_endpoints:
         return None
     port = service.port(egress.port)
     if port is None or (egress.subset and egress.subset not in _subset_names(view)):

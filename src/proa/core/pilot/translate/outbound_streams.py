@@ -40,7 +40,7 @@ def outbound_streams(view: HostView, service: Service, port: ServicePort) -> Out
         ConnectStream(names=rule.sni, stream=rule.stream, objects=(rule.ref,), rule=rule.rule)
         for rule in _rules(view, service, port, notes)
     ]
-    if service.resolution != "NONE" and (not streams or streams[-1].names):
+    if service.has_endpoints and (not streams or streams[-1].names):
         streams.append(ConnectStream(stream=_default(view, service, port)))
     if port.is_http:
         # The tunnel may carry requests, whose connections are nobody's to end.
@@ -59,7 +59,7 @@ def upstream_stream(view: HostView | None, host: str, number: int) -> tuple[Stre
     for rule in _rules(view, service, port, []):
         if not rule.sni or any(_means(sni, name) for sni in rule.sni for name in spellings):
             return rule.stream, (rule.ref,)
-    if service.resolution == "NONE":
+    if not service.has_endpoints:
         return default, ()
     return _default(view, service, port), ()
 

@@ -18,7 +18,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     StickySession,
 )
 from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
-from proa.core.model.names import ObjectRef, expand_host
+from proa.core.model.names import ObjectRef, cluster_name, expand_host
 from proa.core.model.notes import Note
 from proa.core.model.service import ServicePort
 from proa.core.pilot.registry.mesh_config import retry_of
@@ -30,6 +30,7 @@ from proa.core.pilot.translate.routes.intents import (
     FieldMatch,
     Mirror,
     RequestMatch,
+    Rewrite,
     RouteIntent,
     Session,
     Target,
@@ -121,7 +122,7 @@ def _route(
         msgspec.structs.replace(target, answers=missing) if target.cluster == BLACK_HOLE else target
         for target in targets
     )
-    guarded = any(target.cluster == PASSTHROUGH for target in targets)
+    guarded = any(target.cluster == PASSTHROUGH or target.is_dynamic for target in targets)
     edits = rule.headers or Headers()
     intent = RouteIntent(
         name=rule.name,
@@ -207,6 +208,8 @@ def _mirrors(
     """A mirror without a service is left out: nobody waits for its answer."""
     for wanted, percent in mirrors_of(rule):
         target = resolve_target(wanted, rules.ref.namespace, destinations, port)
+        if not isinstance(target, str) and target.is_dynamic:
+            target = f"service {wanted.host} has no addresses, and what a copy asks for is not looked up"
         if isinstance(target, str):
             notes.append(Note(code="destination-missing", about=owner, message=target))
         elif percent > 0:
@@ -225,6 +228,11 @@ def _targets(
     for each in weighted:
         weight = each.weight if len(weighted) > 1 else 1
         target = resolve_target(each.destination, rules.ref.namespace, destinations, port)
+        if not isinstance(target, str) and target.is_dynamic:
+            wildcard = destinations[expand_host(each.destination.host, rules.ref.namespace)].wildcard
+            renamed = rewrite_of(rule) or Rewrite()
+            told = authority_of(each.headers.request) if each.headers else ""
+            target = _open_relay(rules, wildcard, (renamed.authority, told)) or target
         if isinstance(target, str):
             notes.append(Note(code="destination-missing", about=owner, message=target))
             yield Target(cluster=BLACK_HOLE, weight=weight)
@@ -237,6 +245,22 @@ def _targets(
                 request_headers=edits_of(edits.request),
                 response_headers=edits_of(edits.response),
             )
+
+
+def _open_relay(rules: Rules, wildcard: str, renamed: tuple[str, ...]) -> str:
+    """Why requests of these rules may not be sent where they say themselves; empty when all of them can only ask for
+    names below the wildcard. Judged here, where it is known which names a rule is for, and not for each request."""
+    if any(renamed):
+        return f"below {wildcard} what is asked for is looked up, and cannot be renamed"
+    for host in rules.spec.hosts:
+        if not is_below(expand_host(host, rules.ref.namespace), wildcard):
+            return f"{host} is not below {wildcard}, and nothing else is looked up"
+    return ""
+
+
+def is_below(name: str, wildcard: str) -> bool:
+    """Whether a name, or all that a wildcard stands for, is below `*.a.b`."""
+    return name == wildcard or name.removeprefix("*").endswith(wildcard[1:])
 
 
 def resolve_target(
@@ -255,6 +279,8 @@ def resolve_target(
         return f"service {host} has no port {wanted.port.number if wanted.port else port}"
     if wanted.subset and not destination.has_subset(wanted.subset):
         return f"no DestinationRule gives service {host} a subset {wanted.subset}"
+    if destination.wildcard:
+        return Target(cluster=cluster_name("outbound", chosen.number, "", host), is_dynamic=True)
     return target_at(destination, chosen, wanted.subset, host)
 
 

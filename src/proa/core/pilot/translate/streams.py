@@ -18,7 +18,7 @@ from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
 from proa.core.pilot.translate.routes.intents import Stream, Target
-from proa.core.pilot.translate.rules import resolve_target
+from proa.core.pilot.translate.rules import is_below, resolve_target
 from proa.core.pilot.translate.traffic_policy import hash_key_of, policy_for, pool_of, tunnelled_name
 
 Match = TypeVar("Match", TlsMatch, TcpMatch)
@@ -50,7 +50,9 @@ def tls_rules(
             continue
         matches = tuple(_held(rules, rule.match, port, gateways))
         if matches:
-            stream = _stream(rules, rule.route, destinations, port, notes)
+            names = tuple(name.lower() for match in matches for name in match.sni_hosts)
+            asked = () if MESH_GATEWAY in gateways else names
+            stream = _stream(rules, rule.route, destinations, port, notes, asked)
             found += [
                 StreamRule(
                     sni=tuple(dict.fromkeys(name.lower() for name in match.sni_hosts)),
@@ -98,19 +100,35 @@ def _stream(
     destinations: Map[str, Destination],
     port: int,
     notes: list[Note],
+    asked: tuple[str, ...] = (),
 ) -> Stream:
+    """`asked`: the names in SNI by which it is known, where they can be looked up: not at a sidecar, whose client has
+    asked before it said any."""
     weighted = [each for each in route if each.weight > 0] or list(route[:1])
     targets: list[Target] = []
     for each in weighted:
         target = resolve_target(each.destination, rules.ref.namespace, destinations, port)
         if not isinstance(target, str) and target.cluster == PASSTHROUGH:
             target = f"service {each.destination.host} has no addresses, and a stream names none"
+        if not isinstance(target, str) and target.is_dynamic:
+            target = _looked_up(target, asked, len(weighted)) or target
         if isinstance(target, str):
             notes.append(Note(code="destination-missing", about=rules.ref, message=target))
             target = Target(cluster=BLACK_HOLE)
         weight = each.weight if len(weighted) > 1 else 1
-        targets.append(Target(cluster=target.cluster, weight=weight))
+        targets.append(Target(cluster=target.cluster, weight=weight, is_dynamic=target.is_dynamic))
     return stream_to(tuple(targets), destinations)
+
+
+def _looked_up(target: Target, asked: tuple[str, ...], targets: int) -> str:
+    """Why a stream cannot go to the name it asks for; empty when it can, and only below the wildcard."""
+    wildcard = parse_cluster_name(target.cluster)[3]
+    outside = next((name for name in asked if not is_below(name, wildcard)), None)
+    if outside is not None:
+        return f"{outside} is not below {wildcard}, and nothing else is looked up"
+    if not asked or targets > 1:
+        return f"service {wildcard} has no addresses, and a stream names none"
+    return ""
 
 
 def stream_to(targets: tuple[Target, ...], destinations: Map[str, Destination]) -> Stream:
@@ -128,6 +146,7 @@ def stream_to(targets: tuple[Target, ...], destinations: Map[str, Destination]) 
         idle_timeout_ms=pool.tcp_idle_timeout_ms,
         max_duration_ms=pool.max_connection_duration_ms,
         by_client_address=key is not None and key.source_ip,
+        looked_up_port=port if targets[0].is_dynamic else 0,
     )
 
 

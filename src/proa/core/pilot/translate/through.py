@@ -21,7 +21,7 @@ from proa.core.pilot.translate.outbound import cluster_intents, nearness_by_clus
 def through_names(view: HostView) -> Iterator[str]:
     """The SNIs by which a service is reached, which are its clusters' names as well. A wildcard has none."""
     service = view.service
-    if service is None or service.resolution == "NONE" or view.host.startswith("*"):
+    if service is None or not service.has_endpoints or view.host.startswith("*"):
         return
     for port in service.ports:
         yield mesh_sni(port.number, "", view.host)
@@ -34,7 +34,7 @@ def through_clusters(
 ) -> Iterator[ClusterIntent]:
     """`gateway`: where it stands, which counts for sets that are part of their clusters."""
     nearness = nearness_by_cluster(view, settings)
-    if view.host.startswith("*"):
+    if view.host.startswith("*") or view.service is None or not view.service.has_endpoints:
         return
     for intent in cluster_intents(view, endpoints, settings):
         _, port, subset, host = parse_cluster_name(intent.name)

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.extensions.network.dns_resolver.cares.v3.cares_dns_resolver_pb2 import CaresDnsResolverConfig
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from proa.core.config.app_endpoint import AppEndpoint
@@ -23,7 +24,9 @@ from proa.core.pilot.translate.clusters import (
     build_connect_cluster,
     build_inbound_cluster,
     build_passthrough,
+    dns_cache,
 )
+from proa.core.pilot.translate.operator_tls import OriginatedTls
 from proa.testing.builders import endpoint
 
 INTENT = ClusterIntent(
@@ -129,3 +132,34 @@ def test_every_way_to_a_server_tells_whose_a_connection_is(tls: ClientTls) -> No
         sockets = [each.transport_socket for each in cluster.transport_socket_matches]
         names = {each.name for each in sockets or [cluster.transport_socket]}
         assert (names == {"envoy.transport_sockets.upstream_proxy_protocol"}) == is_told
+
+
+def test_names_are_looked_up_once_or_all_their_addresses_are_taken() -> None:
+    one, two = endpoint("a.example"), endpoint("b.example")
+    resolving = Resolving(servers=("192.0.2.1:53", "[2001:db8::1]:54"), refresh_ms=7)
+    cluster = built(resolution="DNS_ROUND_ROBIN", endpoints=(one,), resolving=resolving)
+    assert cluster.type == Cluster.LOGICAL_DNS
+    assert cluster.dns_refresh_rate.nanos == 7_000_000
+    servers = decode_resolvers(cluster)
+    assert servers == [("192.0.2.1", 53), ("2001:db8::1", 54)]
+    several = built(resolution="DNS_ROUND_ROBIN", endpoints=(one, two))
+    assert several.type == built(resolution="DNS", endpoints=(one,)).type == Cluster.STRICT_DNS
+
+
+def decode_resolvers(cluster: Cluster) -> list[tuple[str, int]]:
+    config = CaresDnsResolverConfig.FromString(cluster.typed_dns_resolver_config.typed_config.value)
+    return [(each.socket_address.address, each.socket_address.port_value) for each in config.resolvers]
+
+
+def test_below_a_wildcard_the_server_must_have_the_name_that_is_asked_for() -> None:
+    simple = ClientTls(mode="outside", outside=OriginatedTls(sni=""))
+    cluster = built(resolution="DYNAMIC_DNS", tls=simple)
+    assert cluster.cluster_type.name == "envoy.clusters.dynamic_forward_proxy"
+    options = HttpProtocolOptions.FromString(cluster.typed_extension_protocol_options[HTTP_OPTIONS].value)
+    asked = options.upstream_http_protocol_options
+    assert (asked.auto_sni, asked.auto_san_validation) == (True, True)
+
+
+def test_ways_of_looking_up_have_caches_of_their_own() -> None:
+    assert dns_cache(Resolving()).name == "proa_outbound"
+    assert dns_cache(Resolving(refresh_ms=1)).name != dns_cache(Resolving(refresh_ms=2)).name

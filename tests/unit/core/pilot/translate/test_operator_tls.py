@@ -1,11 +1,13 @@
 """Which TLS a server's settings become; that Envoy takes and follows it is shown in tests/mesh/test_gateways.py."""
 
+import msgspec
 from envoy.config.core.v3.base_pb2 import TransportSocket
 from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameMatcher, TlsParameters
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 
 from proa.core.config.kinds.destination_rule.schema import ClientTls
 from proa.core.config.kinds.gateway.schema import ServerTls, TlsCertificate
+from proa.core.model.service import Service
 from proa.core.pilot.translate.operator_tls import (
     Checked,
     OriginatedTls,
@@ -86,8 +88,11 @@ def test_a_names_form_says_which_kind_it_is() -> None:
     assert {name: named(name)[0].san_type for name in kinds} == kinds
 
 
+A = Service(hostname="a.example", namespace="n", ports=(), mesh_external=True)
+
+
 def upstream(spec: ClientTls) -> UpstreamTlsContext:
-    return UpstreamTlsContext.FromString(begin_tls(originated_tls(spec, "a.example")).typed_config.value)
+    return UpstreamTlsContext.FromString(begin_tls(originated_tls(spec, A)).typed_config.value)
 
 
 def test_tls_to_the_outside_is_checked_against_the_system() -> None:
@@ -108,14 +113,12 @@ def test_tls_to_the_outside_with_what_an_operator_gave() -> None:
         ca_crl="/l",
         sni="b.example",
     )
-    assert originated_tls(files, "a.example") == OriginatedTls(
+    assert originated_tls(files, A) == OriginatedTls(
         sni="b.example", names=("a.example",), certificate="file-cert:/c~/k", roots="file-root:/r~/l"
     )
-    secret = originated_tls(
-        ClientTls(mode="MUTUAL", credential_name="s", subject_alt_names=("c",)), "a.example"
-    )
+    secret = originated_tls(ClientTls(mode="MUTUAL", credential_name="s", subject_alt_names=("c",)), A)
     assert (secret.certificate, secret.roots, secret.names) == ("credential:s", "credential-roots:s", ("c",))
-    assert originated_tls(ClientTls(mode="SIMPLE", credential_name="s"), "a").certificate == ""
+    assert originated_tls(ClientTls(mode="SIMPLE", credential_name="s"), A).certificate == ""
     common = upstream(files).common_tls_context
     assert common.combined_validation_context.validation_context_sds_secret_config.name == "file-root:/r~/l"
 
@@ -123,3 +126,11 @@ def test_tls_to_the_outside_with_what_an_operator_gave() -> None:
 def test_whoever_trusts_anybody_checks_nothing() -> None:
     common = upstream(ClientTls(mode="SIMPLE", insecure_skip_verify=True)).common_tls_context
     assert common.WhichOneof("validation_context_type") is None
+
+
+def test_names_that_the_service_gives_and_names_that_requests_ask_for() -> None:
+    simple = ClientTls(mode="SIMPLE")
+    known = msgspec.structs.replace(A, accounts=("b.example",))
+    assert originated_tls(simple, known) == OriginatedTls(sni="a.example", names=("b.example",))
+    assert originated_tls(simple, msgspec.structs.replace(known, mesh_external=False)).names == ("a.example",)
+    assert originated_tls(simple, msgspec.structs.replace(A, hostname="*.a.example")) == OriginatedTls(sni="")

@@ -246,3 +246,36 @@ def test_a_rule_for_a_gateway_leaves_the_rule_for_sidecars_in_force() -> None:
 def test_a_rule_bound_to_a_gateway_only_is_nothing_to_sidecars() -> None:
     mesh = bookstore(f"[{{route: [{to('v2')}]}}]", extra=", gateways: [edge]")
     assert mesh.get("client", URL).cluster == cluster("")
+
+
+WILD = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: wild}
+spec:
+  hosts: ["*.wild.example"]
+  resolution: DYNAMIC_DNS
+  ports: [{number: 80, name: http, protocol: HTTP}, {number: 8080, name: other, protocol: HTTP}]
+"""
+TO_WILD = "route: [{destination: {host: '*.wild.example'}}]"
+
+
+@pytest.mark.parametrize(
+    ("host", "more", "reached"),
+    [
+        ("a.wild.example", "", True),
+        ("*.wild.example", "", True),
+        ("wild.example", "", False),
+        ("relay.example", "", False),
+        ("a.wild.example", "rewrite: {authority: relay.example}, ", False),
+        ("a.wild.example", "headers: {request: {set: {host: relay.example}}}, ", False),
+    ],
+)
+def test_nothing_is_looked_up_that_is_not_below_the_wildcard(host: str, more: str, reached: bool) -> None:
+    mesh = Mesh()
+    mesh.apply(WILD)
+    mesh.apply(rules(f"[{{{more}{TO_WILD}}}]", hosts=f'["{host}"]'))
+    asked = "a.wild.example" if "*" in host else host
+    outcome = mesh.get("client", f"http://{asked}:8080/")
+    assert outcome.cluster == ("outbound|8080||*.wild.example" if reached else BLACK_HOLE)
+    assert ("destination-missing" in {note.code for note in mesh.world.notes()}) is not reached

@@ -1,13 +1,13 @@
 """What a ServiceEntry says, as users write it. Read by its validator and by the registry made of them."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from proa.core.config.endpoint import WorkloadEntry
-from proa.core.config.record import LaterWords, Port, Record
+from proa.core.config.record import Port, Record
 from proa.core.config.workload_selector import WorkloadSelector
 
 Location = Literal["MESH_EXTERNAL", "MESH_INTERNAL"]
-Resolution = Literal["NONE", "STATIC", "DNS"]
+Resolution = Literal["NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS"]
 
 
 class ServicePort(Record, frozen=True, kw_only=True):
@@ -24,7 +24,7 @@ class ServiceEntry(Record, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     ports: tuple[ServicePort, ...] = ()
     location: Location = "MESH_EXTERNAL"
-    resolution: Annotated[Resolution, LaterWords(("DNS_ROUND_ROBIN", "DYNAMIC_DNS"))] = "NONE"
+    resolution: Resolution = "NONE"
     endpoints: tuple[WorkloadEntry, ...] = ()
     workload_selector: WorkloadSelector | None = None
     subject_alt_names: tuple[str, ...] = ()

@@ -127,8 +127,10 @@ def _check_resolution(spec: ServiceEntry) -> Iterator[Finding]:
                 yield Finding(
                     (*SPEC, "ports"), "conflict", "a Unix socket serves exactly one port; write one"
                 )
-        case "DNS":
+        case "DNS" | "DNS_ROUND_ROBIN":
             yield from _check_dns(spec)
+        case "DYNAMIC_DNS":
+            yield from _check_dynamic(spec)
 
 
 def _check_static(endpoint: WorkloadEntry, at: Path) -> Iterator[Finding]:
@@ -145,7 +147,32 @@ def _check_dns(spec: ServiceEntry) -> Iterator[Finding]:
                     f'"{host}" cannot be looked up in DNS; write full names, add endpoints, or choose NONE'
                 )
                 yield Finding((*SPEC, "hosts", index), "conflict", message)
+    if spec.resolution == "DNS_ROUND_ROBIN" and len(spec.endpoints) > 1:
+        message = "DNS_ROUND_ROBIN is about one name; keep one endpoint, or set the resolution to DNS"
+        yield Finding((*SPEC, "endpoints"), "conflict", message)
     for index, endpoint in enumerate(spec.endpoints):
         if is_unix(endpoint):
             message = "a Unix socket cannot be looked up in DNS; set the resolution to STATIC"
             yield Finding((*SPEC, "endpoints", index, "address"), "conflict", message)
+
+
+def _check_dynamic(spec: ServiceEntry) -> Iterator[Finding]:
+    """What callers ask for is looked up: it must be told from their requests, and it is all that there is."""
+    for index, host in enumerate(spec.hosts):
+        if not host.startswith("*."):
+            message = f'"{shorten(host)}" is one name; write a wildcard like *.example.com, or choose DNS'
+            yield Finding((*SPEC, "hosts", index), "conflict", message)
+    if spec.endpoints:
+        message = "DYNAMIC_DNS looks up what callers ask for and has no endpoints; remove them"
+        yield Finding((*SPEC, "endpoints"), "conflict", message)
+    if spec.workload_selector is not None:
+        message = "DYNAMIC_DNS looks up what callers ask for and has no workloads; remove the selector"
+        yield Finding((*SPEC, "workloadSelector"), "conflict", message)
+    for index, port in enumerate(spec.ports):
+        at = (*SPEC, "ports", index)
+        if not is_http(port.protocol) and not is_tls(port.protocol):
+            message = "what callers ask for is not told on such a port; set the protocol to HTTP or TLS"
+            yield Finding((*at, "protocol"), "conflict", message)
+        if port.target_port not in (None, port.number):
+            message = "with DYNAMIC_DNS the port that was asked for is called; remove targetPort"
+            yield Finding((*at, "targetPort"), "conflict", message)

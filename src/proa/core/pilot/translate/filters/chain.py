@@ -31,6 +31,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     ResponseMapper,
 )
 from envoy.extensions.filters.network.set_filter_state.v3.set_filter_state_pb2 import Config as StreamState
+from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_forward_proxy_pb2 import (
+    FilterConfig as SniForwardProxy,
+)
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from google.protobuf.message import Message
 
@@ -39,6 +42,7 @@ from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
 from proa.core.pilot.translate.filters import filter_state
 from proa.core.pilot.translate.filters.access_log import build_access_log
+from proa.core.pilot.translate.filters.egress_guard import build_stream_guard
 from proa.core.pilot.translate.filters.names import (
     APP_REFUSED_HEADER,
     CORS,
@@ -168,6 +172,17 @@ def http_chain(
     return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
 
 
+def _by_sni(port: int, handling: Handling) -> list[Filter]:
+    """Looks up the name in SNI, and has a guard judge what comes out. Which names there are is the chain's match."""
+    forward = SniForwardProxy(
+        dns_cache_config=dns_cache(handling.resolving), port_value=port, save_upstream_address=True
+    )
+    return [
+        Filter(name="envoy.filters.network.sni_dynamic_forward_proxy", typed_config=pack(forward)),
+        Filter(name="envoy.filters.network.rbac", typed_config=pack(build_stream_guard())),
+    ]
+
+
 def _normalize(manager: HttpConnectionManager, paths: PathNormalization) -> None:
     """Rules and programs should read one path alike; each step further is a path fewer that they read apart."""
     manager.normalize_path.CopyFrom(boolean(paths != "NONE"))
@@ -201,6 +216,8 @@ def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) ->
     if handling.access_log is not None:
         proxy.access_log.append(build_access_log(direction.value, handling.access_log))
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
+    if stream.looked_up_port:
+        filters = [*_by_sni(stream.looked_up_port, handling), *filters]
     if direction is not Direction.INBOUND:
         state: StreamState = filter_state.as_stream()
         filters.insert(0, Filter(name="envoy.filters.network.set_filter_state", typed_config=pack(state)))

@@ -16,6 +16,7 @@ from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
 from envoy.config.rbac.v3.rbac_pb2 import Permission, Policy, Principal
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
+from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as StreamRBAC
 from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher_pb2 import (
     UpstreamIpPortMatcher,
 )
@@ -52,16 +53,26 @@ class EgressGuardIntent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_egress_guard(intent: EgressGuardIntent) -> Resource:
+    refused = [_address(node, 128 if ":" in node else 32, intent.ports) for node in intent.nodes]
+    config = RBAC(rules=_allowed(refused))
+    extension = TypedExtensionConfig(name=EGRESS_GUARD, typed_config=pack(config))
+    return build_resource(ResourceType.EXTENSION, EGRESS_GUARD, extension)
+
+
+def build_stream_guard() -> StreamRBAC:
+    """For gateways that look up names in SNI. Sidecars are not among the refused: which port is called an operator has
+    said."""
+    return StreamRBAC(stat_prefix="egress_guard.", rules=_allowed([]))
+
+
+def _allowed(others: list[Permission]) -> Rules:
     known = Permission(or_rules=Permission.Set(rules=[_address(*each) for each in _EVERYTHING]))
-    refused = [_address(*each) for each in REFUSED_RANGES]
-    refused += [_address(node, 128 if ":" in node else 32, intent.ports) for node in intent.nodes]
+    refused = [*(_address(*each) for each in REFUSED_RANGES), *others]
     allowed = Permission(
         and_rules=Permission.Set(rules=[known, *(Permission(not_rule=each) for each in refused)])
     )
     policy = Policy(permissions=[allowed], principals=[Principal(any=True)])
-    config = RBAC(rules=Rules(action=Rules.ALLOW, policies={"egress": policy}))
-    extension = TypedExtensionConfig(name=EGRESS_GUARD, typed_config=pack(config))
-    return build_resource(ResourceType.EXTENSION, EGRESS_GUARD, extension)
+    return Rules(action=Rules.ALLOW, policies={"egress": policy})
 
 
 def _address(prefix: str, length: int, ports: tuple[int, int] | None = None) -> Permission:

@@ -76,7 +76,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """`follows_client` marks a cluster of a port with undeclared protocol: the hop speaks what the client spoke.
     `hash_key`: which endpoint takes a request is not any one's turn. `authority`: the host it is told, if another.
-    `answers`: this status is answered, and nothing forwarded."""
+    `answers`: this status is answered, and nothing forwarded. `is_dynamic`: what the request asks for is looked up."""
 
     cluster: str
     weight: int = 1
@@ -86,6 +86,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     request_headers: HeaderEdits = HeaderEdits()
     response_headers: HeaderEdits = HeaderEdits()
     answers: int = 0
+    is_dynamic: bool = False
 
 
 class Mirror(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,13 +116,15 @@ class OuterTunnel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """Where raw connections go. `idle_timeout_ms` None: Envoy's hour, 0: never; `max_duration_ms` 0: for ever."""
+    """Where raw connections go. `idle_timeout_ms` None: Envoy's hour, 0: never; `max_duration_ms` 0: for ever.
+    `looked_up_port`: to the name in SNI, at this port."""
 
     targets: tuple[Target, ...]
     idle_timeout_ms: int | None = None
     max_duration_ms: int = 0
     by_client_address: bool = False
     tunnel: OuterTunnel | None = None
+    looked_up_port: int = 0
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

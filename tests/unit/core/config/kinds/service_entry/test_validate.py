@@ -72,3 +72,26 @@ def test_selectors() -> None:
 
 def test_names_of_certificates() -> None:
     assert entry(subjectAltNames=["a", ""]) == ["subjectAltNames[1] bad-value"]
+
+
+def test_one_name_at_a_time() -> None:
+    names: Json = [{"address": "b.com"}, {"address": "c.com"}]
+    assert entry(resolution="DNS_ROUND_ROBIN") == []
+    assert entry(resolution="DNS_ROUND_ROBIN", endpoints=names) == ["endpoints conflict"]
+    assert entry(hosts=["*.a.com"], resolution="DNS_ROUND_ROBIN") == ["hosts[0] conflict"]
+
+
+def dynamic(hosts: Json = None, ports: Json = HTTP, **more: Json) -> list[str]:
+    return entry(hosts=hosts or ["*.a.com"], resolution="DYNAMIC_DNS", ports=ports, **more)
+
+
+def test_names_that_are_asked_for() -> None:
+    assert dynamic() == []
+    assert dynamic(hosts=["a.com"]) == ["hosts[0] conflict"]
+    assert dynamic(endpoints=[{"address": "b.com"}]) == ["endpoints conflict"]
+    assert dynamic(workloadSelector={"labels": {"a": "b"}}) == ["workloadSelector conflict"]
+    ports: Json = [
+        {"number": 1, "name": "a", "protocol": "TCP"},
+        {"number": 2, "name": "b", "protocol": "TLS", "targetPort": 3},
+    ]
+    assert dynamic(ports=ports) == ["ports[0].protocol conflict", "ports[1].targetPort conflict"]
