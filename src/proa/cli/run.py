@@ -24,6 +24,12 @@ from proa.core.sidecar.local import (
 @click.option(
     "-n", "--namespace", default="default", show_default=True, help="Namespace of workload and service."
 )
+@click.option(
+    "--group",
+    default="",
+    help="WorkloadGroup of the namespace to join: labels, ports, account, place, weight and probe are as it says, where"
+    " nothing else is said here.",
+)
 @click.option("--service", help="Service that the ports belong to.  [default: the workload's name]")
 @click.option("--account", default="", help="Account in its identity.  [default: the service's name]")
 @click.option(
@@ -77,6 +83,7 @@ def command(
     context: click.Context,
     name: str,
     namespace: str,
+    group: str,
     service: str | None,
     account: str,
     labels: tuple[str, ...],
@@ -113,12 +120,16 @@ def command(
             namespace=namespace,
             account=account,
             kind="proxyless" if proxyless else "sidecar",
-            labels=pairs(labels, app=chosen),
+            labels=pairs(labels) if group else pairs(labels, app=chosen),
+            group=group,
+            service=service or "",
             ports=served,
             upstreams=tuple(parse_upstream(text) for text in upstreams),
             locality=locality,
             waits_for_sidecar=not no_wait,
-            health=_health(health_http, health_tcp, health_grpc, health_exec) if served else (),
+            health=_health(health_http, health_tcp, health_grpc, health_exec)
+            if (served and not group) or health_http or health_tcp or health_grpc or health_exec
+            else (),
         )
     except InvalidSpec as error:
         raise click.UsageError(str(error), context) from None

@@ -24,6 +24,8 @@ from proa.core.sidecar.session import (
     JoinReply,
     JoinRequest,
     NodeState,
+    PlanReply,
+    PlanRequest,
     SessionState,
     SignReply,
     SignRequest,
@@ -134,6 +136,12 @@ class Nodes:
         return SignReply(
             chain_pem=issued.chain_pem, root_bundles=self._authority.bundles, not_after=issued.not_after
         )
+
+    async def plan(self, node: str, request: PlanRequest) -> PlanReply:
+        found = self._registrations.plan(node, request)
+        if found is None:
+            raise PeerRefused(f"node {node} may not place workloads in namespace {request.id.namespace}")
+        return found
 
     # -- joining --
 

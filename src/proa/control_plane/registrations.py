@@ -18,7 +18,7 @@ from proa.control_plane.limits import Limits
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
-from proa.core.auth.grants import Grant, accepted_accounts, refusals
+from proa.core.auth.grants import Grant, accepted_accounts, may_place_in, refusals
 from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled
 from proa.core.auth.revocation import refusal
 from proa.core.auth.spiffe import node_id, workload_dns_name, workload_id
@@ -34,6 +34,8 @@ from proa.core.pilot.scope.scope import Scope
 from proa.core.sidecar.registration import registration_faults
 from proa.core.sidecar.session import (
     NodeState,
+    PlanReply,
+    PlanRequest,
     Refusal,
     RegisteredPort,
     Registration,
@@ -245,6 +247,13 @@ class Registrations:
                 if known.workloads[workload].kind == "gateway"
             ),
         )
+
+    def plan(self, node: str, request: PlanRequest) -> PlanReply | None:
+        """None when the node may place nothing in that namespace: it is told nothing of it."""
+        grant = self._grants.get(node)
+        if grant is None or not may_place_in(grant, request.id.namespace):
+            return None
+        return self._world.plan(request)
 
     def registration(self, workload: WorkloadId) -> Registration | None:
         return self._accepted.get(workload)

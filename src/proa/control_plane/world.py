@@ -27,9 +27,11 @@ from proa.core.model.snapshot import Change, MeshSnapshot, fold
 from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
 from proa.core.pilot.scope.patches import patches_of
+from proa.core.pilot.scope.plans import plan_of
 from proa.core.pilot.scope.scope import Scope, scope_of
 from proa.core.pilot.scope.selectors import worn
 from proa.core.pilot.scope.views import wanted_gateway_ports
+from proa.core.sidecar.session import PlanReply, PlanRequest
 from proa.runtime.debounce import Debounce
 
 Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
@@ -291,6 +293,10 @@ class World:
         if not near:
             del self._of_namespace[workload.namespace]
         self._leave(workload, bundle.shared.scope)
+
+    def plan(self, request: PlanRequest) -> PlanReply:
+        """What operators have said of a workload that is to be placed."""
+        return plan_of(self.snapshot, self.index, request)
 
     def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
         known = self.snapshot.workloads.get(workload)

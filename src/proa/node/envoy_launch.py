@@ -40,7 +40,14 @@ class Launch:
             facts = os.stat(process.binary)
         except OSError:
             return ""
-        words = (self._bootstrap, *command_line(process), str(facts.st_size), str(facts.st_mtime_ns))
+        environment = sorted(f"{name}={value}" for name, value in process.environment.items())
+        words = (
+            self._bootstrap,
+            *command_line(process),
+            *environment,
+            str(facts.st_size),
+            str(facts.st_mtime_ns),
+        )
         return digest_bytes("\n".join(words).encode())
 
     async def start(self, heir: Descent | None = None) -> tuple[Adopted, ProcessMark]:
@@ -49,7 +56,11 @@ class Launch:
         with _log(self.log_file) as errors, _log(self._access_log) as accesses:
             _point(folder / ACCESS_LOG_FILE, self._access_log)
             child, started = await start_detached(
-                command_line(self.process, heir), cwd=folder, stdout=accesses, stderr=errors
+                command_line(self.process, heir),
+                cwd=folder,
+                stdout=accesses,
+                stderr=errors,
+                more_env=self.process.environment,
             )
         return child, ProcessMark(pid=child.pid, started=started)
 

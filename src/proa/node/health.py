@@ -65,6 +65,7 @@ class AppWatch:
         track = Track(
             healthy_threshold=check.healthy_threshold, unhealthy_threshold=check.unhealthy_threshold
         )
+        await asyncio.sleep(check.initial_delay_ms / 1000)
         while True:
             well, reason = await is_well(check, port.app_port)
             before, track = track.state, observe(track, well)

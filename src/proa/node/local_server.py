@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from proa.core.sidecar.local import (
     LINE_MAX,
     AdminAnswer,
@@ -38,6 +40,7 @@ from proa.core.sidecar.local import (
     Started,
     Stop,
     Undrained,
+    WorkloadSpec,
     decode_from_client,
     encode_line,
     spec_problems,
@@ -45,11 +48,14 @@ from proa.core.sidecar.local import (
 from proa.core.sidecar.local import (
     Workloads as WorkloadsAnswer,
 )
+from proa.core.sidecar.planning import is_made_of, planned
 from proa.core.sidecar.record import ProcessMark
+from proa.core.sidecar.session import PlanRequest
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
 from proa.node.intake import Intake, drain
 from proa.node.replacement import NotReplaced
 from proa.node.surroundings import Surroundings
+from proa.node.uplink import PlanUnknown
 from proa.node.workload import Vanish, Workload
 from proa.node.workloads import Workloads
 from proa.runtime.adopted import start_time
@@ -160,7 +166,14 @@ class LocalServer:
         if problems:
             _put(outlet, Refused(reason="; ".join(problems)))
             return
-        workload = self._claimed(message, outlet, peer) or self._placed(message, outlet, peer)
+        workload = self._claimed(message, outlet, peer)
+        if workload is None:
+            try:
+                message = msgspec.structs.replace(message, spec=await self._planned(message.spec))
+            except PlanUnknown as unknown:
+                _put(outlet, Refused(reason=f"group {message.spec.group}: {unknown}"))
+                return
+            workload = self._placed(message, outlet, peer)
         if workload is None:
             return
         try:
@@ -170,10 +183,26 @@ class LocalServer:
         finally:
             workload.obey(Vanish())  # heard by nobody when it has ended
 
+    async def _planned(self, spec: WorkloadSpec) -> WorkloadSpec:
+        """With what operators have said of it. Raises PlanUnknown for one that joins a group of which nothing is
+        known; others are placed as they are."""
+        try:
+            reply = await self._around.uplink.plan(
+                PlanRequest(id=spec.id, labels=spec.labels, group=spec.group)
+            )
+        except PlanUnknown as unknown:
+            if spec.group:
+                raise
+            log.warning("%s: placed without what ProxyConfigs say: %s", spec.id, unknown)
+            return spec
+        if spec.group and reply.group is None:
+            raise PlanUnknown(f"there is no WorkloadGroup {spec.id.namespace}/{spec.group}")
+        return planned(spec, reply)
+
     def _claimed(self, message: Place, outlet: Outlet, peer: ProcessMark) -> Workload | None:
         """The workload of an earlier agent that this owner had placed there."""
         found = self._workloads.get(message.spec.id)
-        if found is None or found.spec != message.spec or not found.is_owned_by(peer):
+        if found is None or not is_made_of(found.spec, message.spec) or not found.is_owned_by(peer):
             return None
         found.claim(lambda event: _put(outlet, event))
         return found

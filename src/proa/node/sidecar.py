@@ -4,6 +4,7 @@ The workload makes it when it has a certificate, and lives with what the Envoy d
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -128,9 +129,18 @@ def describe_process(place: Place, around: Surroundings) -> SidecarProcess:
         admin_socket=str(home.workload_socket(name, "admin")),
         binary=around.binary,
         bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
-        concurrency=around.options.envoy_concurrency,
+        concurrency=threads_of(place, around),
+        environment=place.spec.environment,
         drain_s=max(1, round(drain_of(place, around))),
     )
+
+
+def threads_of(place: Place, around: Surroundings) -> int:
+    """As operators say, else as the node was started. 0 is what the host has."""
+    said = place.spec.concurrency
+    if said is None:
+        return around.options.envoy_concurrency
+    return said or os.cpu_count() or 1
 
 
 def drain_of(place: Place, around: Surroundings) -> float:

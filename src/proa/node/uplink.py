@@ -10,7 +10,15 @@ import msgspec
 
 from proa.core.auth.template import CONTROL_PLANE_DNS
 from proa.core.model.names import WorkloadId
-from proa.core.sidecar.session import MessageError, SignReply, SignRequest, decode, encode
+from proa.core.sidecar.session import (
+    MessageError,
+    PlanReply,
+    PlanRequest,
+    SignReply,
+    SignRequest,
+    decode,
+    encode,
+)
 from proa.node.byte_stream import call_once, is_cancelled
 from proa.node.credentials import Credential
 from proa.node.servers import in_order_of, target_of
@@ -19,6 +27,9 @@ from proa.runtime.races import first_of
 
 SIGN: Final = "/proa.node.v1.Node/Sign"
 SIGN_TIMEOUT_S: Final = 10.0
+PLAN: Final = "/proa.node.v1.Node/Plan"
+PLAN_TIMEOUT_S: Final = 2.0
+"""So long a workload waits to hear what operators have said of it; then it is placed as it was asked for."""
 LOST_S: Final = 5.0
 """After so long without a connection the addresses are looked at anew: gRPC goes on to try those it was given."""
 KEEPALIVE_MS: Final = 10_000
@@ -105,6 +116,23 @@ class Uplink:
             if await first_of(channel.channel_ready(), self.channel.changed(seen)) == 0:
                 return channel
 
+    async def plan(self, request: PlanRequest) -> PlanReply:
+        """Raises PlanUnknown when there is no answer in time."""
+        try:
+            async with asyncio.timeout(PLAN_TIMEOUT_S):
+                channel = await self.ready()
+                return decode(await call_once(channel, PLAN, encode(request), PLAN_TIMEOUT_S), PlanReply)
+        except TimeoutError:
+            raise PlanUnknown("the control plane does not answer") from None
+        except grpc.aio.AioRpcError as error:
+            raise PlanUnknown(error.details() or error.code().name) from None
+        except MessageError as error:
+            raise PlanUnknown(str(error)) from None
+        except asyncio.CancelledError:
+            if is_cancelled():
+                raise
+            raise PlanUnknown("the connection was renewed meanwhile") from None
+
     async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
         """Raises SignRefused, SignUnreachable."""
         channel = self.channel.value
@@ -124,6 +152,10 @@ class Uplink:
             if is_cancelled():
                 raise
             raise SignUnreachable("the connection was renewed meanwhile") from None
+
+
+class PlanUnknown(Exception):
+    """What operators have said of a workload cannot be known: the text says why."""
 
 
 async def _lost(channel: grpc.aio.Channel) -> None:

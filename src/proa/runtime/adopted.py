@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 _DETACH: Final = Path(__file__).with_name("detach.py")
@@ -41,6 +42,9 @@ def boot_id() -> str:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+
+
+_NO_MORE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Adopted:
@@ -105,15 +109,18 @@ def adopt(pid: int, started: int) -> Adopted | None:
     return Adopted(pid, pidfd)
 
 
-async def start_detached(argv: Sequence[str], *, cwd: Path, stdout: int, stderr: int) -> tuple[Adopted, int]:
+async def start_detached(
+    argv: Sequence[str], *, cwd: Path, stdout: int, stderr: int, more_env: Mapping[str, str] = _NO_MORE
+) -> tuple[Adopted, int]:
     """Starts a program that goes on when we end; it and its start time. Raises OSError when it cannot be started.
+    `more_env` is added to our own environment.
 
     Cancelled before it runs, nothing is left of it.
     """
     answer, theirs = os.pipe()
     try:
         try:
-            launcher = _launch(argv, theirs, cwd, stdout, stderr)
+            launcher = _launch(argv, theirs, cwd, stdout, stderr, more_env)
         finally:
             os.close(theirs)
         try:
@@ -137,11 +144,12 @@ async def start_detached(argv: Sequence[str], *, cwd: Path, stdout: int, stderr:
 
 
 def _launch(
-    argv: Sequence[str], answer: int, cwd: Path, stdout: int, stderr: int
+    argv: Sequence[str], answer: int, cwd: Path, stdout: int, stderr: int, more_env: Mapping[str, str]
 ) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(_DETACH), str(answer), *argv],
         cwd=cwd,
+        env={**os.environ, **more_env},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=stderr,

@@ -91,6 +91,10 @@ def refusals(grant: Grant, claim: Claim) -> tuple[str, ...]:
     return tuple(found)
 
 
+def may_place_in(grant: Grant, namespace: str) -> bool:
+    return any(_matches(each.namespace, namespace) for each in grant.placements)
+
+
 def accepted_accounts(
     grants: Mapping[str, Grant], namespace: str, service: str, claims: Iterable[Claim]
 ) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ which takes out of it what its intents need.
 from typing import Final, Literal
 
 import msgspec
+from immutables import Map
 
 from proa.core.model.locality import LocalitySetting
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
@@ -76,7 +77,8 @@ class Handling(msgspec.Struct, frozen=True, kw_only=True):
 
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own).
-    `locality` is for services of which no DestinationRule says anything of the kind."""
+    `locality` is for services of which no DestinationRule says anything of the kind.
+    `concurrency` and `proxy_environment`: of proxies at their next start."""
 
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     root_namespace: str = ROOT_NAMESPACE
@@ -91,3 +93,5 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     policy_export_to: tuple[str, ...] = EVERYBODY
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS
     locality: LocalitySetting = LocalitySetting()
+    concurrency: int | None = None
+    proxy_environment: Map[str, str] = msgspec.field(default_factory=Map)

@@ -29,6 +29,8 @@ ADS_CLUSTER: Final = "proa_agent"
 REGEX_PROGRAM_SIZE: Final = 32_768
 """Envoy's own limit of 100 refuses regexes that validation accepts; this is Istio's figure."""
 MAX_CONNECTIONS: Final = 100_000
+META: Final = "ISTIO_META_"
+"""Variables that begin so become metadata of the node, without it."""
 EPOCH_FLAG: Final = "--restart-epoch"
 RETRY_BASE_MS: Final = 100
 RETRY_MAX_MS: Final = 1_000
@@ -84,6 +86,7 @@ class SidecarProcess(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap_file: str
     concurrency: int = 1
     drain_s: int = 5
+    environment: Map[str, str] = Map()
 
     @property
     def parting_s(self) -> int:
@@ -104,8 +107,12 @@ def node_id(workload: WorkloadId, kind: WorkloadKind) -> str:
 def build_node(process: SidecarProcess) -> Node:
     """The node message of the bootstrap, and the one the agent sends upstream on the workload's behalf."""
     node = Node(id=node_id(process.id, process.kind), cluster=f"{process.id.name}.{process.id.namespace}")
+    said = {
+        name.removeprefix(META): value for name, value in process.environment.items() if name.startswith(META)
+    }
     node.metadata.update(
         {
+            **dict(sorted(said.items())),
             "NAMESPACE": process.id.namespace,
             "NAME": process.id.name,
             "SERVICE_ACCOUNT": process.account,

@@ -16,6 +16,7 @@ from immutables import Map
 
 from proa.core.model.maps import plain_map, typed_map
 from proa.core.model.names import WorkloadId
+from proa.core.sidecar.spec import HealthCheck
 
 PROTOCOL_VERSION: Final = 1
 
@@ -170,6 +171,36 @@ class SignReply(Message, frozen=True, kw_only=True, tag="sign_reply"):
     chain_pem: str
     root_bundles: Map[str, str]
     not_after: int
+
+
+class PlanRequest(Message, frozen=True, kw_only=True, tag="plan_request"):
+    """Asks what operators have said of a workload that is to be placed: of its proxy, and of the group it joins."""
+
+    id: WorkloadId
+    labels: Map[str, str] = Map()
+    group: str = ""
+
+
+class GroupPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a workload has of its WorkloadGroup. `ports` are pairs of name and number. `weight` 0 and empty
+    texts: nothing is said."""
+
+    labels: Map[str, str] = Map()
+    account: str = ""
+    ports: tuple[tuple[str, int], ...] = ()
+    network: str = ""
+    locality: str = ""
+    weight: int = 0
+    health: HealthCheck | None = None
+
+
+class PlanReply(Message, frozen=True, kw_only=True, tag="plan_reply"):
+    """`group` None: there is none of that name, or none was asked for. `concurrency` None: nobody has said; 0: as many
+    threads as the host has processors. `environment`: of the proxy."""
+
+    group: GroupPlan | None = None
+    concurrency: int | None = None
+    environment: Map[str, str] = Map()
 
 
 class JoinRequest(Message, frozen=True, kw_only=True, tag="join_request"):

@@ -48,7 +48,8 @@ class UpstreamSpec(msgspec.Struct, frozen=True, kw_only=True):
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     """How the agent asks one port whether it is well. `service_port` None means every port of the workload.
 
-    `path` is of `http`, `command` of `exec` (argv, exit code 0 is well), `grpc_service` of `grpc`.
+    `path`, `headers` and `is_tls` (nobody's certificate is checked) are of `http`, `command` of `exec` (argv, exit
+    code 0 is well), `grpc_service` of `grpc`. `app_port` and `host` are asked in place of the port's own on loopback.
     """
 
     kind: CheckKind = "tcp"
@@ -60,6 +61,11 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int = 1_000
     healthy_threshold: int = 1
     unhealthy_threshold: int = 3
+    initial_delay_ms: int = 0
+    app_port: int | None = None
+    host: str = ""
+    is_tls: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +74,10 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     `account` empty stands for the first port's service, or the workload's name when it serves nothing.
     `locality` empty is the node's. `waits_for_sidecar`: the app starts when its sidecar has its certificate and all of
     its configuration, else as soon as its ports are known. `serve_low_ports` lets a gateway take ports below 1024 where
-    it may; otherwise they are mapped to free ones.
+    it may; otherwise they are mapped to free ones. `group` is the WorkloadGroup it joins, `service` that of the ports
+    which the group brings. `network` empty is the node's, `concurrency` None the node's too (0: a thread per
+    processor); `environment` is the proxy's. `written` is the digest of what the user asked
+    for, when operators have added to it.
     """
 
     name: str
@@ -85,6 +94,12 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     proxy_variables: bool = True
     waits_for_sidecar: bool = True
     serve_low_ports: bool = False
+    group: str = ""
+    service: str = ""
+    network: str = ""
+    concurrency: int | None = None
+    environment: Map[str, str] = Map()
+    written: str = ""
 
     @property
     def id(self) -> WorkloadId:

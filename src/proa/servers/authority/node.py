@@ -9,6 +9,8 @@ from proa.core.auth.spiffe import SpiffeId
 from proa.core.sidecar.session import (
     MessageError,
     NodeState,
+    PlanReply,
+    PlanRequest,
     SessionState,
     SignReply,
     SignRequest,
@@ -57,6 +59,9 @@ class NodeSessions(Protocol):
     async def sign(self, node: str, request: SignRequest) -> SignReply:
         """Raises PeerRefused with the reason, NotNow when it is too often."""
 
+    async def plan(self, node: str, request: PlanRequest) -> PlanReply:
+        """Raises PeerRefused with the reason."""
+
 
 def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
     async def session(wire: ByteStream) -> None:
@@ -71,7 +76,16 @@ def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
             raise PeerRefused(str(error)) from error
         return encode(await sessions.sign(node, request))
 
-    return service(SERVICE, {"Session": session, "Sign": unary_method(sign)})
+    async def plan(peer: SpiffeId, body: bytes) -> bytes:
+        node = node_name(peer, trust_domain)
+        try:
+            request = decode(body, PlanRequest)
+        except MessageError as error:
+            raise PeerRefused(str(error)) from error
+        return encode(await sessions.plan(node, request))
+
+    methods = {"Session": session, "Sign": unary_method(sign), "Plan": unary_method(plan)}
+    return service(SERVICE, methods)
 
 
 class _Session:

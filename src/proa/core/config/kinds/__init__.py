@@ -107,6 +107,8 @@ Spec: TypeAlias = (
     | PeerAuthentication
     | EnvoyFilter
     | MeshConfig
+    | WorkloadGroup
+    | ProxyConfig
     | OldSpec
     | ApiSpec
     | ReadOnlySpec
@@ -121,6 +123,8 @@ AnyKind: TypeAlias = (
     | Kind[PeerAuthentication]
     | Kind[EnvoyFilter]
     | Kind[MeshConfig]
+    | Kind[WorkloadGroup]
+    | Kind[ProxyConfig]
     | Kind[RouteRule]
     | Kind[DestinationPolicy]
     | Kind[EgressRule]
@@ -264,6 +268,25 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         short_names=("pa",),
         spec=PeerAuthentication,
         validate=validate_peer_authentication,
+    ),
+    Kind(
+        group=NETWORKING,
+        kind="WorkloadGroup",
+        versions=_NETWORKING_VERSIONS,
+        plural="workloadgroups",
+        short_names=("wg",),
+        spec=WorkloadGroup,
+        validate=validate_workload_group,
+    ),
+    Kind(
+        group=NETWORKING,
+        kind="ProxyConfig",
+        versions=("v1beta1",),
+        plural="proxyconfigs",
+        short_names=(),
+        spec=ProxyConfig,
+        validate=validate_proxy_config,
+        spec_may_be_absent=True,
     ),
     Kind(
         group=MESH,
@@ -414,17 +437,12 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
     ),
 )
 
-_NETWORKING_API = f"{NETWORKING}/{','.join(_NETWORKING_VERSIONS)}"
 _SECURITY_API = f"{SECURITY}/v1,v1beta1"
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 _OLD_AUTHENTICATION_API = f"{OLD_AUTHENTICATION}/v1alpha1"
 _OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
-    _read_only(_NETWORKING_API, "workloadgroups", WorkloadGroup, validate_workload_group, "wg"),
-    _read_only(
-        f"{NETWORKING}/v1beta1", "proxyconfigs", ProxyConfig, validate_proxy_config, may_be_absent=True
-    ),
     _read_only(
         _SECURITY_API,
         "requestauthentications",

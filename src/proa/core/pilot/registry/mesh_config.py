@@ -28,6 +28,7 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
     outbound = base.outbound_policy
     if policy is not None:
         outbound = "REGISTRY_ONLY" if policy.mode == "REGISTRY_ONLY" else "ALLOW_ANY"
+    proxies = spec.default_config
     return msgspec.structs.replace(
         base,
         root_namespace=spec.root_namespace or base.root_namespace,
@@ -41,6 +42,8 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
         rule_export_to=spec.default_virtual_service_export_to or EVERYBODY,
         policy_export_to=spec.default_destination_rule_export_to or EVERYBODY,
         locality=locality_setting(spec.locality_lb_setting) if spec.locality_lb_setting else base.locality,
+        concurrency=proxies.concurrency if proxies else base.concurrency,
+        proxy_environment=proxies.proxy_metadata if proxies else base.proxy_environment,
     )
 
 

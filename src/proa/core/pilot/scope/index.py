@@ -13,6 +13,7 @@ from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.gateway.schema import Gateway
+from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
@@ -60,6 +61,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     edge_rules: frozenset[ObjectRef] = frozenset()
     gateways: frozenset[ObjectRef] = frozenset()
     envoy_filters: frozenset[ObjectRef] = frozenset()
+    proxy_configs: frozenset[ObjectRef] = frozenset()
     nodes: Map[str, int] = msgspec.field(default_factory=Map)
     selectors: Map[Labels, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -149,6 +151,9 @@ def reindex(
                 case Sidecar():
                     scopes.add(ref.namespace)
                     _index(rules.sidecars, ref.namespace, ref, joins)
+                case ProxyConfig():
+                    before_it = rules.proxy_configs
+                    rules.proxy_configs = before_it | {ref} if joins else before_it - {ref}
                 case EnvoyFilter():
                     patches = True
                     known = rules.envoy_filters
@@ -226,6 +231,7 @@ class _Rules:
         self.edge_rules = index.edge_rules
         self.gateways = index.gateways
         self.envoy_filters = index.envoy_filters
+        self.proxy_configs = index.proxy_configs
         self.nodes = index.nodes
         self.selectors = index.selectors.mutate()
         self.sidecars = index.sidecars.mutate()
@@ -287,6 +293,7 @@ class _Rules:
             edge_rules=self.edge_rules,
             gateways=self.gateways,
             envoy_filters=self.envoy_filters,
+            proxy_configs=self.proxy_configs,
             nodes=self.nodes,
             selectors=self.selectors.finish(),
             sidecars=self.sidecars.finish(),

@@ -5,9 +5,11 @@ Read by its validator and by `pilot.registry.mesh_config`, which makes them the 
 
 from typing import Literal
 
+from immutables import Map
+
 from proa.core.config.connection_pool import TcpKeepalive
 from proa.core.config.locality import LocalityLbSetting
-from proa.core.config.record import Duration, DurationOrZero, Record
+from proa.core.config.record import Count, Duration, DurationOrZero, Record
 from proa.core.config.retries import Retries
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]
@@ -23,6 +25,25 @@ class OutboundTrafficPolicy(Record, frozen=True, kw_only=True):
     mode: OutboundMode = "REGISTRY_ONLY"
 
 
+class ProxyDefaults(Record, frozen=True, kw_only=True):
+    """Of every proxy that no ProxyConfig says more of."""
+
+    NOT_YET = (
+        *("configPath", "binaryPath", "serviceCluster", "tracingServiceName", "drainDuration"),
+        *("discoveryAddress", "discoveryRefreshDelay", "zipkinAddress", "statsdUdpAddress"),
+        *("envoyMetricsServiceAddress", "proxyAdminPort", "availabilityZone", "controlPlaneAuthPolicy"),
+        *("customConfigFile", "statNameLength", "proxyBootstrapTemplatePath", "interceptionMode", "tracing"),
+        *("sds", "envoyAccessLogService", "envoyMetricsService", "runtimeValues", "statusPort"),
+        *("extraStatTags", "gatewayTopology", "terminationDrainDuration", "meshId", "readinessProbe"),
+        *("proxyStatsMatcher", "holdApplicationUntilProxyStarts", "caCertificatesPem", "image"),
+        *("privateKeyProvider", "proxyHeaders", "fileFlushInterval", "fileFlushMinSizeKb"),
+        *("statsCompression", "connectionSettings"),
+    )
+
+    concurrency: Count | None = None
+    proxy_metadata: Map[str, str] = Map()
+
+
 class PathNormalization(Record, frozen=True, kw_only=True):
     normalization: Normalization = "DEFAULT"
 
@@ -34,7 +55,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     NOT_YET = (
         *("proxyListenPort", "proxyInboundListenPort", "proxyHttpPort", "hboneIdleTimeout", "ingressClass"),
         *("ingressService", "ingressControllerMode", "ingressSelector", "enableTracing"),
-        *("enableEnvoyAccessLogService", "disableEnvoyListenerLog", "defaultConfig", "inboundTrafficPolicy"),
+        *("enableEnvoyAccessLogService", "disableEnvoyListenerLog", "inboundTrafficPolicy"),
         *("configSources", "enableAutoMtls", "trustDomain", "trustDomainAliases", "caCertificates"),
         *("zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
         *("certificates", "serviceSettings", "serviceScopeConfigs", "enablePrometheusMerge"),
@@ -49,6 +70,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     access_log_file: str | None = None
     access_log_format: str = ""
     access_log_encoding: Literal["TEXT", "JSON"] | None = None
+    default_config: ProxyDefaults | None = None
     outbound_traffic_policy: OutboundTrafficPolicy | None = None
     default_service_export_to: tuple[str, ...] = ()
     default_virtual_service_export_to: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.retries import check_retries
 from proa.core.config.tree import shorten
+from proa.core.config.variables import check_variables
 from proa.core.model.names import ROOT_NAMESPACE
 
 NAME = "istio"
@@ -43,6 +44,9 @@ def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
     if spec.locality_lb_setting is not None:
         # It is for those services that are said to eject.
         yield from check_locality(spec.locality_lb_setting, (*SPEC, "localityLbSetting"), ejects=True)
+    if spec.default_config is not None:
+        at = (*SPEC, "defaultConfig", "proxyMetadata")
+        yield from check_variables(spec.default_config.proxy_metadata, at)
     yield from _check_access_log(spec)
     for index, server in enumerate(spec.dns_resolvers):
         if not _is_server(server):

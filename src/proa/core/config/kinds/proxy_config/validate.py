@@ -6,17 +6,12 @@ from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.meta import Meta
 from proa.core.config.problem import Finding, warning
 from proa.core.config.selection import check_selection
-from proa.core.config.tree import shorten
+from proa.core.config.variables import check_variables
 
 
 def validate(spec: ProxyConfig, meta: Meta) -> Iterator[Finding]:
     yield from check_selection(spec.selector, None, (), meta.namespace)
-    for name, value in spec.environment_variables.items():
-        at = ("spec", "environmentVariables", name)
-        if not name:
-            yield Finding(at, "required", "a variable needs a name; write it")
-        elif "=" in name or "\0" in name + value:
-            yield Finding(at, "bad-value", f'"{shorten(name)}" cannot be a variable; write a name without =')
+    yield from check_variables(spec.environment_variables, ("spec", "environmentVariables"))
     if spec.image is not None:
         message = "Proa's proxies come as a Python package and not as an image; remove the field"
         yield warning(("spec", "image"), "no-effect", message)

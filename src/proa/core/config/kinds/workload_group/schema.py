@@ -1,13 +1,17 @@
-"""What a WorkloadGroup says, as users write it. Read by its validator."""
+"""What a WorkloadGroup says, as users write it. Read by its validator and where workloads are planned."""
+
+from types import MappingProxyType
 
 from immutables import Map
 
 from proa.core.config.endpoint import WorkloadEntry
-from proa.core.config.record import Count, Filled, Port, ReadOnlySpec, Record
+from proa.core.config.record import Count, Filled, Port, Record
 
 
 class EntryMeta(Record, frozen=True, kw_only=True):
     """What the group's entries get."""
+
+    IDLE = MappingProxyType({"annotations": "nothing reads the annotations of a workload that runs"})
 
     labels: Map[str, str] = Map()
     annotations: Map[str, str] = Map()
@@ -54,7 +58,7 @@ class ReadinessProbe(Record, frozen=True, kw_only=True):
     grpc: Grpc | None = None
 
 
-class WorkloadGroup(ReadOnlySpec, frozen=True, kw_only=True):
+class WorkloadGroup(Record, frozen=True, kw_only=True):
     metadata: EntryMeta | None = None
     template: WorkloadEntry
     probe: ReadinessProbe | None = None

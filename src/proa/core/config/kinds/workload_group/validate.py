@@ -30,6 +30,9 @@ def validate(spec: WorkloadGroup, meta: Meta) -> Iterator[Finding]:
         yield warning((*at, "labels"), "no-effect", message)
     entry = msgspec.structs.replace(spec.template, address=spec.template.address or _ANY_ADDRESS)
     yield from check_endpoint(entry, at)
+    if spec.metadata is not None and spec.metadata.annotations:
+        message = "nothing reads the annotations of a workload that runs; remove them"
+        yield warning((*SPEC, "metadata", "annotations"), "no-effect", message)
     if spec.probe is not None:
         yield from _check_probe(spec.probe, (*SPEC, "probe"))
 
