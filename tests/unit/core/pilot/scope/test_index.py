@@ -3,7 +3,8 @@
 import pytest
 
 from proa.core.config.kinds.virtual_service.schema import VirtualService
-from proa.core.model.snapshot import MeshSnapshot, Touched
+from proa.core.model.settings import MeshSettings
+from proa.core.model.snapshot import Change, MeshSnapshot, Touched
 from proa.core.pilot.scope.index import (
     Affected,
     RuleIndex,
@@ -72,6 +73,19 @@ def test_a_delegate_concerns_the_hosts_of_its_roots() -> None:
     assert there.apply(policy("b")).hosts == {A, B}, "its destinations are theirs"
     assert there.delete("VirtualService", "inner").hosts == {A}
     assert there.delete("DestinationRule", "d").hosts == {B}
+
+
+def test_who_sees_delegates_by_default_concerns_all_roots() -> None:
+    there = mesh()
+    kind = "apiVersion: networking.istio.io/v1, kind: VirtualService"
+    root = "{hosts: [a], http: [{delegate: {name: inner, namespace: shop}}]}"
+    there.apply(f"{{{kind}, metadata: {{name: r}}, spec: {root}}}")
+    inner = "{http: [{directResponse: {status: 201}}]}"
+    there.apply(f"{{{kind}, metadata: {{name: inner, namespace: shop}}, spec: {inner}}}")
+    assert there.get("client", "http://a:9080/").status == 201
+    hidden = MeshSettings(rule_export_to=(".",))
+    assert A in there.world.fold_in([Change(settings=hidden)]).hosts
+    assert there.get("client", "http://a:9080/").status != 201
 
 
 def test_a_wildcard_concerns_all_it_covers() -> None:
