@@ -4,6 +4,7 @@
 
     scripts/test endurance -k killed --repetitions 2 --away 10
     scripts/test endurance -k kill_list --minutes 2 --seed 7
+    scripts/test endurance -k "fuzz or acks" --law-minutes 1
 """
 
 import statistics
@@ -24,6 +25,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     away_s: float
     around_s: float
     minutes: float
+    law_minutes: float
     seed: int | None
 
 
@@ -33,7 +35,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--away", type=float, default=30.0, help="seconds that an outage lasts")
     group.addoption("--around", type=float, default=AROUND_S, help="seconds of load before and after it")
     group.addoption("--minutes", type=float, default=20.0, help="length of the kill list")
-    group.addoption("--seed", type=int, help="repeats a kill list")
+    group.addoption(
+        "--law-minutes", type=float, default=10.0, help="length of the fuzz, and of the law of ACKs"
+    )
+    group.addoption("--seed", type=int, help="repeats a kill list, or a fuzz")
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +48,7 @@ def scale(pytestconfig: pytest.Config) -> Scale:
         away_s=pytestconfig.getoption("--away"),
         around_s=pytestconfig.getoption("--around"),
         minutes=pytestconfig.getoption("--minutes"),
+        law_minutes=pytestconfig.getoption("--law-minutes"),
         seed=pytestconfig.getoption("--seed"),
     )
 

@@ -65,13 +65,15 @@ def test_standard_input(proa: Proa) -> None:
     assert "<stdin>:6: spec.hots" in result.stderr
 
 
-def test_an_object_written_twice_in_a_file_is_refused_as_apply_would(proa: Proa, tmp_path: Path) -> None:
+def test_of_an_object_written_twice_in_a_file_the_later_counts_with_a_warning(
+    proa: Proa, tmp_path: Path
+) -> None:
     (tmp_path / "a.yaml").write_text(f"{GOOD}\n---\n{GOOD}")
 
     result = proa("validate", "-f", tmp_path)
 
-    assert result.exit_code == 1
-    assert f"DestinationRule/default/reviews is already written at {tmp_path}/a.yaml:1" in result.stderr
+    assert result.exit_code == 0
+    assert f"takes the place of the one at {tmp_path}/a.yaml:1" in result.stderr
 
 
 def test_a_later_file_overrides_with_a_warning(proa: Proa, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Several files taken together, as one apply takes them.
 
-An object written twice in one file is a slip and an error. In two files it is an override, as when they are applied
-one after the other: the later file counts, and a warning says so. `proa validate` and the control plane both read
+Of an object that is written twice, in two files or in one, the later counts, as when they are applied one after the
+other; a warning says so, for it may be a slip. `proa validate` and the control plane both read
 through here, so that what is fine in an editor is fine in the mesh.
 """
 
@@ -77,6 +77,4 @@ def _of_conversion(found: Mapping[ObjectRef, Written]) -> Iterator[Problem]:
 def _written_twice(ref: ObjectRef, document: Document, earlier: Document) -> Problem:
     where = f"{earlier.file}:{earlier.line}"
     place = (document.file, document.line, "metadata.name", "duplicate-object")
-    if document.file == earlier.file:
-        return Problem(*place, f"{ref} is already written at {where}; keep one of them")
-    return Problem(*place, f"this {ref} takes the place of the one at {where}", "warning")
+    return Problem(*place, f"this {ref} takes the place of the one at {where}; keep one of them", "warning")

@@ -10,6 +10,9 @@ from proa.core.config.record import Count, Count32, Duration, DurationOrZero, Mi
 H2UpgradePolicy = Literal["DEFAULT", "DO_NOT_UPGRADE", "UPGRADE"]
 Seconds = Annotated[int, Milliseconds(1000)]
 """Sockets count in seconds."""
+LONGEST_KEEPALIVE_S = 32_767
+MOST_PROBES = 127
+"""Linux refuses more, connection by connection (tcp(7); MAX_TCP_KEEPIDLE, MAX_TCP_KEEPCNT)."""
 
 
 class TcpKeepalive(Record, frozen=True, kw_only=True):
@@ -69,8 +72,14 @@ def _check_tcp(pool: TcpPool, at: Path) -> Iterator[Finding]:
 
 
 def check_keepalive(keepalive: TcpKeepalive, at: Path) -> Iterator[Finding]:
+    if keepalive.probes > MOST_PROBES:
+        message = f"a socket sends at most {MOST_PROBES} probes; write fewer"
+        yield Finding((*at, "probes"), "out-of-range", message)
     for name, value in {"time": keepalive.time, "interval": keepalive.interval}.items():
-        if value is not None and value % 1000:
+        if value is not None and value > LONGEST_KEEPALIVE_S * 1000:
+            message = f"a socket waits at most {LONGEST_KEEPALIVE_S} seconds; shorten it"
+            yield Finding((*at, name), "out-of-range", message)
+        elif value is not None and value % 1000:
             message = "sockets count in whole seconds; the rest is cut off"
             yield warning((*at, name), "no-effect", message)
 

@@ -19,8 +19,8 @@ _UNITS = {
 _PART = r"([0-9]+\.?[0-9]*|\.[0-9]+)(h|ms|us|µs|μs|ns|m|s)"
 _PARTS = re.compile(_PART)
 _DURATION = re.compile(f"([-+]?)((?:{_PART})+)")
-# What fits into Go's int64 of nanoseconds; far beyond any timer.
-_LONGEST_MS = 2**63 // 1_000_000
+# Seconds that fit into an int64 of nanoseconds; Envoy refuses the last of them.
+_LONGEST_MS = (2**63 // 1_000_000_000 - 1) * 1000
 _LONGEST_TEXT = 64
 
 

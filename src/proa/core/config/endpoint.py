@@ -18,6 +18,7 @@ from proa.core.config.tree import shorten
 
 UNIX_PREFIX = "unix://"
 
+_ACCOUNT = re.compile(r"[-._a-zA-Z0-9]+")
 _PORT_NAME = re.compile(r"[a-zA-Z0-9]([-.a-zA-Z0-9]*[a-zA-Z0-9])?")
 
 
@@ -36,6 +37,10 @@ class WorkloadEntry(Record, frozen=True, kw_only=True):
 def check_endpoint(entry: WorkloadEntry, at: Path) -> Iterator[Finding]:
     """Everything that holds for an endpoint wherever it is written, except what kind of address it has."""
     yield from check_labels(entry.labels, (*at, "labels"))
+    if entry.service_account and not _is_account(entry.service_account):
+        name = shorten(entry.service_account)
+        message = f'"{name}" is no account; write letters, digits, dashes, dots and underscores, at most 253'
+        yield Finding((*at, "serviceAccount"), "bad-value", message)
     for name in entry.ports:
         if len(name) > 63 or not _PORT_NAME.fullmatch(name):
             message = f'"{shorten(name)}" is no port name; write letters, digits and inner dashes or dots, at most 63'
@@ -50,6 +55,11 @@ def check_endpoint(entry: WorkloadEntry, at: Path) -> Iterator[Finding]:
         yield from _check_unix(entry, at)
     elif not is_ip(entry.address) and (fault := name_fault(entry.address)):
         yield Finding((*at, "address"), "bad-value", f"{fault}, or an IP address")
+
+
+def _is_account(text: str) -> bool:
+    """Whether it can be the last part of a SPIFFE id."""
+    return len(text) <= 253 and text not in (".", "..") and _ACCOUNT.fullmatch(text) is not None
 
 
 def is_unix(entry: WorkloadEntry) -> bool:

@@ -32,6 +32,12 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, order=True):
         return all(self.labels.get(key) == value for key, value in wanted.items())
 
     @property
+    def is_named(self) -> bool:
+        """Whether the address is a DNS name: the last part of a name is no number."""
+        is_address = ":" in self.address or self.address.rpartition(".")[2].isdecimal()
+        return bool(self.address) and not is_address
+
+    @property
     def sort_key(self) -> tuple[int, str, int, str]:
         return (self.service_port, self.address, self.port, self.workload)
 

@@ -28,11 +28,14 @@ def test_a_later_file_overrides_an_earlier_one_and_says_so() -> None:
     assert "all-v1.yaml:1" in problem.message
 
 
-def test_twice_in_one_file_is_a_slip() -> None:
+def test_twice_in_one_file_the_later_counts_and_it_is_said() -> None:
     batch = read_batch([("rules.yaml", f"{rule('v1')}---\n{rule('v2')}")])
-    assert not batch.is_valid
+    assert batch.is_valid
+    (written,) = batch.objects
+    assert written.document.line == 10
     (problem,) = batch.problems
-    assert (problem.line, problem.code, problem.severity) == (10, "duplicate-object", "error")
+    assert (problem.line, problem.code, problem.severity) == (10, "duplicate-object", "warning")
+    assert "rules.yaml:1" in problem.message
 
 
 def test_problems_of_all_files_are_found() -> None:

@@ -16,6 +16,26 @@ from tests.unit.core.config.judged import judge
             {"connectionPool": {"tcp": {"tcpKeepalive": {"time": "1.5s"}}}},
             ["connectionPool.tcp.tcpKeepalive.time no-effect"],
         ),
+        (
+            {
+                "connectionPool": {
+                    "tcp": {"tcpKeepalive": {"time": "32767s", "interval": "75s", "probes": 127}}
+                }
+            },
+            [],
+        ),
+        (
+            {
+                "connectionPool": {
+                    "tcp": {"tcpKeepalive": {"time": "32768s", "interval": "24h", "probes": 128}}
+                }
+            },
+            [
+                "connectionPool.tcp.tcpKeepalive.interval out-of-range",
+                "connectionPool.tcp.tcpKeepalive.probes out-of-range",
+                "connectionPool.tcp.tcpKeepalive.time out-of-range",
+            ],
+        ),
     ],
 )
 def test_policies(policy: Json, told: list[str]) -> None:

@@ -22,6 +22,7 @@ from proa.core.config.durations import duration_text, parse_duration
         ("0s", 0),
         ("+1s", 1000),
         ("-1.5s", -1500),
+        ("9223372035s", 9_223_372_035_000),
     ],
 )
 def test_gos_syntax(text: str, milliseconds: int) -> None:
@@ -45,6 +46,7 @@ def test_gos_syntax(text: str, milliseconds: int) -> None:
         "1us",
         "9" * 70 + "s",
         "9999999999h",
+        "9223372036s",  # fits into Go's nanoseconds, and Envoy refuses it
     ],
 )
 def test_what_is_no_duration_or_too_fine_or_too_long(text: str) -> None:

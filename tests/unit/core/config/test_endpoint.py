@@ -33,3 +33,13 @@ def test_names_of_ports_and_labels() -> None:
         address="10.0.0.1", ports=Map({"@": 80, "grpc-web.1": 81}), labels=Map({"a": "b c"})
     )
     assert paths(entry) == [("labels", "a"), ("ports",)]
+
+
+@pytest.mark.parametrize("account", ["a", "A-b.c_1", "1"])
+def test_accounts_that_an_identity_may_have(account: str) -> None:
+    assert paths(WorkloadEntry(address="10.0.0.1", service_account=account)) == []
+
+
+@pytest.mark.parametrize("account", ["::", "a/b", ".", "..", "a b", "é", "a" * 254])
+def test_accounts_that_no_identity_can_have(account: str) -> None:
+    assert paths(WorkloadEntry(address="10.0.0.1", service_account=account)) == [("serviceAccount",)]

@@ -1,5 +1,6 @@
 """Endpoint sets know no order of arrival."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
@@ -24,3 +25,20 @@ def test_labels() -> None:
     assert endpoint(labels={"a": "1", "b": "2"}).has_labels(Map(a="1"))
     assert not endpoint().has_labels(Map(a="1"))
     assert endpoint().has_labels(Map())
+
+
+@pytest.mark.parametrize(
+    ("address", "is_named"),
+    [
+        ("10.0.0.1", False),
+        ("::1", False),
+        ("unix:///tmp/a.sock", False),
+        ("unix://@a", False),
+        ("a", True),
+        ("1.example.com", True),
+        ("y.example.com.", True),
+        ("", False),
+    ],
+)
+def test_names_are_told_from_addresses(address: str, is_named: bool) -> None:
+    assert endpoint(address).is_named is is_named

@@ -7,6 +7,7 @@ a TLS client asks for belongs to the first server that lists it. Servers that ar
 """
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 import msgspec
 
@@ -79,13 +80,20 @@ class GatewayPlan(msgspec.Struct, frozen=True, kw_only=True):
 def plan_gateway(view: GatewayView) -> GatewayPlan:
     by_place: dict[tuple[int, str], list[GatewayServer]] = {}
     for each in view.servers:
-        by_place.setdefault((each.server.port.number, each.server.bind), []).append(each)
+        bind = _place(each.server.bind, view.workload.bind)
+        by_place.setdefault((each.server.port.number, bind), []).append(each)
     notes: list[Note] = []
     ports = tuple(
         PortPlan(bind=bind, port=port, shares=tuple(_shares(servers, notes)))
         for (port, bind), servers in sorted(by_place.items())
     )
     return GatewayPlan(ports=ports, notes=tuple(notes))
+
+
+def _place(bind: str, own: str) -> str:
+    """In one spelling, and empty for the gateway's own address: Envoy refuses two listeners at one place."""
+    address = ip_address(bind).compressed if bind else ""
+    return "" if address == own else address
 
 
 def _family(server: Server) -> str:

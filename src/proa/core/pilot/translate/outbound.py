@@ -68,9 +68,12 @@ def cluster_intents(
 
 
 def endpoint_intents(view: HostView, endpoints: tuple[Endpoint, ...]) -> tuple[EndpointsIntent, ...]:
+    """Without endpoints that have a name for an address: of EDS no Envoy takes one. They come of a second object for
+    the host that wants them looked up, or of a WorkloadEntry."""
     service = view.service
     if service is None or service.resolution != "STATIC":
         return ()
+    endpoints = tuple(each for each in endpoints if not each.is_named)
     return tuple(
         EndpointsIntent(
             cluster=cluster_name("outbound", port.number, subset, view.host),

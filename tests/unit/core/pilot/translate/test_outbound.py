@@ -389,3 +389,20 @@ def test_a_rule_for_streams_of_nobody_is_told() -> None:
     mesh.apply(streams("tcp", to("", "v1"), hosts="nobody.example", name="nobody"))
     assert [note.code for note in mesh.world.notes()] == ["host-missing"]
     assert mesh.get("client", "http://nobody.example/").cluster == PASSTHROUGH
+
+
+def test_of_two_words_on_how_a_host_is_found_names_do_not_reach_proxies_as_addresses() -> None:
+    """The first entry says STATIC; an Envoy refuses the whole endpoint set for one name in it."""
+    mesh = Mesh()
+    ports = "ports: [{number: 80, name: http, protocol: HTTP}]"
+    mesh.apply(
+        entry(f"hosts: [x.example], {ports}, resolution: STATIC, endpoints: [{{address: 192.0.2.1}}]", "a")
+    )
+    mesh.apply(
+        entry(f"hosts: [x.example], {ports}, resolution: DNS, endpoints: [{{address: y.example}}]", "b")
+    )
+    (name,) = [each for each in mesh.source("client").names(ResourceType.CLUSTER) if "x.example" in each]
+    found = mesh.source("client").lookup(ResourceType.ENDPOINT, name)
+    assert found is not None
+    assert b"192.0.2.1" in found.body
+    assert b"y.example" not in found.body

@@ -3,13 +3,13 @@
 Read by its validator and by `pilot.registry.mesh_config`, which makes them the settings in force.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from immutables import Map
 
 from proa.core.config.connection_pool import TcpKeepalive
 from proa.core.config.locality import LocalityLbSetting
-from proa.core.config.record import Count, Duration, DurationOrZero, Record
+from proa.core.config.record import Count, Duration, DurationOrZero, Milliseconds, Record
 from proa.core.config.retries import Retries
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]
@@ -50,7 +50,8 @@ class PathNormalization(Record, frozen=True, kw_only=True):
 
 class MeshConfig(Record, frozen=True, kw_only=True):
     """What is not said is as the control plane was started. An `access_log_file` of "" is no log. `dns_resolvers` is
-    Proa's own: `address:port` of the servers that proxies ask for names, in place of their host's."""
+    Proa's own: `address:port` of the servers that proxies ask for names, in place of their host's. Envoys refuse to ask
+    again within a millisecond, which is the bound of `dns_refresh_rate`."""
 
     NOT_YET = (
         *("proxyListenPort", "proxyInboundListenPort", "proxyHttpPort", "hboneIdleTimeout", "ingressClass"),
@@ -77,7 +78,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     default_destination_rule_export_to: tuple[str, ...] = ()
     root_namespace: str = ""
     locality_lb_setting: LocalityLbSetting | None = None
-    dns_refresh_rate: Duration | None = None
+    dns_refresh_rate: Annotated[int, Milliseconds(2)] | None = None
     h2_upgrade_policy: Literal["DO_NOT_UPGRADE", "UPGRADE"] = "DO_NOT_UPGRADE"
     path_normalization: PathNormalization | None = None
     default_http_retry_policy: Retries | None = None

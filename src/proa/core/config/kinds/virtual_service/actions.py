@@ -26,8 +26,8 @@ from proa.core.config.tree import shorten
 
 # The statuses that Envoy's redirect action has.
 REDIRECT_CODES = (301, 302, 303, 307, 308)
-# Conditions of Envoy's x-envoy-retry-on and x-envoy-retry-grpc-on, as Istio takes them.
-_BODY_LIMIT = 1024 * 1024
+LARGEST_BODY = 1024 * 1024
+"""Of a direct response, in bytes."""
 _BODY_WARNING = 100 * 1024
 # Envoy keeps weights and their sum in unsigned 32 bits.
 _MAX_TOTAL_WEIGHT = 2**32 - 1
@@ -199,9 +199,9 @@ def _check_direct_response(response: DirectResponse, at: Path) -> Iterator[Findi
             size = len(b64decode(body.bytes, validate=True))
         except ValueError:
             yield Finding((*at, "body", "bytes"), "bad-value", "this is no base64; encode the bytes")
-    if size > _BODY_LIMIT:
+    if size > LARGEST_BODY:
         yield Finding(
-            (*at, "body"), "out-of-range", f"{size} bytes are too many; write at most {_BODY_LIMIT}"
+            (*at, "body"), "out-of-range", f"{size} bytes are too many; write at most {LARGEST_BODY}"
         )
     elif size > _BODY_WARNING:
         message = (

@@ -5,6 +5,7 @@ serialised once as a piece of the configuration (a repeated field may be concate
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from envoy.config.route.v3.route_components_pb2 import (
@@ -15,6 +16,7 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from proa.core.config.kinds.virtual_service.actions import LARGEST_BODY
 from proa.core.model.digest import digest_bytes
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.resource import Resource, ResourceType
@@ -38,6 +40,9 @@ from proa.core.pilot.translate.routes.match import build_match
 from proa.core.pilot.translate.routes.sessions import build_session
 from proa.core.pilot.translate.routes.tunnels import connect_routes
 
+_LARGEST_BY_DEFAULT: Final = 4096
+"""Envoy refuses a route configuration with a larger direct response, unless it says how large they may be."""
+
 
 class VirtualHostPart(msgspec.Struct, frozen=True, kw_only=True):
     """`piece` is the host as a field of a RouteConfiguration, ready to be concatenated."""
@@ -52,8 +57,17 @@ def build_virtual_host(intent: VirtualHostIntent) -> VirtualHostPart:
     host = VirtualHost(
         name=intent.name, domains=intent.domains, routes=routes, metadata=provenance(intent.objects)
     )
-    piece = RouteConfiguration(virtual_hosts=[host]).SerializeToString(deterministic=True)
+    part = RouteConfiguration(virtual_hosts=[host])
+    if any(_answer_bytes(rule) > _LARGEST_BY_DEFAULT for rule in intent.routes):
+        part.max_direct_response_body_size_bytes.value = LARGEST_BODY
+    piece = part.SerializeToString(deterministic=True)
     return VirtualHostPart(name=intent.name, piece=piece, objects=intent.objects)
+
+
+def _answer_bytes(rule: RouteIntent) -> int:
+    """Of the body that the route itself answers with."""
+    answer = rule.direct_response
+    return 0 if answer is None else len(answer.content) or len(answer.body.encode())
 
 
 def build_route_configuration(name: str, parts: Iterable[VirtualHostPart]) -> Resource:

@@ -54,3 +54,8 @@ def test_servers_of_names() -> None:
     assert judge({"dnsResolvers": good}) == []
     bad: Json = ["192.0.2.1", "2001:db8::1:53", "names.example:53", "192.0.2.1:0"]
     assert judge({"dnsResolvers": bad}) == [f"spec.dnsResolvers[{number}] bad-value" for number in range(4)]
+
+
+def test_names_are_not_looked_up_more_often_than_an_envoy_does() -> None:
+    assert judge({"dnsRefreshRate": "2ms"}) == []
+    assert judge({"dnsRefreshRate": "1ms"}) == ["spec.dnsRefreshRate out-of-range"]

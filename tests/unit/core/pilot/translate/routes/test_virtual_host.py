@@ -10,6 +10,7 @@ from proa.core.pilot.simulate.resources import decode
 from proa.core.pilot.translate.routes.intents import (
     Connect,
     ConnectStream,
+    DirectResponse,
     RouteIntent,
     Stream,
     Target,
@@ -71,3 +72,18 @@ def test_routes_of_one_retry_have_policies_of_their_own() -> None:
     policies = [route.route.retry_policy for route in built.virtual_hosts[0].routes]
     assert [each.num_retries.value for each in policies] == [3, 3, 1]
     assert policies[0] == policies[1]
+
+
+def test_a_long_answer_is_allowed_for_as_far_as_the_language_goes() -> None:
+    """Without a word an Envoy refuses all routes beside a direct response of more than 4096 bytes."""
+
+    def most(name: str, length: int) -> VirtualHostIntent:
+        answer = RouteIntent(direct_response=DirectResponse(status=200, body="x" * length))
+        return VirtualHostIntent(name=name, domains=(name,), routes=(answer,), objects=(REF,))
+
+    short = decode(build_route_configuration("80", [build_virtual_host(most("a", 4096))]), RouteConfiguration)
+    assert not short.HasField("max_direct_response_body_size_bytes")
+    parts = [build_virtual_host(each) for each in (most("a", 4097), intent("b"), most("c", 9000))]
+    long = decode(build_route_configuration("80", parts), RouteConfiguration)
+    assert long.max_direct_response_body_size_bytes.value == 1024 * 1024
+    assert [host.name for host in long.virtual_hosts] == ["a", "b", "c"]

@@ -1,0 +1,193 @@
+"""What the structs of the kinds that are only read ask of their fields together, as recipes."""
+
+from typing import Final
+
+from proa.core.config import Json, istio_service, plugins, selection
+from proa.core.config.kinds.authorization_policy import schema as authorization
+from proa.core.config.kinds.mixer_adapters import schema as adapters
+from proa.core.config.kinds.mixer_api_spec import schema as api_spec
+from proa.core.config.kinds.mixer_attributes import schema as attributes
+from proa.core.config.kinds.mixer_out_of_process import schema as outside
+from proa.core.config.kinds.mixer_quota_spec import schema as quota_spec
+from proa.core.config.kinds.mixer_rule import schema as mixer_rule
+from proa.core.config.kinds.mixer_templates import schema as templates
+from proa.core.config.kinds.policy_2018 import schema as policy
+from proa.core.config.kinds.rbac_2018 import schema as rbac
+from proa.core.config.kinds.request_authentication import schema as request
+from proa.core.config.kinds.telemetry import schema as telemetry
+from proa.core.config.kinds.traffic_extension import schema as extension
+from proa.core.config.kinds.wasm_plugin import schema as wasm
+from proa.core.config.kinds.workload_group import schema as groups
+from proa.testing.strategies import vocabulary as words
+from proa.testing.strategies.recipes import either, object_in, objects_in
+from proa.testing.strategies.shaped import Object, Recipe, Recipes, without
+from proa.testing.strategies.vocabulary import listed
+
+_EXPRESSIONS: Final = either(
+    'request.headers["x-a"] == "b"',
+    'source.labels["app"] | "none"',
+    '"text"',
+    "response.size",
+    "true",
+    "1 == 2",
+)
+_PATTERNS: Final = either("a", "*", "a*", "*.example", "cluster.local/ns/default/sa/a", "/a")
+_KEY: Final = '{"keys":[{"kty":"oct","k":"AAEC"}]}'
+_TOKENS: Final = {"jwks": either(_KEY), "jwks_uri": words.FIELDS["jwks_uri"]}
+
+
+def _fit_selection(spec: Object) -> Object:
+    """One way to say for whom it is."""
+    if "selector" in spec:
+        return without(spec, ["targetRef", "targetRefs"])
+    return without(spec, ["targetRefs"]) if "targetRef" in spec else spec
+
+
+def _fit_policy(spec: Object) -> Object:
+    """Origins are told apart by their issuers."""
+    issuers: set[Json] = set()
+    origins: list[Json] = []
+    for each in objects_in(spec.get("origins")):
+        issuer = str(object_in(each.get("jwt")).get("issuer"))
+        if issuer not in issuers:
+            origins.append(each)
+            issuers.add(issuer)
+    return spec | {"origins": origins} if "origins" in spec else spec
+
+
+def _fit_plugin(spec: Object) -> Object:
+    return _fit_selection(without(spec, ["vmConfig"]))
+
+
+_SELECTION: Final = Recipe(fit=_fit_selection)
+_SOURCE: Final = {
+    "url": either("oci://a.example/p:1", "a.example/p", "https://a.example/p.wasm", "file:///p.wasm"),
+    "sha256": either("", "0a" * 32),
+}
+READ_ONLY: Final[Recipes] = {
+    istio_service.IstioService: Recipe(
+        values={"service": either(*words.FULL_NAMES, "*"), "name": either("a", "b")},
+        one_of=(("name", "service"),),
+    ),
+    istio_service.NamedSpec: Recipe(values={"name": either("one", "two")}),
+    selection.TargetRef: Recipe(
+        values={"kind": either("Service"), "group": either("", "core"), "name": either("a", "b")},
+        never=("namespace",),
+    ),
+    authorization.AuthorizationPolicy: Recipe(
+        values={"action": either("ALLOW", "AUDIT")}, never=("provider",), fit=_fit_selection
+    ),
+    authorization.Source: Recipe(
+        values={
+            name: listed(words.subnet, 1)
+            for name in ("ip_blocks", "not_ip_blocks", "remote_ip_blocks", "not_remote_ip_blocks")
+        },
+        texts=_PATTERNS,
+        some=("principals", "ip_blocks"),
+        never=("service_accounts", "not_service_accounts"),
+    ),
+    authorization.Operation: Recipe(
+        values={name: listed(either("80", "9080"), 1) for name in ("ports", "not_ports")}
+        | {name: listed(either("/a", "/a/*", "/{*}/b", "*"), 1) for name in ("paths", "not_paths")},
+        texts=_PATTERNS,
+        some=("hosts", "paths"),
+    ),
+    authorization.Condition: Recipe(
+        values={"key": either("request.headers[x-a]", "source.principal", "destination.port")},
+        texts=either("80", "443"),
+        some=("values", "not_values"),
+    ),
+    request.RequestAuthentication: _SELECTION,
+    request.JwtRule: Recipe(values=_TOKENS, one_of=(("jwks", "jwks_uri"),), texts=either("x-a", "b")),
+    request.JwtHeader: Recipe(texts=words.own_header),
+    request.ClaimToHeader: Recipe(texts=words.own_header),
+    telemetry.Telemetry: _SELECTION,
+    telemetry.LogFilter: Recipe(
+        values={"expression": either("response.code >= 400")}, always=("expression",)
+    ),
+    telemetry.CustomTag: Recipe(one_of=(("literal", "environment", "header", "formatter"),)),
+    telemetry.TagOverride: Recipe(
+        values={"operation": either("UPSERT"), "value": either("a", "b")}, always=("value",)
+    ),
+    telemetry.MetricSelector: Recipe(one_of=(("metric", "custom_metric", ""),)),
+    plugins.WasmSource: Recipe(values=_SOURCE, fit=lambda spec: without(spec, ["vmConfig"])),
+    wasm.WasmPlugin: Recipe(values=_SOURCE, fit=_fit_plugin),
+    extension.TrafficExtension: Recipe(one_of=(("wasm", "lua"),), fit=_fit_selection),
+    extension.Lua: Recipe(
+        values={"inline_code": either("function envoy_on_request(handle) end")}, always=("inline_code",)
+    ),
+    policy.Target: Recipe(values={"name": either("a", "b")}),
+    policy.PolicyPort: Recipe(values={"name": either("http")}, one_of=(("number", "name"),)),
+    policy.Peer: Recipe(one_of=(("mtls", "jwt"),)),
+    policy.Origin: Recipe(always=("jwt",)),
+    policy.Jwt: Recipe(
+        values={"issuer": either("https://a.example", "b"), **_TOKENS},
+        texts=words.own_header,
+        never=("jwks_uri",),
+    ),
+    policy.PathMatch: Recipe(one_of=(("exact", "prefix", "suffix", "regex"),)),
+    policy.Policy: Recipe(never=("targets",), fit=_fit_policy),
+    rbac.Constraint: Recipe(values={"key": either("destination.ip", "request.headers[x-a]", "version")}),
+    rbac.AccessRule: Recipe(texts=_PATTERNS),
+    rbac.Subject: Recipe(
+        values={"properties": either({"source.namespace": "a"}, {"request.auth.claims[x]": "y"})},
+        some=("user", "properties"),
+        texts=either("a", "b"),
+    ),
+    rbac.RoleRef: Recipe(values={"kind": either("ServiceRole")}),
+    rbac.RbacTarget: Recipe(
+        values={"services": listed(either(*words.FULL_NAMES)), "namespaces": listed(words.namespace)}
+    ),
+    rbac.RbacConfig: Recipe(always=("inclusion", "exclusion")),
+    mixer_rule.Rule: Recipe(values={"match": _EXPRESSIONS}),
+    mixer_rule.Action: Recipe(texts=either("one.denier", "two.metric.shop")),
+    attributes.AttributeManifest: Recipe(
+        values={
+            "attributes": either(
+                {"a.b": {"valueType": "STRING"}}, {"c": {"valueType": "INT64", "description": "é"}}
+            )
+        }
+    ),
+    quota_spec.StringMatch: Recipe(one_of=(("exact", "prefix", "regex"),)),
+    quota_spec.AttributeMatch: Recipe(always=("clause",), filled=("clause",)),
+    quota_spec.Quota: Recipe(values={"charge": either(1, 2**63 - 1)}),
+    api_spec.HttpApiSpec: Recipe(never=("attributes",)),
+    api_spec.ApiPattern: Recipe(
+        values={"http_method": either("GET", "*"), "uri_template": either("/a", "/{b}/*", "/a/**")},
+        always=("http_method",),
+        one_of=(("uri_template", "regex"),),
+        never=("attributes",),
+    ),
+    api_spec.ApiKey: Recipe(one_of=(("query", "header", "cookie"),), texts=either("x-a")),
+    outside.Handler: Recipe(one_of=(("adapter", "compiled_adapter"),), texts=either("a", "b")),
+    outside.Connection: Recipe(values={"address": either("a:1")}, always=("address",)),
+    outside.TemplateInstance: Recipe(one_of=(("template", "compiled_template"),), texts=either("a", "b")),
+    outside.Adapter: Recipe(values={"config": either("", "AAEC")}),
+    outside.Template: Recipe(values={"descriptor": either("AAEC")}),
+    templates.Instance: Recipe(texts=_EXPRESSIONS),
+    templates.Subject: Recipe(texts=_EXPRESSIONS),
+    templates.Action: Recipe(texts=_EXPRESSIONS),
+    adapters.Status: Recipe(values={"code": either(0, 7, 16)}),
+    adapters.ListChecker: Recipe(
+        values={"provider_url": either("https://a.example/list")}, never=("ttl", "refresh_interval")
+    ),
+    adapters.Opa: Recipe(values={"policy": listed(either("package a"))}),
+    adapters.PrometheusMetric: Recipe(
+        values={"instance_name": either("a.metric.default")}, always=("instance_name",)
+    ),
+    adapters.Buckets: Recipe(always=("explicit_buckets",), never=("linear_buckets", "exponential_buckets")),
+    adapters.ExplicitBuckets: Recipe(values={"bounds": either([1, 2.5])}, always=("bounds",)),
+    adapters.RedisQuotaLimit: Recipe(
+        values={
+            "max_amount": either(1, 10),
+            "valid_duration": either("10s"),
+            "bucket_duration": either("1s"),
+        },
+        always=("max_amount", "valid_duration"),
+    ),
+    adapters.Stackdriver: Recipe(one_of=(("app_credentials", "api_key", "service_account_path", ""),)),
+    groups.ReadinessProbe: Recipe(one_of=(("http_get", "tcp_socket", "exec", "grpc"),)),
+    groups.HttpGet: Recipe(values={"scheme": either("", "HTTP", "https"), "path": either("/", "/a")}),
+    groups.HttpHeader: Recipe(texts=words.own_header),
+    groups.Exec: Recipe(values={"command": either(["true"], ["a", ""])}, always=("command",)),
+}
