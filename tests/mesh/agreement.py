@@ -16,6 +16,7 @@ import orjson
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+import proa.control_plane.world  # noqa: F401 - with it every message type that resources are made of is known
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.simulate import (

@@ -28,6 +28,9 @@ def received(manager: HttpConnectionManager, request: Request, *, is_absolute: b
     path = _path(manager, request.path) if request.path else ""
     scheme = request.scheme
     said = request.header("x-forwarded-proto")
+    if said is not None and manager.use_remote_address.value:
+        kept = tuple(each for each in request.headers if each[0].lower() != "x-forwarded-proto")
+        request = msgspec.structs.replace(request, headers=kept)
     if said in ("http", "https") and not is_absolute and not manager.use_remote_address.value:
         scheme = said
     if (authority, path, scheme) == (request.authority, request.path, request.scheme):

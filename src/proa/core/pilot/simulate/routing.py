@@ -35,6 +35,10 @@ _REDIRECTS = {
 }
 
 
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+"""What a redirect to another scheme leaves out of the name."""
+
+
 class Routed(msgspec.Struct, frozen=True, kw_only=True):
     """`cluster` or `answer`, if filters let the request pass whose settings `levels` are, the nearest first.
     `fallback`: for a CONNECT, where a stream that is no HTTP goes."""
@@ -173,7 +177,8 @@ def _redirect(redirect: RedirectAction, prefix: str, request: Request) -> Answer
         bare = authority if redirect.host_redirect else _without_port(authority)
         authority = f"{bare}:{redirect.port_redirect}"
     elif redirect.scheme_redirect and not redirect.host_redirect:
-        authority = authority.removesuffix(":80")
+        called_by = request.header("x-forwarded-proto") or request.scheme
+        authority = authority.removesuffix(_DEFAULT_PORTS.get(called_by, ":80"))
     path = redirect.path_redirect or request.path
     if redirect.prefix_rewrite:
         path = redirect.prefix_rewrite + request.path[len(prefix) :]

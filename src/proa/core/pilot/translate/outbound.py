@@ -237,6 +237,7 @@ def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
             RouteIntent(name="unserved_port", direct_response=refused, objects=_operator_objects(service)),
         ),
         connect=Connect(refusal=UNSERVED_PORT_STATUS),
+        objects=_operator_objects(service),
     )
 
 
@@ -253,12 +254,13 @@ def _connect(view: HostView, service: Service, port: ServicePort) -> tuple[Conne
 def _virtual_host(
     view: HostView, service: Service, port: ServicePort
 ) -> tuple[VirtualHostIntent, tuple[Note, ...]]:
-    name = virtual_host_name(view.host, port.number)
+    name, own = virtual_host_name(view.host, port.number), _operator_objects(service)
     if not port.is_http:
         refused = DirectResponse(status=400, body=f"port {port.number} of {view.host} does not speak HTTP\n")
-        answer = RouteIntent(direct_response=refused, objects=_operator_objects(service))
-        return VirtualHostIntent(name=name, domains=(), routes=(answer,)), ()
-    default = VirtualHostIntent(name=name, domains=(), routes=(_default_route(view, service, port),))
+        answer = RouteIntent(direct_response=refused, objects=own)
+        return VirtualHostIntent(name=name, domains=(), routes=(answer,), objects=own), ()
+    default_route = _default_route(view, service, port)
+    default = VirtualHostIntent(name=name, domains=(), routes=(default_route,), objects=own)
     if view.rules is None:
         return default, ()
     rules = rules_at(view.rules, port)

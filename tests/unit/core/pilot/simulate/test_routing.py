@@ -58,3 +58,11 @@ def test_a_redirect_to_another_scheme_drops_its_port_and_keeps_the_query() -> No
     routed = find_route(configuration(route), Request(authority="x:80", path="/o?q=1"))
     assert routed.answer is not None
     assert (routed.answer.status, routed.answer.location) == (301, "https://x/n?q=1")
+
+
+def test_a_client_that_says_it_was_called_by_https_keeps_port_80() -> None:
+    route = Route(match=RouteMatch(prefix="/"), redirect=RedirectAction(scheme_redirect="https"))
+    said = Request(authority="x:80", headers=(("x-forwarded-proto", "https"),))
+    routed = find_route(configuration(route), said)
+    assert routed.answer is not None
+    assert routed.answer.location == "https://x:80/"
