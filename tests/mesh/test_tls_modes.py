@@ -194,6 +194,26 @@ def test_changes_of_mode_lose_nothing_and_are_in_force_when_the_wait_ends(mesh: 
     assert not [each for each in tcp if each.failure]
 
 
+OF_2018: Final = f"""
+apiVersion: authentication.istio.io/v1alpha1
+kind: MeshPolicy
+metadata: {{name: default}}
+spec: {{peers: [{{mtls: {{mode: PERMISSIVE}}}}]}}
+---
+apiVersion: authentication.istio.io/v1alpha1
+kind: Policy
+metadata: {{name: default, namespace: default}}
+spec: {{peers: [{{mtls: {{}}}}]}}
+---
+apiVersion: authentication.istio.io/v1alpha1
+kind: Policy
+metadata: {{name: some, namespace: default}}
+spec:
+  targets: [{{name: web}}, {{name: lines, ports: [{{number: {ANY_PORT}}}]}}]
+  peers: [{{mtls: {{}}}}]
+  peerIsOptional: true
+"""
+
 LEVELS: Final = {
     "mesh": (policy("PERMISSIVE"), ALL),
     "namespace": (policy("PERMISSIVE", namespace="default"), ALL),
@@ -215,6 +235,7 @@ LEVELS: Final = {
         ),
         {f"lines:{ANY_PORT}"},
     ),
+    "policies of 2018": (OF_2018, {"web", f"lines:{ANY_PORT}"}),
     "another namespace": (policy("PERMISSIVE", namespace="elsewhere"), set[str]()),
 }
 

@@ -14,7 +14,7 @@ from proa.cli.parameters import files_options, namespace_option
 def command(
     context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str, output: Format
 ) -> None:
-    """Print what configuration of 2017 and 2018 (RouteRule, DestinationPolicy, EgressRule, IngressRule) and
+    """Print what configuration of 2017 and 2018 (RouteRule, DestinationPolicy, EgressRule, IngressRule, Policy) and
     Kubernetes Ingress becomes today: VirtualService, DestinationRule, ServiceEntry and Gateway. Give all files
     of a mesh together: the rules of one host become one object. Objects of today are printed as they are.
 

@@ -13,6 +13,7 @@ import msgspec
 from proa.control_plane.gateway_api import GatewayApi
 from proa.core.config import Config
 from proa.core.config.gateway_api.today import is_api
+from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.legacy.convert import Group, convert_group, groups_for, silenced
 from proa.core.config.legacy.draft import SPEC
@@ -102,7 +103,8 @@ class Conversion:
             for each in made.objects:
                 owner = _owner(each.config, claims)
                 if owner is not None:
-                    message = f"{owner} has the rules of this host; remove one of both"
+                    what = "rules of this host" if each.config.kind == "VirtualService" else "same scope"
+                    message = f"{owner} has the {what}; remove one of both"
                     findings += [(source, warning(SPEC, "no-effect", message)) for source in each.sources]
                     continue
                 config = each.config
@@ -134,16 +136,27 @@ def _renamed(config: Config) -> Config:
 
 
 def _claims(today: Mapping[ObjectRef, Config]) -> dict[tuple[str, str], ObjectRef]:
-    """By namespace and host: the VirtualService of today that has it on sidecars."""
+    """By namespace and host: the VirtualService of today that has it on sidecars. By namespace and selector: the
+    PeerAuthentication of today."""
     found: dict[tuple[str, str], ObjectRef] = {}
     for ref, config in today.items():
+        if isinstance(config.spec, PeerAuthentication):
+            found[ref.namespace, _peers_key(config.spec)] = ref
         if isinstance(config.spec, VirtualService) and "mesh" in (config.spec.gateways or ("mesh",)):
             for host in config.spec.hosts:
                 found[ref.namespace, expand_host(host, ref.namespace)] = ref
     return found
 
 
+def _peers_key(spec: PeerAuthentication) -> str:
+    """No host has a space in its name."""
+    labels = spec.selector.match_labels if spec.selector else {}
+    return " ".join(["peers", *(f"{key}={labels[key]}" for key in sorted(labels))]) + " "
+
+
 def _owner(config: Config, claims: Mapping[tuple[str, str], ObjectRef]) -> ObjectRef | None:
+    if isinstance(config.spec, PeerAuthentication):
+        return claims.get((config.meta.namespace, _peers_key(config.spec)))
     if not isinstance(config.spec, VirtualService) or config.spec.gateways:
         return None
     namespace = config.meta.namespace

@@ -114,3 +114,44 @@ def test_requests_obey_old_rules(apart: bool) -> None:
 def test_what_is_derived_can_be_written() -> None:
     for config in Conversion().in_force(by_ref(rule("a", "v1"))).values():
         assert to_manifest(config)["apiVersion"] == "networking.istio.io/v1alpha3"
+
+
+def policy(name: str, spec: str, kind: str = "Policy") -> str:
+    return f"""
+---
+apiVersion: authentication.istio.io/v1alpha1
+kind: {kind}
+metadata: {{name: {name}}}
+spec: {{{spec}}}
+"""
+
+
+PEERS_TODAY = """
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: mine}
+spec: {selector: {matchLabels: {app: c}}, mtls: {mode: PERMISSIVE}}
+"""
+
+
+def test_policies_of_2018_are_in_force_as_peer_authentications() -> None:
+    conversion = Conversion()
+    text = policy("one", "targets: [{name: c}], peers: [{mtls: {}}]") + policy("default", "", "MeshPolicy")
+    found = conversion.in_force(by_ref(text))
+    assert {str(ref) for ref in found} == {
+        "PeerAuthentication/default/c-peers",
+        "PeerAuthentication/istio-system/default",
+    }
+
+
+def test_todays_language_has_its_peers() -> None:
+    conversion = Conversion()
+    text = policy("one", "targets: [{name: c}, {name: d}], peers: [{mtls: {}}]") + PEERS_TODAY
+    assert names(conversion.in_force(by_ref(text))) == {
+        "PeerAuthentication/mine",
+        "PeerAuthentication/d-peers",
+    }
+    ((ref, finding),) = conversion.findings
+    assert ref.name == "one"
+    assert "PeerAuthentication/default/mine has the same scope" in finding.message

@@ -61,7 +61,6 @@ from proa.core.config.kinds.mixer_templates.validate import validate as validate
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.peer_authentication.validate import validate as validate_peer_authentication
 from proa.core.config.kinds.policy_2018.schema import Policy
-from proa.core.config.kinds.policy_2018.validate import validate_mesh_policy, validate_policy
 from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.kinds.proxy_config.validate import validate as validate_proxy_config
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
@@ -130,6 +129,7 @@ AnyKind: TypeAlias = (
     | Kind[EgressRule]
     | Kind[IngressRule]
     | Kind[Ingress]
+    | Kind[Policy]
     | Kind[GatewayClass]
     | Kind[ApiGateway]
     | Kind[HttpRoute]
@@ -342,6 +342,26 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         spec=Ingress,
         validate=_checked_as("Ingress"),
     ),
+    Kind(
+        group=OLD_AUTHENTICATION,
+        kind="Policy",
+        versions=("v1alpha1",),
+        plural="policies",
+        short_names=(),
+        spec=Policy,
+        validate=_checked_as("Policy"),
+        spec_may_be_absent=True,
+    ),
+    Kind(
+        group=OLD_AUTHENTICATION,
+        kind="MeshPolicy",
+        versions=("v1alpha1",),
+        plural="meshpolicies",
+        short_names=(),
+        spec=Policy,
+        validate=_checked_as("MeshPolicy"),
+        spec_may_be_absent=True,
+    ),
 )
 
 _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
@@ -439,7 +459,6 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 
 _SECURITY_API = f"{SECURITY}/v1,v1beta1"
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
-_OLD_AUTHENTICATION_API = f"{OLD_AUTHENTICATION}/v1alpha1"
 _OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
@@ -462,15 +481,6 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(f"{TELEMETRY}/v1,v1alpha1", "telemetries", Telemetry, validate_telemetry, may_be_absent=True),
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
-    _read_only(_OLD_AUTHENTICATION_API, "policies", Policy, validate_policy, may_be_absent=True),
-    _read_only(
-        _OLD_AUTHENTICATION_API,
-        "meshpolicies",
-        Policy,
-        validate_mesh_policy,
-        kind="MeshPolicy",
-        may_be_absent=True,
-    ),
     _read_only(_OLD_RBAC_API, "serviceroles", ServiceRole, validate_role),
     _read_only(_OLD_RBAC_API, "servicerolebindings", ServiceRoleBinding, validate_role_binding),
     _read_only(_OLD_RBAC_API, "rbacconfigs", RbacConfig, validate_rbac_config),

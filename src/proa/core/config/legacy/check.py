@@ -9,11 +9,14 @@ from typing import Protocol
 
 import msgspec
 
+from proa.core.config.kinds.policy_2018.schema import Policy
+from proa.core.config.kinds.policy_2018.validate import validate_mesh_policy, validate_policy
 from proa.core.config.labels import check_selector
 from proa.core.config.legacy.convert import OldSpec, convert
 from proa.core.config.legacy.draft import SPEC
 from proa.core.config.legacy.ingress import CLASS_ANNOTATION, OUR_CLASS, is_ours
 from proa.core.config.legacy.ingress_schema import Backend, Ingress
+from proa.core.config.legacy.peers import MESH_POLICY
 from proa.core.config.legacy.schema import (
     DestinationPolicy,
     EgressRule,
@@ -29,8 +32,6 @@ from proa.core.config.problem import Finding, warning
 from proa.core.config.record import Record
 from proa.core.config.tree import Json, shorten
 from proa.core.model.names import ObjectRef
-
-NETWORKING = "networking.istio.io"
 
 
 class Reader(Protocol):
@@ -51,7 +52,7 @@ def check_old(
     kind: str, spec: OldSpec, meta: Meta, kinds: Mapping[tuple[str, str], Reader]
 ) -> Iterator[Finding]:
     """`kinds` is the table, for what the object becomes."""
-    own = list(_check(spec, meta))
+    own = list(_check(kind, spec, meta))
     yield from own
     if any(finding.severity == "error" for finding in own):
         return
@@ -59,7 +60,7 @@ def check_old(
     for derived in convert([alone]).derived:
         found: list[Finding] = []
         today = Meta(name=derived.name, namespace=derived.namespace)
-        kinds[NETWORKING, derived.kind].read(derived.spec, today, found)
+        kinds[derived.row].read(derived.spec, today, found)
         for finding in found:
             if finding.severity == "error":
                 _, old = derived.origin(finding.path)
@@ -67,7 +68,7 @@ def check_old(
                 yield Finding(old, finding.code, f"{finding.message} (it becomes {where})")
 
 
-def _check(spec: OldSpec, meta: Meta) -> Iterator[Finding]:
+def _check(kind: str, spec: OldSpec, meta: Meta) -> Iterator[Finding]:
     match spec:
         case RouteRule():
             yield from _check_route_rule(spec, meta)
@@ -80,6 +81,10 @@ def _check(spec: OldSpec, meta: Meta) -> Iterator[Finding]:
             yield from _check_ingress_rule(spec, meta)
         case Ingress():
             yield from _check_ingress(spec, meta)
+        case Policy():
+            yield from (
+                validate_mesh_policy(spec, meta) if kind == MESH_POLICY else validate_policy(spec, meta)
+            )
 
 
 def _check_service(service: IstioService, at: Path, meta: Meta, *, labels: bool = True) -> Iterator[Finding]:

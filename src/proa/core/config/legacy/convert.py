@@ -1,7 +1,8 @@
 """All old objects together to today's objects, in groups that do not concern each other.
 
 One VirtualService has all RouteRules for a host, in the order of their precedence; one DestinationRule all
-DestinationPolicies for a host and all versions that rules name there. `groups_of` tells which old objects make one
+DestinationPolicies for a host and all versions that rules name there; one PeerAuthentication what all policies say of
+a service's peers. `groups_of` tells which old objects make one
 object of today, `convert_group` makes it: who converts again and again (a live mesh) keeps what a group of the same
 members gave before. Nothing here looks at the order in which objects come.
 """
@@ -11,6 +12,8 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from proa.core.config.kinds.policy_2018.schema import Policy
+from proa.core.config.legacy import peers
 from proa.core.config.legacy.draft import SPEC, Derived, Place
 from proa.core.config.legacy.egress import service_entry
 from proa.core.config.legacy.ingress import CLASS_ANNOTATION, convert_ingress, is_ours
@@ -38,9 +41,9 @@ from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import Json
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef
 
-OldSpec: TypeAlias = RouteRule | DestinationPolicy | EgressRule | IngressRule | Ingress
+OldSpec: TypeAlias = RouteRule | DestinationPolicy | EgressRule | IngressRule | Ingress | Policy
 R = TypeVar("R", RouteRule, IngressRule)
-OLD_SPECS = (RouteRule, DestinationPolicy, EgressRule, IngressRule, Ingress)
+OLD_SPECS = (RouteRule, DestinationPolicy, EgressRule, IngressRule, Ingress, Policy)
 
 
 class OldObject(Protocol):
@@ -55,9 +58,10 @@ class OldObject(Protocol):
 
 
 class Group(msgspec.Struct, frozen=True, order=True):
-    """What old objects have in common that become one object: `about` is a host in full, or a name."""
+    """What old objects have in common that become one object: `about` is a host in full, or a name. Peers of no service
+    are those of the whole namespace."""
 
-    makes: Literal["routes", "destination", "egress", "ingress", "ingress rules"]
+    makes: Literal["routes", "destination", "egress", "ingress", "ingress rules", "peers"]
     namespace: str
     about: str = ""
 
@@ -126,6 +130,9 @@ def groups_for(each: OldObject) -> list[Group]:
             annotation = each.meta.annotations.get(CLASS_ANNOTATION)
             ours = is_ours(ingress.ingress_class_name, annotation)
             return [Group("ingress", namespace, name)] if ours else []
+        case Policy() as policy:
+            home = peers.home_of_policy(each.ref)
+            return [Group("peers", home, service) for service in peers.services_of(policy) or ("",)]
         case _:
             return []
 
@@ -153,6 +160,14 @@ def convert_group(group: Group, members: Iterable[OldObject]) -> Converted:
             return Converted(derived=tuple(derived for made in sets for derived in made))
         case "ingress rules":
             return Converted(derived=convert_ingress_rules(group.namespace, _ranked(members, IngressRule)))
+        case "peers":
+            policies = [(each.ref, each.spec) for each in members if isinstance(each.spec, Policy)]
+            made_of, told = (
+                peers.of_service(group.namespace, group.about, policies)
+                if group.about
+                else peers.of_all(group.namespace, policies)
+            )
+            return Converted(derived=made_of, findings=told)
 
 
 def _ranked(members: Iterable[OldObject], kind: type[R]) -> list[tuple[ObjectRef, R]]:

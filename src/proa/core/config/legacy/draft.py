@@ -33,15 +33,21 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True):
     spec: dict[str, Json]
     sources: tuple[ObjectRef, ...]
     places: tuple[Place, ...]
+    api_version: str = API_VERSION
 
     @property
     def ref(self) -> ObjectRef:
         return ObjectRef(self.kind, self.namespace, self.name)
 
     @property
+    def row(self) -> tuple[str, str]:
+        """Where its kind stands in the kinds table."""
+        return self.api_version.rpartition("/")[0], self.kind
+
+    @property
     def manifest(self) -> dict[str, Json]:
         metadata: dict[str, Json] = {"name": self.name, "namespace": self.namespace}
-        return {"apiVersion": API_VERSION, "kind": self.kind, "metadata": metadata, "spec": self.spec}
+        return {"apiVersion": self.api_version, "kind": self.kind, "metadata": metadata, "spec": self.spec}
 
     def origin(self, path: Path) -> tuple[ObjectRef, Path]:
         """The old object and the place in it that a place of this object comes from."""

@@ -6,9 +6,9 @@ Callers: `batch` (files), and the owner of a live mesh's configuration.
 import msgspec
 
 from proa.core.config.config import Config
-from proa.core.config.kinds import KINDS, NETWORKING
+from proa.core.config.kinds import KINDS
 from proa.core.config.legacy.convert import OLD_SPECS, Converted
-from proa.core.config.legacy.draft import API_VERSION, Derived
+from proa.core.config.legacy.draft import Derived
 from proa.core.config.meta import Meta
 from proa.core.config.path import path_text
 from proa.core.config.problem import Finding
@@ -50,14 +50,14 @@ def read_back(converted: Converted) -> ReadBack:
 
 
 def _read(derived: Derived) -> Config | list[tuple[ObjectRef, Finding]]:
-    kind = KINDS[NETWORKING, derived.kind]
+    kind = KINDS[derived.row]
     found: list[Finding] = []
     meta = Meta(name=derived.name, namespace=derived.namespace)
     spec = kind.read(derived.spec, meta, found)
     errors = [finding for finding in found if finding.severity == "error"]
     if not errors:
         digest = digest_of((derived.kind, meta.namespace, meta.name, meta.labels, spec))
-        return Config(api_version=API_VERSION, kind=derived.kind, meta=meta, spec=spec, digest=digest)
+        return Config(api_version=derived.api_version, kind=derived.kind, meta=meta, spec=spec, digest=digest)
     told: list[tuple[ObjectRef, Finding]] = []
     for finding in errors:
         source, old = derived.origin(finding.path)

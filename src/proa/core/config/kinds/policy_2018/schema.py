@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from proa.core.config.record import Filled, NullIsEmpty, Port, ReadOnlySpec, Record
+from proa.core.config.record import Filled, NullIsEmpty, Port, Record
 
 MtlsMode = Literal["STRICT", "PERMISSIVE"]
 PrincipalBinding = Literal["USE_PEER", "USE_ORIGIN"]
@@ -62,10 +62,8 @@ class Origin(Record2018, frozen=True, kw_only=True):
     jwt: Jwt | None = None
 
 
-class Policy(ReadOnlySpec, frozen=True, kw_only=True):
+class Policy(Record2018, frozen=True, kw_only=True):
     """No targets: the whole namespace, or the mesh for a MeshPolicy."""
-
-    SNAKE_TOO = True
 
     targets: tuple[Target, ...] = ()
     peers: tuple[Peer, ...] = ()

@@ -12,6 +12,7 @@ from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault
 from proa.core.config.tree import shorten
+from proa.core.model.names import ROOT_NAMESPACE
 
 SPEC: Path = ("spec",)
 DEFAULT = "default"
@@ -25,6 +26,11 @@ def validate_policy(spec: Policy, meta: Meta) -> Iterator[Finding]:
             else "a policy without targets is the namespace's and is named default; rename it or add targets"
         )
         yield Finding(("metadata", "name"), "bad-value", message)
+    if meta.namespace == ROOT_NAMESPACE:
+        message = (
+            f"what stands in {ROOT_NAMESPACE} holds for the whole mesh today; write a MeshPolicy, or move it"
+        )
+        yield Finding(("metadata", "namespace"), "no-equivalent", message)
     for index, target in enumerate(spec.targets):
         yield from _check_target(target, (*SPEC, "targets", index))
     yield from _check_methods(spec)
@@ -48,6 +54,9 @@ def _check_target(target: Target, at: Path) -> Iterator[Finding]:
         if (port.number is None) == (not port.name):
             message = "a port is a number or a name; write one of them"
             yield Finding((*at, "ports", index), "required" if port.number is None else "conflict", message)
+        elif port.name:
+            message = "a name does not tell which number a service has it for; write number"
+            yield Finding((*at, "ports", index, "name"), "no-equivalent", message)
 
 
 def _check_methods(spec: Policy) -> Iterator[Finding]:
@@ -58,6 +67,13 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
             yield Finding(at, code, "a peer shows one of mtls and jwt; write one")
         if peer.jwt is not None:
             yield from _check_jwt(peer.jwt, (*at, "jwt"))
+            message = "a token is no peer's: peers are told by their certificates; write it under origins"
+            yield Finding((*at, "jwt"), "no-equivalent", message)
+        if peer.mtls is not None and peer.mtls.allow_tls:
+            message = (
+                "clients with TLS and no certificate cannot be told from strangers; write mode: PERMISSIVE"
+            )
+            yield Finding((*at, "mtls", "allowTls"), "no-equivalent", message)
     issuers: set[str] = set()
     for index, origin in enumerate(spec.origins):
         at = (*SPEC, "origins", index, "jwt")
@@ -68,6 +84,12 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
         if origin.jwt.issuer and origin.jwt.issuer in issuers:
             yield Finding((*at, "issuer"), "duplicate", "the issuer is there already; remove one")
         issuers.add(origin.jwt.issuer)
+    if spec.origins:
+        message = "end users' tokens are read and checked, and nothing acts on them yet; remove the field"
+        yield Finding((*SPEC, "origins"), "not-supported-yet", message)
+    elif spec.principal_binding == "USE_ORIGIN":
+        message = "principals come from origins, and there are none; remove it, or add an origin"
+        yield Finding((*SPEC, "principalBinding"), "conflict", message)
     if not spec.peers and not spec.origins:
         yield warning(SPEC, "no-effect", "no peers and no origins: everybody is let in; is that meant?")
 

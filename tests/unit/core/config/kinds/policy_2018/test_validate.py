@@ -22,12 +22,29 @@ from tests.unit.core.config.judged import judge
             },
             ["spec.targets[0].ports[0] required", "spec.targets[0].ports[1] conflict"],
         ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a", "ports": [{"name": "http"}]}],
+                "peers": [{"mtls": {"allow_tls": True}}],
+            },
+            ["spec.peers[0].mtls.allowTls no-equivalent", "spec.targets[0].ports[0].name no-equivalent"],
+        ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a"}],
+                "peers": [{"mtls": None}, {"jwt": {"issuer": "a"}}],
+                "principalBinding": "USE_ORIGIN",
+            },
+            ["spec.peers[1].jwt no-equivalent", "spec.principalBinding conflict"],
+        ),
         ("Policy", {"targets": [{"name": "a"}]}, ["spec no-effect"]),
         ("Policy", {"targets": [{"name": "a"}], "peers": [{}]}, ["spec.peers[0] required"]),
         (
             "Policy",
             {"targets": [{"name": "a"}], "peers": [{"mtls": {"mode": "PERMISSIVE"}, "jwt": {"issuer": "a"}}]},
-            ["spec.peers[0] conflict"],
+            ["spec.peers[0] conflict", "spec.peers[0].jwt no-equivalent"],
         ),
         (
             "Policy",
@@ -36,6 +53,7 @@ from tests.unit.core.config.judged import judge
                 "origins": [{"jwt": {"issuer": "", "jwks_uri": "a", "jwtHeaders": ["a b"]}}],
             },
             [
+                "spec.origins not-supported-yet",
                 "spec.origins[0].jwt.issuer required",
                 "spec.origins[0].jwt.jwksUri bad-value",
                 "spec.origins[0].jwt.jwtHeaders[0] bad-value",
@@ -44,7 +62,11 @@ from tests.unit.core.config.judged import judge
         (
             "Policy",
             {"targets": [{"name": "a"}], "origins": [{}, {"jwt": {"issuer": "a"}}, {"jwt": {"issuer": "a"}}]},
-            ["spec.origins[0].jwt required", "spec.origins[2].jwt.issuer duplicate"],
+            [
+                "spec.origins not-supported-yet",
+                "spec.origins[0].jwt required",
+                "spec.origins[2].jwt.issuer duplicate",
+            ],
         ),
         (
             "Policy",
@@ -61,6 +83,7 @@ from tests.unit.core.config.judged import judge
                 "principalBinding": "USE_ORIGIN",
             },
             [
+                "spec.origins not-supported-yet",
                 "spec.origins[0].jwt.triggerRules[0].excludedPaths[1] required",
                 "spec.origins[0].jwt.triggerRules[0].excludedPaths[2].regex bad-regex",
             ],
