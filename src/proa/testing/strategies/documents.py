@@ -68,7 +68,8 @@ def nearly_valid_specs(row: AnyKind) -> st.SearchStrategy[Json]:
 def metas(row: AnyKind) -> st.SearchStrategy[Meta]:
     """Names that an object of this kind may have."""
     names = st.sampled_from((ONLY_NAMES[row.kind],) if row.kind in ONLY_NAMES else words.NAMES)
-    namespaces = st.just(ROOT_NAMESPACE) if row.kind == "MeshConfig" else st.sampled_from(words.NAMESPACES)
+    inner = [name for name in words.NAMESPACES if name != ROOT_NAMESPACE or row.kind != "Policy"]
+    namespaces = st.just(ROOT_NAMESPACE) if row.kind == "MeshConfig" else st.sampled_from(inner)
     return st.builds(lambda name, namespace: Meta(name=name, namespace=namespace), names, namespaces)
 
 

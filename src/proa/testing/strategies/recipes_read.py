@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from proa.core.config import Json, istio_service, plugins, selection
+from proa.core.config import istio_service, plugins, selection
 from proa.core.config.kinds.authorization_policy import schema as authorization
 from proa.core.config.kinds.mixer_adapters import schema as adapters
 from proa.core.config.kinds.mixer_api_spec import schema as api_spec
@@ -19,7 +19,7 @@ from proa.core.config.kinds.traffic_extension import schema as extension
 from proa.core.config.kinds.wasm_plugin import schema as wasm
 from proa.core.config.kinds.workload_group import schema as groups
 from proa.testing.strategies import vocabulary as words
-from proa.testing.strategies.recipes import either, object_in, objects_in
+from proa.testing.strategies.recipes import either
 from proa.testing.strategies.shaped import Object, Recipe, Recipes, without
 from proa.testing.strategies.vocabulary import listed
 
@@ -41,18 +41,6 @@ def _fit_selection(spec: Object) -> Object:
     if "selector" in spec:
         return without(spec, ["targetRef", "targetRefs"])
     return without(spec, ["targetRefs"]) if "targetRef" in spec else spec
-
-
-def _fit_policy(spec: Object) -> Object:
-    """Origins are told apart by their issuers."""
-    issuers: set[Json] = set()
-    origins: list[Json] = []
-    for each in objects_in(spec.get("origins")):
-        issuer = str(object_in(each.get("jwt")).get("issuer"))
-        if issuer not in issuers:
-            origins.append(each)
-            issuers.add(issuer)
-    return spec | {"origins": origins} if "origins" in spec else spec
 
 
 def _fit_plugin(spec: Object) -> Object:
@@ -118,7 +106,8 @@ READ_ONLY: Final[Recipes] = {
     ),
     policy.Target: Recipe(values={"name": either("a", "b")}),
     policy.PolicyPort: Recipe(values={"name": either("http")}, one_of=(("number", "name"),)),
-    policy.Peer: Recipe(one_of=(("mtls", "jwt"),)),
+    policy.Peer: Recipe(always=("mtls",), never=("jwt",)),
+    policy.MutualTls: Recipe(never=("allow_tls",)),
     policy.Origin: Recipe(always=("jwt",)),
     policy.Jwt: Recipe(
         values={"issuer": either("https://a.example", "b"), **_TOKENS},
@@ -126,7 +115,7 @@ READ_ONLY: Final[Recipes] = {
         never=("jwks_uri",),
     ),
     policy.PathMatch: Recipe(one_of=(("exact", "prefix", "suffix", "regex"),)),
-    policy.Policy: Recipe(never=("targets",), fit=_fit_policy),
+    policy.Policy: Recipe(never=("targets", "origins", "principal_binding")),
     rbac.Constraint: Recipe(values={"key": either("destination.ip", "request.headers[x-a]", "version")}),
     rbac.AccessRule: Recipe(texts=_PATTERNS),
     rbac.Subject: Recipe(
