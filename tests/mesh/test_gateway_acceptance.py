@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from proa.core.config.kinds.gateway.tls import CIPHER_SUITES, ECDH_CURVES, VERSIONS
+from proa.core.config.server_tls import CIPHER_SUITES, ECDH_CURVES, VERSIONS
 from proa.core.model.settings import Handling
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate.resources import decode, unpack

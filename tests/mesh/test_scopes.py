@@ -6,10 +6,13 @@ A client `narrow` in the namespace `shop` beside the shared `caller` in `default
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority, Issued
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status
+from tests.mesh.tls_clients import eventually, refused
 
 pytestmark = pytest.mark.mesh
 
@@ -45,6 +48,14 @@ metadata: {name: inbound}
 spec:
   workloadSelector: {labels: {app: hidden}}
   %s
+"""
+OFF_MESH = """
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: off-mesh}
+spec:
+  selector: {matchLabels: {app: hidden}}
+  mtls: {mode: DISABLE}
 """
 THROUGH_HIDDEN = """
 apiVersion: networking.istio.io/v1
@@ -138,6 +149,30 @@ def test_a_listener_of_ones_own_leads_elsewhere(shop: Mesh) -> None:
     with shop.applied(INGRESS % "ingress: [{port: {number: 8082}}]"):
         assert status(shop, "caller", "http://hidden:8081/") == 503, "a port without a listener is not served"
     assert answers().endswith("hidden")
+
+
+def test_callers_outside_the_mesh_are_met_by_a_certificate(shop: Mesh, tmp_path: Path) -> None:
+    root = Authority(tmp_path)
+    server, client = root.issue("hidden.example.com"), root.issue("client.example.com")
+    _, port = shop.inbound("hidden", 8081)
+    listener = (
+        "ingress: [{port: {number: 8081, protocol: HTTPS}, captureMode: NONE, tls: {mode: %s, serverCertificate: "
+        f"{server.cert}, privateKey: {server.key}, caCertificates: {root.roots}"
+        "}}]"
+    )
+
+    def call(with_client: Issued | None = None) -> str:
+        return eventually(port, "hidden.example.com", root.roots, client=with_client, alpn=()).answer
+
+    with shop.applied(INGRESS % listener % "MUTUAL"):
+        assert status(shop, "caller", "http://hidden:8081/") == 200, "mutual TLS of the mesh comes first"
+        with shop.applied(OFF_MESH):
+            assert "hidden" in call(client)
+            assert refused(port, "hidden.example.com", root.roots, alpn=())
+            assert status(shop, "caller", "http://hidden:8081/") == 503, "plain text has no way in"
+            shop.apply(INGRESS % listener % "SIMPLE")
+            assert "hidden" in call()
+    assert status(shop, "caller", "http://hidden:8081/") == 200
 
 
 def test_more_than_a_program_takes_is_refused_by_its_own_sidecar(shop: Mesh) -> None:

@@ -488,6 +488,15 @@ _IMPORTS: Final = (
 )  # fmt: skip
 
 
+def _fit_ingress(listener: Object) -> Object:
+    """TLS is ended on ports of two protocols."""
+    if "tls" not in listener:
+        return listener
+    port = object_in(listener["port"])
+    protocol = "TLS" if port.get("protocol") in ("TCP", "TLS") else "HTTPS"
+    return listener | {"port": {**port, "protocol": protocol}}
+
+
 def _fit_sidecar(spec: Object) -> Object:
     if "ingress" in spec:
         spec = spec | {
@@ -506,6 +515,10 @@ SIDECAR: Final[Recipes] = {
         some=("egress", "ingress", "outbound_traffic_policy", "inbound_connection_pool"),
         filled=("ingress",),
         fit=_fit_sidecar,
+    ),
+    sc.Ingress: Recipe(
+        values={"tls": st.one_of(_ended("SIMPLE"), _ended("MUTUAL"), _ended("OPTIONAL_MUTUAL"))},
+        fit=_fit_ingress,
     ),
     sc.SidecarPort: Recipe(values={"number": either(80, 9080, 6379, 7000)}),
     sc.OutboundTrafficPolicy: Recipe(

@@ -11,10 +11,10 @@ from typing import Final
 from hypothesis import strategies as st
 
 from proa.core.config import Json
-from proa.core.config.kinds.gateway.tls import CIPHER_SUITES, ECDH_CURVES
 from proa.core.config.kinds.virtual_service.cors import METHODS
 from proa.core.config.kinds.virtual_service.status_names import GRPC_STATUSES
 from proa.core.config.retries import RETRY_CONDITIONS
+from proa.core.config.server_tls import CIPHER_SUITES, ECDH_CURVES
 
 Values = st.SearchStrategy[Json]
 

@@ -8,9 +8,10 @@ import msgspec
 
 from proa.core.config.app_endpoint import AppEndpoint, parse_app_endpoint
 from proa.core.config.connection_pool import ConnectionPool
+from proa.core.config.server_tls import ServerTls
 from proa.core.model.names import ObjectRef
 from proa.core.model.notes import Note
-from proa.core.model.service import normal_protocol
+from proa.core.model.service import Protocol, normal_protocol
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.index import RuleIndex
@@ -18,12 +19,13 @@ from proa.core.pilot.scope.scope import sidecars_in_force
 
 
 class ServedPort(msgspec.Struct, frozen=True, kw_only=True):
-    """`sidecar` is whose word changed anything of what the program was started with."""
+    """`sidecar` is whose word changed anything of what the program was started with; `tls` is ended there."""
 
     port: InboundPort
     app: AppEndpoint
     pool: ConnectionPool | None = None
     sidecar: ObjectRef | None = None
+    tls: ServerTls | None = None
 
 
 class InboundView(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,11 +59,22 @@ def inbound_view(snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -
             continue
         if listener.port.protocol:
             port = msgspec.structs.replace(port, protocol=normal_protocol(listener.port.protocol))
+        tls = listener.tls if port.mode == "DISABLE" else None
+        if tls is not None:
+            # What is inside: requests or a stream.
+            inside: Protocol = "HTTP" if listener.port.protocol.upper() == "HTTPS" else "TCP"
+            port = msgspec.structs.replace(port, protocol=inside)
+        elif listener.tls is not None:
+            message = (
+                f"{workload.id} takes mutual TLS at port {port.service_port} ({port.mode}): tls of this listener is "
+                "in force where a PeerAuthentication says DISABLE for the port"
+            )
+            notes.append(Note(code="ingress-tls-idle", about=ref, message=message))
         app = parse_app_endpoint(listener.default_endpoint) or _own(port)
         if not app.address and not app.socket:
             app = AppEndpoint(workload.bind, app.port)
         pool = listener.connection_pool or spec.inbound_connection_pool
-        served.append(ServedPort(port=port, app=app, pool=pool, sidecar=ref))
+        served.append(ServedPort(port=port, app=app, pool=pool, sidecar=ref, tls=tls))
     return InboundView(ports=tuple(served), notes=tuple(notes))
 
 

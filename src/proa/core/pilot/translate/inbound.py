@@ -10,6 +10,7 @@ from proa.core.pilot.scope.inbound import InboundView, ServedPort
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
 from proa.core.pilot.translate.clusters import InboundClusterIntent
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent
+from proa.core.pilot.translate.operator_tls import served_tls
 from proa.core.pilot.translate.traffic_policy import limits_of
 
 CONNECT_TIMEOUT_MS = 10_000
@@ -47,4 +48,6 @@ def inbound_listeners(
             mode=port.mode,
             handling=handling,
             revoked_since=revoked_since if port.mode != "DISABLE" else 0,
+            tls=served_tls(served.tls) if served.tls is not None else None,
+            objects=(served.sidecar,) if served.sidecar and served.tls else (),
         )

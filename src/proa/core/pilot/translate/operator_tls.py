@@ -23,7 +23,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from proa.core.config.hostnames import is_ip
 from proa.core.config.kinds.destination_rule.schema import ClientTls
-from proa.core.config.kinds.gateway.schema import ServerTls
+from proa.core.config.server_tls import ServerTls
 from proa.core.model.secret_names import (
     credential_roots_secret,
     credential_secret,

@@ -1,6 +1,8 @@
 """What Sidecars say of the way to their own programs."""
 
 from proa.core.config.app_endpoint import AppEndpoint
+from proa.core.model.names import WorkloadId
+from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.testing.builders import Mesh, registered_port, registration
 
@@ -77,3 +79,24 @@ def test_a_port_that_the_program_was_not_started_with() -> None:
     (note,) = view(sidecar(f"workloadSelector: {{labels: {{app: a}}}}, {listener}")).notes
     assert (note.code, str(note.about)) == ("ingress-port-missing", "Sidecar/default/s")
     assert view(sidecar(listener)).notes == (), "a namespace's default is for many"
+
+
+TLS_AT_80 = sidecar(
+    "ingress: [{port: {number: 80, protocol: HTTPS}, tls: {mode: SIMPLE, credentialName: c}}]"
+)
+
+
+def test_tls_is_ended_where_nobody_comes_by_mutual_tls() -> None:
+    """The mode of a registration's port in these tests is STRICT."""
+    found = view(TLS_AT_80)
+    assert [(each.tls, each.port.protocol) for each in found.ports] == [(None, "TLS")]
+    assert [note.code for note in found.notes] == ["ingress-tls-idle"]
+    mesh = Mesh()
+    mesh.apply(TLS_AT_80)
+    port = InboundPort(
+        service_port=80, service="a", protocol="HTTP", app_port=80, sidecar_port=20_000, mode="DISABLE"
+    )
+    workload = Workload(id=WorkloadId("default", "a"), kind="sidecar", node="n", account="a", inbound=(port,))
+    (served,) = inbound_view(mesh.world.snapshot, mesh.world.index, workload).ports
+    assert served.tls is not None
+    assert (served.tls.credential_name, served.port.protocol) == ("c", "HTTP")

@@ -6,7 +6,7 @@ from envoy.extensions.transport_sockets.tls.v3.common_pb2 import SubjectAltNameM
 from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsContext, UpstreamTlsContext
 
 from proa.core.config.kinds.destination_rule.schema import ClientTls
-from proa.core.config.kinds.gateway.schema import ServerTls, TlsCertificate
+from proa.core.config.server_tls import ServerTls, TlsCertificate
 from proa.core.model.service import Service
 from proa.core.pilot.translate.operator_tls import (
     Checked,

@@ -5,9 +5,11 @@ from typing import Literal
 
 from proa.core.config.connection_pool import ConnectionPool
 from proa.core.config.record import Count32, Port, Record
+from proa.core.config.server_tls import ServerTls
 from proa.core.config.workload_selector import WorkloadSelector
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY"]
+CaptureMode = Literal["DEFAULT", "IPTABLES", "NONE"]
 
 
 class SidecarPort(Record, frozen=True, kw_only=True):
@@ -23,18 +25,21 @@ class SidecarPort(Record, frozen=True, kw_only=True):
 
 class Ingress(Record, frozen=True, kw_only=True):
     """`default_endpoint` is where the program listens, `127.0.0.1:port`, `[::1]:port`, `0.0.0.0:port` (the workload's
-    own address) or `unix://path`; none: where it was started to listen."""
+    own address) or `unix://path`; none: where it was started to listen. `tls` is ended for callers outside the mesh,
+    where the port takes no mutual TLS."""
 
-    NOT_YET = ("bind", "captureMode", "tls")
+    NOT_YET = ("bind",)
     NOT_YET_BECAUSE = MappingProxyType(
-        {
-            "bind": "a sidecar listens where its node agent found a port and told the mesh of it",
-            "captureMode": "nothing is captured: callers dial the sidecar's own port, whatever is written here",
-        }
+        {"bind": "a sidecar listens where its node agent found a port and told the mesh of it"}
+    )
+    IDLE = MappingProxyType(
+        {"captureMode": "callers dial the sidecar's own port, as with NONE; nothing is captured"}
     )
 
     port: SidecarPort
+    capture_mode: CaptureMode = "DEFAULT"
     default_endpoint: str = ""
+    tls: ServerTls | None = None
     connection_pool: ConnectionPool | None = None
 
 

@@ -5,15 +5,23 @@ from collections.abc import Iterator
 from proa.core.config.app_endpoint import parse_app_endpoint
 from proa.core.config.connection_pool import ConnectionPool, check_connection_pool
 from proa.core.config.hostnames import name_fault, sidecar_host_fault
-from proa.core.config.kinds.sidecar.schema import EgressListener, Ingress, OutboundTrafficPolicy, Sidecar
+from proa.core.config.kinds.sidecar.schema import (
+    EgressListener,
+    Ingress,
+    OutboundTrafficPolicy,
+    Sidecar,
+    SidecarPort,
+)
 from proa.core.config.labels import check_selector
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
-from proa.core.config.protocols import KNOWN_PROTOCOLS, is_known
+from proa.core.config.protocols import KNOWN_PROTOCOLS, is_known, is_tls
+from proa.core.config.server_tls import ServerTls, check_server_tls
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
+ENDING_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 
 
 def validate(spec: Sidecar, meta: Meta) -> Iterator[Finding]:
@@ -53,8 +61,28 @@ def _check_ingresses(listeners: tuple[Ingress, ...]) -> Iterator[Finding]:
                 "[::1]:port, 0.0.0.0:port or unix:///path"
             )
             yield Finding((*at, "defaultEndpoint"), "bad-value", message)
+        if listener.capture_mode == "IPTABLES":
+            message = "nothing is captured: callers dial the sidecar's own port, as with NONE; remove it"
+            yield warning((*at, "captureMode"), "no-effect", message)
+        if listener.tls is not None:
+            yield from _check_tls(listener.tls, port, (*at, "tls"))
         if listener.connection_pool is not None:
             yield from _check_pool(listener.connection_pool, (*at, "connectionPool"))
+
+
+def _check_tls(tls: ServerTls, port: SidecarPort, at: Path) -> Iterator[Finding]:
+    """Istio's rules, but for secrets by name and names of clients, which our proxies can have."""
+    if tls.mode not in ENDING_MODES:
+        message = f"{tls.mode} is not for a sidecar's listener; write {', '.join(ENDING_MODES)}"
+        yield Finding((*at, "mode"), "bad-value", message)
+        return
+    if not is_tls(port.protocol):
+        message = f'TLS is ended on ports of HTTPS or TLS, and this one is "{shorten(port.protocol)}"'
+        yield Finding(at, "conflict", f"{message}; change the port's protocol")
+    if tls.https_redirect:
+        message = "a port that takes TLS has nobody to redirect; remove it"
+        yield Finding((*at, "httpsRedirect"), "conflict", message)
+    yield from check_server_tls(tls, at)
 
 
 def _check_policy(policy: OutboundTrafficPolicy, at: Path) -> Iterator[Finding]:

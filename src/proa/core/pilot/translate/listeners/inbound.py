@@ -20,21 +20,31 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
+from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
 from proa.core.model.settings import Handling
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
-from proa.core.pilot.translate.encode import boolean, build_resource, millis, pack, socket_address
+from proa.core.pilot.translate.encode import (
+    boolean,
+    build_resource,
+    millis,
+    pack,
+    provenance,
+    socket_address,
+)
 from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
 from proa.core.pilot.translate.filters.revocation import peer_serial, revoked_since, stream_filters
+from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
 
 PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
 
 class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`revoked_since` is the time of the newest revocation: with it the chains of mesh TLS are others."""
+    """`revoked_since` is the time of the newest revocation: with it the chains of mesh TLS are others.
+    With `tls`, because of `objects`, nothing else is taken, and `protocol` is of what comes in it."""
 
     bind: str
     sidecar_port: int
@@ -43,6 +53,8 @@ class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     mode: TlsMode
     handling: Handling
     revoked_since: int = 0
+    tls: ServedTls | None = None
+    objects: tuple[ObjectRef, ...] = ()
 
 
 def inbound_listener_name(service_port: int) -> str:
@@ -62,6 +74,8 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     plain = intent.mode != "STRICT"
     is_stream = intent.protocol in ("TCP", "TLS")
     # A port that takes streams only, from anybody, has nothing to tell apart.
+    if intent.tls is not None:
+        return _served_listener(intent, intent.tls)
     inspectors = [] if intent.mode == "DISABLE" and is_stream else [tls_inspector()]
     if plain and intent.protocol == "AUTO":
         inspectors.append(http_inspector())
@@ -80,6 +94,26 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
         listener.listener_filters_timeout.CopyFrom(millis(intent.handling.detection_ms))
         listener.continue_on_listener_filters_timeout = True
     return build_resource(ResourceType.LISTENER, name, listener)
+
+
+def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resource:
+    """For callers outside the mesh, with an operator's certificate. Who does not begin TLS has no chain."""
+    is_stream = intent.protocol in ("TCP", "TLS")
+    chain = FilterChain(
+        name="served-tls",
+        filter_chain_match=FilterChainMatch(transport_protocol="tls"),
+        transport_socket=end_tls(served, () if is_stream else tls.SERVER_HTTP),
+        filters=_tcp(intent) if is_stream else _http(intent),
+    )
+    listener = Listener(
+        name=inbound_listener_name(intent.service_port),
+        address=socket_address(intent.bind, intent.sidecar_port),
+        traffic_direction=TrafficDirection.INBOUND,
+        listener_filters=[tls_inspector()],
+        filter_chains=[chain],
+        metadata=provenance(intent.objects),
+    )
+    return build_resource(ResourceType.LISTENER, listener.name, listener, intent.objects)
 
 
 def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:

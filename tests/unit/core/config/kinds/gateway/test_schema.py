@@ -1,6 +1,7 @@
 import pytest
 
-from proa.core.config.kinds.gateway.schema import Server, ServerPort, ServerTls, TlsCertificate, TlsMode
+from proa.core.config.kinds.gateway.schema import Server, ServerPort
+from proa.core.config.server_tls import ServerTls, TlsMode
 
 
 def server(protocol: str, mode: TlsMode | None = None) -> Server:
@@ -24,12 +25,3 @@ def test_tls_that_ends_here_is_read_if_it_is_https() -> None:
     for mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         assert not server("https", mode).is_http
     assert all(server(protocol, "SIMPLE").is_tls for protocol in ("HTTPS", "tls"))
-
-
-def test_certificates_of_either_spelling() -> None:
-    pair = TlsCertificate(server_certificate="/c", private_key="/k")
-    assert ServerTls(server_certificate="/c", private_key="/k").pairs == (pair,)
-    assert ServerTls(tls_certificates=(pair, pair)).pairs == (pair, pair)
-    assert ServerTls().pairs == ()
-    assert ServerTls(credential_name="a").all_credentials == ("a",)
-    assert ServerTls(credential_names=("a", "b")).all_credentials == ("a", "b")

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from proa.core.config import Json
-from proa.core.config.kinds.gateway.tls import CIPHER_SUITES, ECDH_CURVES
+from proa.core.config.server_tls import CIPHER_SUITES, ECDH_CURVES
 from tests.unit.core.config.judged import judge
 
 

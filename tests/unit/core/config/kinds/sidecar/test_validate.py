@@ -68,3 +68,30 @@ def test_an_egress_proxy() -> None:
 def test_selectors_know_no_wildcard() -> None:
     spec: Json = {"workloadSelector": {"labels": {"a": "*"}}, "egress": egress("./*")}
     assert judge("sidecar", spec) == ["spec.workloadSelector.labels.a bad-value"]
+
+
+TLS: dict[str, Json] = {"mode": "SIMPLE", "serverCertificate": "/a", "privateKey": "/b"}
+
+
+def served(protocol: Json = "HTTPS", **tls: Json) -> list[str]:
+    listener: Json = {"port": {"number": 443, "protocol": protocol}, "tls": tls}
+    return [place.removeprefix("spec.ingress[0].tls") for place in judge("sidecar", {"ingress": [listener]})]
+
+
+def test_tls_of_a_listener() -> None:
+    assert served(**TLS) == []
+    assert served("TLS", mode="MUTUAL", credentialName="a") == []
+    assert served("HTTP", **TLS) == [" conflict"]
+    assert served("", **TLS) == [" conflict"]
+    for mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH", "ISTIO_MUTUAL"):
+        assert served(mode=mode) == [".mode bad-value"]
+    assert served(**TLS, httpsRedirect=True) == [".httpsRedirect conflict"]
+    assert served(mode="SIMPLE") == [" required"]
+
+
+def test_how_callers_come_in() -> None:
+    def judged(mode: str) -> list[str]:
+        return judge("sidecar", {"ingress": [{"port": {"number": 80}, "captureMode": mode}]})
+
+    assert judged("NONE") == judged("DEFAULT") == []
+    assert judged("IPTABLES") == ["spec.ingress[0].captureMode no-effect"]
