@@ -24,6 +24,7 @@ from benchmarks.language import measure_language
 from benchmarks.machine import describe_machine
 from benchmarks.memory import measure_memory
 from benchmarks.propagation.run import measure_propagation
+from benchmarks.signing import measure_signing
 from benchmarks.storm import measure_storm
 from benchmarks.workshop import Workshop
 
@@ -35,6 +36,7 @@ BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] =
     "B11": measure_storm,
     "B12": measure_churn,
     "B13": measure_memory,
+    "B14": measure_signing,
     "B16": measure_growth,
     "LANGUAGE": measure_language,
 }

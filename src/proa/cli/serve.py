@@ -11,6 +11,7 @@ from proa.cli.shared_store import StoreFiles, shared_store, store_options
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
+    from proa.adapters.upstream_authorities.vault import VaultAccess
     from proa.control_plane.plugged_files import PluggedPaths
     from proa.core.model.settings import OutboundPolicy
 
@@ -25,9 +26,34 @@ if TYPE_CHECKING:
     help="How long join tokens and certificates are remembered after their end.",
 )
 @click.option(
+    "--ca-passphrase-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File (mode 0600) whose first line encrypts the CA's keys in the home.",
+)
+@click.option(
+    "--ca-vault", metavar="URL", help="Vault that signs the CA: https://HOST:8200/MOUNT of its PKI engine."
+)
+@click.option(
+    "--ca-vault-token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the token for that Vault.",
+)
+@click.option(
+    "--ca-vault-roots",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Roots (PEM) that Vault's own certificate is checked against; the system's when left out.",
+)
+@click.option(
     "--token-issuers",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File (JSON) of the issuers whose tokens get a certificate at the Istio-compatible service.",
+)
+@click.option(
+    "--signing-workers",
+    type=click.IntRange(0, 64),
+    default=1,
+    show_default=True,
+    help="Processes that sign when there is much to sign; started when first needed.",
 )
 @store_options
 @verbose_option
@@ -47,7 +73,12 @@ def command(
     ca_key: Path | None,
     ca_chain: Path | None,
     keep_records: float,
+    ca_passphrase_file: Path | None,
+    ca_vault: str | None,
+    ca_vault_token_file: Path | None,
+    ca_vault_roots: Path | None,
     token_issuers: Path | None,
+    signing_workers: int,
     store: str | None,
     seal_key_file: Path | None,
     store_ca_file: Path | None,
@@ -100,7 +131,10 @@ def command(
         leaf_ttl=int(leaf_ttl),
         plugged=_plugged(ca_cert, ca_key, ca_chain),
         keep_records=keep_records,
+        ca_passphrase=ca_passphrase_file,
+        vault=_vault(ca_vault, ca_vault_token_file, ca_vault_roots),
         token_issuers=token_issuers,
+        signing_workers=signing_workers,
         shared=shared_store(store, seal_key_file, files),
     )
     try:
@@ -118,6 +152,23 @@ def command(
         raise Failure(str(error), todo) from None
     except (HomeUnusable, StoreFailure, OSError) as error:
         raise Failure(str(error)) from None
+
+
+def _vault(url: str | None, token_file: Path | None, roots: Path | None) -> "VaultAccess | None":
+    from urllib.parse import urlsplit
+
+    from proa.adapters.upstream_authorities.vault import VaultAccess
+
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.netloc or not parts.path.strip("/"):
+        raise click.UsageError("--ca-vault is https://HOST:PORT/MOUNT, for example https://vault:8200/pki")
+    if token_file is None:
+        raise click.UsageError("--ca-vault needs --ca-vault-token-file")
+    return VaultAccess(
+        address=f"https://{parts.netloc}", mount=parts.path.strip("/"), token_file=token_file, ca_file=roots
+    )
 
 
 def _plugged(cert: Path | None, key: Path | None, chain: Path | None) -> "PluggedPaths | None":

@@ -5,9 +5,9 @@ is its grant's business (`core.auth.grants`), what a certificate holds its templ
 user's or peer's mistake comes back as Refused with its reason; StoreFailure and IssuanceError propagate, and
 nothing was handed out then.
 
-Signing happens on the event loop: a P-256 signature and its check take under a millisecond, less than handing
-them to a thread and back is worth; a thousand workloads that start at once are less than a second of work,
-spread over the calls that ask for it.
+A few signatures a second are made on the event loop, which a millisecond does not hurt; what is more goes to worker
+processes, so that a thousand workloads that start at once hold nobody up. The queue before these is bounded: beyond it
+StoreTemporary says when to come again.
 """
 
 from collections import OrderedDict
@@ -20,8 +20,9 @@ from immutables import Map
 from proa.control_plane.ca_keys import NewKey, generate_key
 from proa.control_plane.keyring import Clock, Entropy, Keyring
 from proa.control_plane.revocations import Revocations
+from proa.control_plane.signers import Signers
 from proa.core.auth.bearer import Bearer
-from proa.core.auth.ca import Ca, issue, to_pem
+from proa.core.auth.ca import Ca, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
 from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Claim, Placement, refusals
@@ -109,6 +110,7 @@ class Authority:
         leaf_ttl: int,
         revocations: Revocations | None = None,
         denied: Callable[[Denial, str], None] = lambda code, asker: None,
+        signers: Signers | None = None,
     ) -> None:
         """`denied` is told of every refusal: its code, and who asked."""
         self.trust_domain = trust_domain
@@ -119,6 +121,7 @@ class Authority:
         self._leaf_ttl = leaf_ttl
         self.revocations = revocations or Revocations(store, trust_domain, clock)
         self._denied = denied
+        self._signers = signers or Signers()
         self.issued = 0
         self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
 
@@ -137,6 +140,7 @@ class Authority:
         plugged: Ca | None = None,
         revocations: Revocations | None = None,
         denied: Callable[[Denial, str], None] = lambda code, asker: None,
+        signers: Signers | None = None,
     ) -> "Authority":
         """Takes the CA from the key store; on the first start it is `plugged`, or made.
 
@@ -161,6 +165,7 @@ class Authority:
             leaf_ttl=leaf_ttl,
             revocations=revocations,
             denied=denied,
+            signers=signers,
         )
 
     @property
@@ -342,12 +347,11 @@ class Authority:
         self, template: CertificateTemplate, csr_pem: str, asked_by: str, signer: Ca
     ) -> Issued | Refused:
         """Signs, compares, writes down, and only then hands out."""
-        checked = check_csr(csr_pem, template.uri, template.dns_names)
-        if isinstance(checked, CsrRefused):
-            return await self._refuse(str(template.uri), asked_by, checked.reason, checked.code)
-        certificate = issue(template, checked.public_key, signer)
+        leaf = await self._signers.sign(template, csr_pem, signer)
+        if isinstance(leaf, CsrRefused):
+            return await self._refuse(str(template.uri), asked_by, leaf.reason, leaf.code)
         issued = Issued(
-            chain_pem=to_pem(certificate) + signer.presented_pem,
+            chain_pem=leaf + signer.presented_pem,
             identity=template.uri,
             serial=f"{template.serial:x}",
             not_before=template.not_before,

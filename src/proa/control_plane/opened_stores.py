@@ -9,12 +9,13 @@ import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 
 from proa import __version__
 from proa.adapters.config_sources.sqlite import open_stores
-from proa.adapters.key_stores.disk import DiskKeyStore
+from proa.adapters.key_stores.disk import DiskKeyStore, read_passphrase
 from proa.adapters.stores.etcd import EtcdStores, open_etcd_stores
 from proa.adapters.stores.etcd.key_store import EtcdKeyStore
 from proa.adapters.stores.etcd.membership import EtcdMembership
@@ -89,8 +90,11 @@ class OpenedStores(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def opened_stores(home: Home, shared: SharedStore | None) -> AsyncIterator[OpenedStores]:
-    """Raises StoreTemporary or StorePermanent when they cannot be used. Leaving ends every watch."""
+async def opened_stores(
+    home: Home, shared: SharedStore | None, passphrase: Path | None = None
+) -> AsyncIterator[OpenedStores]:
+    """With the file of a `passphrase` the CA's keys in the home are encrypted. Raises StoreTemporary or
+    StorePermanent when they cannot be used. Leaving ends every watch."""
     if shared is None:
         async with open_stores(home.store) as local:
             yield OpenedStores(
@@ -98,7 +102,7 @@ async def opened_stores(home: Home, shared: SharedStore | None) -> AsyncIterator
                 authority=local.authority,
                 leases=local.leases,
                 backups=local.backups,
-                keys=DiskKeyStore(home.ca_dir),
+                keys=DiskKeyStore(home.ca_dir, read_passphrase(passphrase) if passphrase else None),
                 stamp=lambda: time.time_ns() // 1000,
             )
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from proa.adapters.stores.etcd import EtcdAccess
+from proa.adapters.upstream_authorities.vault import VaultAccess
 from proa.control_plane.plugged_files import PluggedPaths
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN
 from proa.core.model.settings import OutboundPolicy
@@ -25,8 +26,10 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
-    `plugged` names the files of a CA that the operator brings. `token_issuers` names the file that says whose
-    tokens count. Without a `shared` store all is kept in the home.
+    `plugged` names the files of a CA that the operator brings, `vault` who signs one for us.
+    `ca_passphrase` is the file with which the CA's keys on disk are encrypted. `token_issuers` names the file that
+    says whose tokens count; `signing_workers` are processes that sign when there is much to sign. Without a `shared`
+    store all is kept in the home.
     """
 
     home: Path
@@ -41,5 +44,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     leaf_ttl: int = 24 * 3600
     keep_records: float = 90 * 24 * 3600.0
     plugged: PluggedPaths | None = None
+    vault: VaultAccess | None = None
+    ca_passphrase: Path | None = None
     token_issuers: Path | None = None
+    signing_workers: int = 1
     shared: SharedStore | None = None

@@ -5,6 +5,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -21,6 +22,19 @@ class PluggedPaths(msgspec.Struct, frozen=True, kw_only=True):
     cert: Path
     key: Path
     chain: Path | None = None
+
+
+class BroughtCa(Protocol):
+    """Where a CA comes from that we do not make ourselves."""
+
+    async def read(self, now: float) -> Ca | Unusable:
+        """The one that is to sign now."""
+
+    def look_again(self) -> None:
+        """What was read was not taken: it is news again."""
+
+    async def news(self, now: float) -> Ca | Unusable | None:
+        """Another one since the last look, None while there is none."""
 
 
 class PluggedUnusable(Exception):

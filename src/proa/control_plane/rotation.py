@@ -14,7 +14,7 @@ import msgspec
 
 from proa.control_plane.authority import Authority
 from proa.control_plane.keyring import Clock
-from proa.control_plane.plugged_files import PluggedSource
+from proa.control_plane.plugged_files import BroughtCa
 from proa.core.auth.ca import Ca, to_pem
 from proa.core.auth.plugged import Unusable
 from proa.core.auth.root_rotation import (
@@ -67,7 +67,7 @@ class Rotation:
         clock: Clock,
         pace: Pace,
         is_leader: Callable[[], bool] = lambda: True,
-        plugged: PluggedSource | None = None,
+        plugged: BroughtCa | None = None,
     ) -> None:
         self._authority = authority
         self._keyring = authority.keyring

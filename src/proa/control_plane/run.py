@@ -15,9 +15,11 @@ from typing import Final
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
+from proa.adapters.upstream_authorities.vault import VaultAuthority
 from proa.control_plane.admission import Gate
 from proa.control_plane.askers import Askers, opened_reviewers, read_issuers
 from proa.control_plane.authority import Authority
+from proa.control_plane.ca_keys import generate_key
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.leases import Leases
@@ -29,15 +31,18 @@ from proa.control_plane.operations import PACE_S, Operations
 from proa.control_plane.options import ServeOptions
 from proa.control_plane.own_certificate import OwnCertificate
 from proa.control_plane.peers import OtherControlPlanes
-from proa.control_plane.plugged_files import PluggedSource, PluggedUnusable
+from proa.control_plane.plugged_files import BroughtCa, PluggedSource, PluggedUnusable
 from proa.control_plane.proxies import OVERDUE_S, Proxies
 from proa.control_plane.pruning import keep_pruned
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.revocations import Revocations
 from proa.control_plane.rotation import Rotation
+from proa.control_plane.signers import Signers, signing_workers
 from proa.control_plane.trust_reports import TrustReports
+from proa.control_plane.upstream import UpstreamSource
 from proa.control_plane.world import World
+from proa.core.auth.ca import Ca
 from proa.core.auth.plugged import Unusable
 from proa.core.auth.root_rotation import pace_of
 from proa.core.auth.template import backdate_of
@@ -46,6 +51,7 @@ from proa.core.model.snapshot import Change
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.failures import StoreTemporary
+from proa.ports.key_store import KeyStore
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
@@ -78,16 +84,19 @@ async def run(options: ServeOptions) -> None:
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
         issuers = read_issuers(options.token_issuers) if options.token_issuers else None
-        stores = await stack.enter_async_context(opened_stores(home, options.shared))
+        stores = await stack.enter_async_context(opened_stores(home, options.shared, options.ca_passphrase))
         sharing = stores.sharing
         leads = sharing.leads if sharing else lambda: True
-        plugged = PluggedSource(options.plugged, options.trust_domain) if options.plugged else None
-        brought = await plugged.read(time.time()) if plugged else None
+        plugged = _brought(options)
+        brought = await _read_brought(plugged, stores.keys) if plugged else None
         if isinstance(brought, Unusable):
             raise PluggedUnusable("\n".join(brought.faults))
         denials = Refusals(time.monotonic, logging.getLogger("proa.control_plane.denials"))
         revocations = Revocations(stores.authority, options.trust_domain, time.time)
         await revocations.load()
+        workers = signing_workers(options.signing_workers)
+        if workers is not None:
+            stack.callback(workers.close)
         authority = await Authority.open(
             trust_domain=options.trust_domain,
             keys=stores.keys,
@@ -99,6 +108,7 @@ async def run(options: ServeOptions) -> None:
             plugged=brought,
             revocations=revocations,
             denied=denials.count,
+            signers=Signers(workers),
         )
         world = World(
             MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
@@ -275,6 +285,25 @@ async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None
             registrations.advance_modes()
             await asyncio.sleep(PACE_S)
         await proxies.changed(seen)
+
+
+def _brought(options: ServeOptions) -> BroughtCa | None:
+    if options.plugged is not None:
+        return PluggedSource(options.plugged, options.trust_domain)
+    if options.vault is not None:
+        return UpstreamSource(VaultAuthority(options.vault), options.trust_domain, generate_key, time.time)
+    return None
+
+
+async def _read_brought(source: BroughtCa, keys: KeyStore) -> Ca | Unusable | None:
+    """None: who should sign a CA for us is away, and one that was signed before goes on."""
+    try:
+        return await source.read(time.time())
+    except StoreTemporary as error:
+        if not await keys.names():
+            raise  # the first start: a root of our own would be the mesh's for ever
+        log.warning("no new CA for now: %s", error)
+        return None
 
 
 def _reachable(listen: str) -> str:

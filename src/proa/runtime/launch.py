@@ -11,10 +11,15 @@ import sys
 PR_SET_PDEATHSIG = 1
 
 
+def end_with(parent: int, number: int) -> None:
+    """This process gets the signal when its parent dies; it ends here when that has happened already."""
+    if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0 or os.getppid() != parent:
+        sys.exit(0)  # there is nobody to run for
+
+
 def main(argv: list[str]) -> None:
     number, parent, program = int(argv[1]), int(argv[2]), argv[3:]
-    if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0 or os.getppid() != parent:
-        sys.exit(0)  # the parent is gone already: there is nobody to run for
+    end_with(parent, number)
     try:
         os.execvp(program[0], program)
     except FileNotFoundError:

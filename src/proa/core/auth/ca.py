@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -127,6 +127,18 @@ def read_ca(key_pem: str, chain_pem: str, trust_domain: str, signer: Ca | None) 
             "the CA was not signed by itself" if signer is None else "the CA was not signed by this root"
         ) from None
     return Ca(key=key, certificate=certificate, issuers=() if signer is None else (signer.certificate,))
+
+
+def read_signer(key_pem: str, chain_pem: str) -> Ca:
+    """What was a Ca in another process: its key, and its certificate with its issuers. Raises IssuanceError."""
+    try:
+        key = load_pem_private_key(key_pem.encode(), password=None)
+        certificate, *issuers = x509.load_pem_x509_certificates(chain_pem.encode())
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise IssuanceError(f"the signer cannot be read: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
+        raise IssuanceError("the signer's key is neither an elliptic curve nor an RSA key")
+    return Ca(key=key, certificate=certificate, issuers=tuple(issuers))
 
 
 def to_pem(certificate: x509.Certificate) -> str:

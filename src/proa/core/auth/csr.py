@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from proa.core.auth.denial import Denial
-from proa.core.auth.sign import PublicKey
+from proa.core.auth.sign import CaKey, PublicKey
 from proa.core.auth.spiffe import SCHEME, SpiffeId
 from proa.core.auth.template import ORGANIZATION
 
@@ -55,6 +55,23 @@ def build_csr(key: ec.EllipticCurvePrivateKey, identity: SpiffeId) -> str:
         x509.SubjectAlternativeName([x509.UniformResourceIdentifier(str(identity))]), critical=False
     )
     return builder.sign(key, SHA256(), ecdsa_deterministic=True).public_bytes(Encoding.PEM).decode()
+
+
+def build_ca_csr(key: CaKey, trust_domain: str) -> str:
+    """The PEM of a request for the CA that will sign the leafs of a trust domain: to an authority above us."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(x509.NameOID.COMMON_NAME, f"Proa CA of {trust_domain}"[:64]),
+        ]
+    )
+    uri = x509.UniformResourceIdentifier(str(SpiffeId(trust_domain)))
+    builder = (
+        x509.CertificateSigningRequestBuilder(subject_name=name)
+        .add_extension(x509.SubjectAlternativeName([uri]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+    )
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM).decode()
 
 
 def check_csr(pem: str, identity: SpiffeId, names: tuple[str, ...] = ()) -> CheckedCsr | CsrRefused:

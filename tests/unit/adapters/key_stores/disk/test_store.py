@@ -4,9 +4,12 @@ from pathlib import Path
 from stat import S_IMODE
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
-from proa.adapters.key_stores.disk import DiskKeyStore
+from proa.adapters.key_stores.disk import DiskKeyStore, read_passphrase
+from proa.core.auth.ca import private_pem
 from proa.ports.failures import StorePermanent
+from proa.ports.key_store import KeyEntry
 from tests.contracts.key_store import FIRST, SECOND, KeyStoreContract
 
 
@@ -81,3 +84,46 @@ def test_a_directory_that_cannot_be_made_is_permanent(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorePermanent):
         asyncio.run(DiskKeyStore(tmp_path / "file" / "ca").create("root", FIRST))
+
+
+REAL = KeyEntry(
+    key_pem=private_pem(ec.derive_private_key(5, ec.SECP256R1())), chain_pem=FIRST.chain_pem, note="{}"
+)
+
+
+def test_with_a_passphrase_no_key_is_on_disk_in_the_clear(tmp_path: Path) -> None:
+    store = DiskKeyStore(tmp_path / "ca", b"sixteen bytes or more")
+    assert asyncio.run(store.create("root", REAL)) == REAL
+    asyncio.run(store.replace("other", REAL))
+    for name in ("root", "other"):
+        text = (tmp_path / "ca" / f"{name}.pem").read_text()
+        assert "BEGIN ENCRYPTED PRIVATE KEY" in text
+        assert REAL.key_pem.splitlines()[1] not in text
+        assert asyncio.run(store.load(name)) == REAL
+    with pytest.raises(StorePermanent, match="--ca-passphrase-file"):
+        asyncio.run(DiskKeyStore(tmp_path / "ca").load("root"))
+    with pytest.raises(StorePermanent, match="another passphrase"):
+        asyncio.run(DiskKeyStore(tmp_path / "ca", b"another one of sixteen").load("root"))
+
+
+def test_a_key_from_before_is_read_and_encrypted_when_it_is_written_again(tmp_path: Path) -> None:
+    asyncio.run(DiskKeyStore(tmp_path / "ca").create("root", REAL))
+    store = DiskKeyStore(tmp_path / "ca", b"sixteen bytes or more")
+    assert asyncio.run(store.load("root")) == REAL
+    asyncio.run(store.replace("root", REAL))
+    assert "ENCRYPTED" in (tmp_path / "ca" / "root.pem").read_text()
+
+
+def test_passphrases_that_protect_nothing_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "passphrase"
+    file.write_text("sixteen bytes or more\nrest")
+    file.chmod(0o644)
+    with pytest.raises(StorePermanent, match="chmod 600"):
+        read_passphrase(file)
+    file.chmod(0o600)
+    assert read_passphrase(file) == b"sixteen bytes or more"
+    file.write_text("short\n")
+    with pytest.raises(StorePermanent, match="16 bytes"):
+        read_passphrase(file)
+    with pytest.raises(StorePermanent):
+        read_passphrase(tmp_path / "none")
