@@ -242,7 +242,11 @@ async def run(options: ServeOptions) -> None:
                 serving_grpc(services, [xds_socket], own.credentials, GRACE_S, judge, denials.count),
                 serving(build_join_app(nodes, attempts=attempts), [join_socket], own.tls),
                 serving(build_metrics_app(registry, unready), [metrics_socket]),
-                serving(build_admin_app(operations, refusals.of("(command line)")), [admin_socket]),
+                serving(
+                    build_admin_app(operations, refusals.of("(command line)")),
+                    [admin_socket],
+                    refused=lambda user: denials.count("role", f"user {user}"),
+                ),
             ):
                 write_addresses(home.endpoints, addresses)
                 log.info("serving xDS at %s", addresses.xds)

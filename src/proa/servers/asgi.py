@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import ssl
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -49,15 +50,18 @@ async def serving(
     sockets: Sequence[socket.socket],
     tls: ssl.SSLContext | None = None,
     strangers: Strangers | None = None,
+    refused: Callable[[int], None] | None = None,
 ) -> AsyncIterator[None]:
     """Serves while the block runs; the sockets are closed afterwards. Raises nothing of its own.
 
-    With `tls` peers are taken for strangers: their connections are few and short.
+    With `tls` peers are taken for strangers: their connections are few and short. With `refused` only
+    processes of this user and root's may connect, by the kernel's word (Unix sockets); it is told the user id of any
+    other.
     """
     bounds = strangers or (Strangers() if tls is not None else None)
     config = uvicorn.Config(
         app,
-        http="h11" if bounds is None else _bounded(bounds),
+        http=_owned(refused) if refused is not None else "h11" if bounds is None else _bounded(bounds),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -100,6 +104,33 @@ def _bounded(bounds: Strangers) -> type[H11Protocol]:
             super().connection_lost(exc)
 
     return Bounded
+
+
+def _owned(refused: Callable[[int], None]) -> type[H11Protocol]:
+    """Connections of this user's processes, and root's: the socket's mode says so too, until somebody changes it."""
+
+    class Owned(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            user = _user_of(transport)
+            if not may_administrate(user):
+                refused(user)
+                transport.abort()
+
+    return Owned
+
+
+def may_administrate(user: int) -> bool:
+    """Whether a process of that user id may do what this one can. Unknown is -1, and may not."""
+    return user in (0, os.geteuid())
+
+
+def _user_of(transport: asyncio.BaseTransport) -> int:
+    peer: socket.socket | None = transport.get_extra_info("socket")
+    if peer is None or peer.family != socket.AF_UNIX:
+        return -1
+    _, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(user)
 
 
 async def _stop_accepting(sockets: Sequence[socket.socket]) -> None:

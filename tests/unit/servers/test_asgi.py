@@ -2,15 +2,27 @@
 
 import asyncio
 import gc
+import os
 import socket
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from proa.servers.asgi import AddressTaken, Strangers, bind_tcp, bind_unix, serving, to_authority
+from proa.servers.asgi import (
+    AddressTaken,
+    Strangers,
+    bind_tcp,
+    bind_unix,
+    may_administrate,
+    serving,
+    to_authority,
+)
 
 
 def test_a_port_that_is_taken_is_named() -> None:
@@ -97,3 +109,62 @@ def test_strangers_are_no_more_than_their_bound_and_leave_room_for_others() -> N
             assert b"hello" in await said(address, REQUEST)
 
     asyncio.run(scene())
+
+
+def test_the_admin_socket_is_for_its_user_and_root_by_the_kernels_word() -> None:
+    async def answer(_request: Request) -> Response:
+        return PlainTextResponse("yes")
+
+    async def body(tmp_path: Path) -> list[int]:
+        told: list[int] = []
+        bound = bind_unix(tmp_path / "admin.sock")
+        app = Starlette(routes=[Route("/", answer)])
+        async with serving(app, [bound], refused=told.append):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "admin.sock")
+            writer.write(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"200" in await reader.readline()
+            writer.close()
+            if os.geteuid() == 0:
+                told.append(await another_user_asks(tmp_path))
+        return told
+
+    with tempfile.TemporaryDirectory() as folder:
+        told = asyncio.run(body(Path(folder)))
+    assert told == ([NOBODY, 0] if os.geteuid() == 0 else [])
+    assert not may_administrate(-1)
+    assert may_administrate(os.geteuid())
+
+
+NOBODY = 65534
+ASK = """
+import os, socket, sys
+os.setuid(int(sys.argv[1]))
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.connect(sys.argv[2])
+    try:
+        asking.sendall(b"GET / HTTP/1.0\\r\\n\\r\\n")
+        print(len(asking.recv(100)))
+    except OSError:
+        print(0)
+"""
+
+
+def open_to_all(folder: Path) -> None:
+    folder.chmod(0o711)
+    (folder / "admin.sock").chmod(0o777)
+
+
+async def another_user_asks(folder: Path) -> int:
+    """The bytes that a process of another user gets, though every mode lets it connect."""
+    open_to_all(folder)
+    asking = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-I",
+        "-c",
+        ASK,
+        str(NOBODY),
+        str(folder / "admin.sock"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asking.communicate()
+    return int(out)
