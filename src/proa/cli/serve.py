@@ -44,6 +44,16 @@ if TYPE_CHECKING:
     help="Roots (PEM) that Vault's own certificate is checked against; the system's when left out.",
 )
 @click.option(
+    "--admin-port",
+    type=click.IntRange(0, 65535),
+    help="Answer the admin API to other hosts, too: with --admin-roles.",
+)
+@click.option(
+    "--admin-roles",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File (JSON) of the tokens for --admin-port and their roles.",
+)
+@click.option(
     "--token-issuers",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File (JSON) of the issuers whose tokens get a certificate at the Istio-compatible service.",
@@ -77,6 +87,8 @@ def command(
     ca_vault: str | None,
     ca_vault_token_file: Path | None,
     ca_vault_roots: Path | None,
+    admin_port: int | None,
+    admin_roles: Path | None,
     token_issuers: Path | None,
     signing_workers: int,
     store: str | None,
@@ -109,8 +121,11 @@ def command(
     from proa.core.auth.template import IssuanceError
     from proa.home import HomeUnusable
     from proa.ports.failures import StoreFailure
+    from proa.servers.admin.roles import RolesUnusable
     from proa.servers.asgi import AddressTaken
 
+    if (admin_port is None) != (admin_roles is None):
+        raise click.UsageError("--admin-port and --admin-roles belong together")
     files = StoreFiles(
         ca=store_ca_file,
         cert=store_cert_file,
@@ -133,6 +148,8 @@ def command(
         keep_records=keep_records,
         ca_passphrase=ca_passphrase_file,
         vault=_vault(ca_vault, ca_vault_token_file, ca_vault_roots),
+        admin_port=admin_port,
+        admin_roles=admin_roles,
         token_issuers=token_issuers,
         signing_workers=signing_workers,
         shared=shared_store(store, seal_key_file, files),
@@ -145,6 +162,8 @@ def command(
         raise Failure(error.strerror or str(error), "choose other ports, or 0 for free ones") from None
     except IssuersUnusable as error:
         raise Failure(str(error), "docs/certificates.md tells what the file holds") from None
+    except RolesUnusable as error:
+        raise Failure(str(error), "docs/security.md tells what the file holds") from None
     except PluggedUnusable as error:
         raise Failure(str(error), "docs/certificates.md tells what a CA of yours needs") from None
     except IssuanceError as error:

@@ -8,13 +8,18 @@ import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import click
 
 if TYPE_CHECKING:
     from proa.home import Home
-    from proa.servers.admin.client import AdminClient
+    from proa.servers.admin.client import AdminClient, Remote
+
+
+SERVER: Final = "PROA_SERVER"
+TOKEN_FILE: Final = "PROA_TOKEN_FILE"
+ROOTS_FILE: Final = "PROA_ROOTS_FILE"
 
 
 class Failure(click.ClickException):
@@ -70,13 +75,37 @@ class Surroundings:
         from proa.servers.admin.operations import OperationFailed
 
         try:
-            yield AdminClient(self.home.admin_socket)
-        except Unreachable:
+            yield AdminClient(self._remote() or self.home.admin_socket)
+        except Unreachable as error:
+            if os.environ.get(SERVER):
+                raise Failure(str(error), f"{SERVER} names it") from None
             raise Failure(
                 f"no control plane is running at {self.home.path}", f"start one with `{self.command('up')}`"
             ) from None
         except OperationFailed as error:
             raise Failure(str(error)) from None
+
+    @staticmethod
+    def _remote() -> "Remote | None":
+        """The control plane on another host that the environment names; None: this home's."""
+        from urllib.parse import urlsplit
+
+        from proa.servers.admin.client import Remote
+
+        server = os.environ.get(SERVER)
+        if not server:
+            return None
+        parts = urlsplit(server)
+        token_file, roots = os.environ.get(TOKEN_FILE), os.environ.get(ROOTS_FILE)
+        if parts.scheme != "https" or not parts.hostname or not parts.port or not token_file or not roots:
+            raise Failure(
+                f"{SERVER} is https://HOST:PORT, with {TOKEN_FILE} and {ROOTS_FILE} (the mesh's roots, PEM)"
+            )
+        try:
+            token = Path(token_file).read_text().strip()
+        except OSError as error:
+            raise Failure(f"{token_file} cannot be read: {error.strerror}") from None
+        return Remote(host=parts.hostname, port=parts.port, token=token, roots=Path(roots))
 
     @contextmanager
     def node_agent(self) -> Iterator[None]:

@@ -28,8 +28,9 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
     `plugged` names the files of a CA that the operator brings, `vault` who signs one for us.
     `ca_passphrase` is the file with which the CA's keys on disk are encrypted. `token_issuers` names the file that
-    says whose tokens count; `signing_workers` are processes that sign when there is much to sign. Without a `shared`
-    store all is kept in the home.
+    says whose tokens count; `admin_port`, with the file `admin_roles`, is where the admin API answers other hosts;
+    `signing_workers` are processes that sign when there is much to sign. Without a `shared` store all is kept in the
+    home.
     """
 
     home: Path
@@ -47,5 +48,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     vault: VaultAccess | None = None
     ca_passphrase: Path | None = None
     token_issuers: Path | None = None
+    admin_port: int | None = None
+    admin_roles: Path | None = None
     signing_workers: int = 1
     shared: SharedStore | None = None

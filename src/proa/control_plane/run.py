@@ -56,7 +56,8 @@ from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
 from proa.servers.admin.app import build_admin_app
-from proa.servers.asgi import bind_tcp, bind_unix, serving, to_authority, unbind_unix
+from proa.servers.admin.roles import read_roles, with_roles
+from proa.servers.asgi import Strangers, bind_tcp, bind_unix, serving, to_authority, unbind_unix
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.istio import istio_service
 from proa.servers.authority.join import build_join_app
@@ -64,6 +65,9 @@ from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Peer, serving_grpc
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.xds.delta import delta_service
+
+REMOTE_STAY_S: Final = 600.0
+"""A connection of the remote admin API ends after that, `apply --wait` included."""
 
 TICK_S: Final = 1.0
 """How often leases and overdue answers are looked at."""
@@ -83,6 +87,7 @@ async def run(options: ServeOptions) -> None:
         admin_socket = stack.enter_context(bind_unix(home.admin_socket))
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
+        roles = read_roles(options.admin_roles) if options.admin_roles else None
         issuers = read_issuers(options.token_issuers) if options.token_issuers else None
         stores = await stack.enter_async_context(opened_stores(home, options.shared, options.ca_passphrase))
         sharing = stores.sharing
@@ -127,6 +132,9 @@ async def run(options: ServeOptions) -> None:
 
         xds_socket = stack.enter_context(bind_tcp(options.listen, options.xds_port))
         join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
+        admin_listener = None
+        if roles is not None and options.admin_port is not None:
+            admin_listener = stack.enter_context(bind_tcp(options.listen, options.admin_port))
         metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
         own = await OwnCertificate.open(authority, takes_strangers=issuers is not None)
@@ -249,6 +257,18 @@ async def run(options: ServeOptions) -> None:
                 ),
             ):
                 write_addresses(home.endpoints, addresses)
+                if roles is not None and admin_listener is not None:
+                    app = with_roles(
+                        build_admin_app(operations, refusals.of("(remote)")),
+                        roles,
+                        lambda who: denials.count("role", who),
+                    )
+                    await stack.enter_async_context(
+                        serving(app, [admin_listener], own.tls, Strangers(stay_s=REMOTE_STAY_S, at_once=64))
+                    )
+                    log.info(
+                        "the admin API answers at %s", to_authority(host, admin_listener.getsockname()[1])
+                    )
                 log.info("serving xDS at %s", addresses.xds)
                 await stopping.wait()
                 home.endpoints.unlink(missing_ok=True)

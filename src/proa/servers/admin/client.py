@@ -5,12 +5,16 @@ Standard library only, because every `proa` command pays for what is imported he
 
 import http.client
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote, urlencode
 
+import msgspec
+
+from proa.core.auth.template import CONTROL_PLANE_DNS
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.store_backup import Backup
@@ -55,11 +59,27 @@ class Unreachable(Exception):
     """No control plane answers on this socket."""
 
 
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """A control plane on another host: its admin port, a token with a role, and the mesh's roots (PEM file), against
+    which it is checked. The printed form shows no token."""
+
+    host: str
+    port: int
+    token: str
+    roots: Path
+
+    def __str__(self) -> str:
+        return f"https://{self.host}:{self.port}"
+
+    def __repr__(self) -> str:
+        return f"Remote({self})"
+
+
 class AdminClient:
     """One request per connection. Methods mirror `AdminOperations`; they raise Unreachable, or OperationFailed
     with the control plane's words."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | Remote) -> None:
         self.path = path
 
     def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
@@ -129,8 +149,8 @@ class AdminClient:
     def wait(self, version: int, timeout_s: float) -> Iterator[WaitStatus]:
         """Statuses as they come, until a `done` one or the time limit."""
         # The server keeps the time; the socket's own limit is only for a server that has died.
-        with closing(_UnixConnection(self.path, timeout_s + PATIENCE_SECONDS)) as connection:
-            reply = _ask(connection, "GET", f"/v1/wait/{version}?timeout_s={timeout_s:g}", b"")
+        with closing(_connection(self.path, timeout_s + PATIENCE_SECONDS)) as connection:
+            reply = _ask(connection, self.path, "GET", f"/v1/wait/{version}?timeout_s={timeout_s:g}", b"")
             if reply.status != 200:
                 raise _failure(reply.read())
             while line := _next_line(reply):
@@ -148,8 +168,8 @@ class AdminClient:
     def _call(
         self, method: str, path: str, body: bytes = b"", patience_s: float = PATIENCE_SECONDS
     ) -> tuple[int, bytes]:
-        with closing(_UnixConnection(self.path, patience_s)) as connection:
-            reply = _ask(connection, method, path, body)
+        with closing(_connection(self.path, patience_s)) as connection:
+            reply = _ask(connection, self.path, method, path, body)
             try:
                 answer = reply.read()
             except (OSError, http.client.HTTPException) as error:
@@ -159,6 +179,21 @@ class AdminClient:
         if reply.status not in (200, 422):
             raise _failure(answer)
         return reply.status, answer
+
+
+def _connection(place: Path | Remote, timeout: float) -> http.client.HTTPConnection:
+    return _UnixConnection(place, timeout) if isinstance(place, Path) else _TlsConnection(place, timeout)
+
+
+class _TlsConnection(http.client.HTTPConnection):
+    def __init__(self, remote: Remote, timeout: float) -> None:
+        super().__init__(remote.host, remote.port, timeout=timeout)
+        self._roots = remote.roots
+
+    def connect(self) -> None:
+        super().connect()
+        context = ssl.create_default_context(cafile=str(self._roots))
+        self.sock = context.wrap_socket(self.sock, server_hostname=CONTROL_PLANE_DNS[0])
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -177,12 +212,17 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = connected
 
 
-def _ask(connection: _UnixConnection, method: str, path: str, body: bytes) -> http.client.HTTPResponse:
+def _ask(
+    connection: http.client.HTTPConnection, place: Path | Remote, method: str, path: str, body: bytes
+) -> http.client.HTTPResponse:
+    headers = {"content-type": "application/json"}
+    if isinstance(place, Remote):
+        headers["authorization"] = f"Bearer {place.token}"
     try:
-        connection.request(method, path, body=body or None, headers={"content-type": "application/json"})
+        connection.request(method, path, body=body or None, headers=headers)
         return connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
-        raise Unreachable(f"no control plane answers on {connection.unix_path} ({error})") from None
+        raise Unreachable(f"no control plane answers on {place} ({error})") from None
 
 
 def _next_line(reply: http.client.HTTPResponse) -> bytes:
