@@ -22,6 +22,8 @@ from proa.core.config.server_tls import CIPHER_SUITES, ECDH_CURVES, VERSIONS
 from proa.core.model.settings import Handling
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.simulate.resources import decode, unpack
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.encode import pack
 from proa.core.pilot.translate.listeners.gateway import (
     GatewayChain,
@@ -80,8 +82,15 @@ def made_by_chance() -> dict[bytes, Listener]:
 
 def with_tls(served: ServedTls) -> Listener:
     chain = GatewayChain(name="a", sni=("*",), tls=served, routes="r")
+    nobody = AuthorizationIntent(name="a", place=Place(ports=(1,), trust_domain="cluster.local"))
     intent = GatewayListenerIntent(
-        name="l", bind="127.0.0.1", bound_port=1, handling=Handling(), chains=(chain,), objects=()
+        name="l",
+        bind="127.0.0.1",
+        bound_port=1,
+        handling=Handling(),
+        authorization=nobody,
+        chains=(chain,),
+        objects=(),
     )
     return decode(build_gateway_listener(intent), Listener)
 

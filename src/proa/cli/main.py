@@ -45,6 +45,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     "Look inside": {
         "explain": Entry("explain", "Tell what becomes of a request, hop by hop, and why."),
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
+        "authz": Entry("authz", "Ask what policies say of a request."),
         "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),
         "compat": Entry("compat", "Show which kinds and fields of Istio's API Proa serves."),
         "version": Entry("version", "Print versions of this program and of the control plane."),

@@ -102,10 +102,10 @@ class ScopeBundle:
         self._moved = set()
         routes: set[str] = set()
         if affected.settings:
+            asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
+            known = (frozenset(self._hosts) | asked) - {EVERYWHERE}
             affected = msgspec.structs.replace(
-                affected,
-                hosts=affected.hosts | frozenset(self._hosts) - {EVERYWHERE},
-                endpoints=affected.endpoints | frozenset(self._hosts) - {EVERYWHERE},
+                affected, hosts=affected.hosts | known, endpoints=affected.endpoints | known
             )
         targets = affected.targets if self.scope.imports is not None else frozenset[str]()
         for host in affected.hosts | targets:

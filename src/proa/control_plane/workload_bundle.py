@@ -16,18 +16,24 @@ from proa.core.model.settings import Handling
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
+from proa.core.pilot.scope.authorization import AuthorizationView, authorization_view, selects
 from proa.core.pilot.scope.clients import Client, client_of, gateway_served, served_to
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
+from proa.core.pilot.translate.authorization.filters import build_authorization
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
 from proa.core.pilot.translate.filters.revocation import (
     build_revocation,
     build_stream_revocation,
     intent_of,
 )
-from proa.core.pilot.translate.gateway import gateway_listeners, gateway_routes
-from proa.core.pilot.translate.inbound import inbound_clusters, inbound_listeners
+from proa.core.pilot.translate.gateway import gateway_authorization, gateway_listeners, gateway_routes
+from proa.core.pilot.translate.inbound import (
+    inbound_authorization,
+    inbound_clusters,
+    inbound_listeners,
+)
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
 from proa.core.pilot.translate.listeners.inbound import build_inbound_listener
 from proa.core.pilot.translate.listeners.outbound import (
@@ -69,15 +75,16 @@ class WorkloadBundle:
             if self.workload.kind == "proxyless":
                 built = []  # a client only: what it is served is its scope's
             elif self.workload.kind == "gateway":
-                built = self._gateway(snapshot, index, self.workload, handling)
+                built = self._gateway(snapshot, index, self.workload)
             else:
                 inbound = inbound_view(snapshot, index, self.workload)
+                policies = authorization_view(snapshot, index, self.workload)
                 built = [
                     *self._revoked(snapshot.revoked),
-                    *self._inbound(inbound, self.workload, handling, snapshot.revoked.since),
+                    *self._inbound(inbound, policies, self.workload, snapshot),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
-                self.notes = inbound.notes
+                self.notes = (*inbound.notes, *policies.notes)
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -104,6 +111,10 @@ class WorkloadBundle:
     def is_proxyless(self) -> bool:
         return self.workload is not None and self.workload.kind == "proxyless"
 
+    def is_selected_by(self, affected: Affected, root_namespace: str) -> bool:
+        """Whether authorization policies that changed are for it."""
+        return self.workload is not None and selects(affected.policies, self.workload, root_namespace)
+
     def concerns(self, affected: Affected) -> bool:
         """Whether an update could differ from what there is."""
         return (
@@ -123,12 +134,15 @@ class WorkloadBundle:
         yield self._memo.get(build_stream_revocation, intent)
 
     def _inbound(
-        self, view: InboundView, workload: Workload, handling: Handling, revoked_since: int
+        self, view: InboundView, policies: AuthorizationView, workload: Workload, snapshot: MeshSnapshot
     ) -> Iterator[Resource]:
+        settings, since = snapshot.settings, snapshot.revoked.since
         for cluster in inbound_clusters(view):
             yield self._memo.get(build_inbound_cluster, cluster)
-        for listener in inbound_listeners(view, workload, handling, revoked_since):
+        for listener in inbound_listeners(view, policies, workload, settings, since):
             yield self._memo.get(build_inbound_listener, listener)
+        for authorization in inbound_authorization(view, policies, settings):
+            yield self._memo.get(build_authorization, authorization)
 
     def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
@@ -152,14 +166,14 @@ class WorkloadBundle:
                 ExplicitListenerIntent(port=workload.outbound_port, handling=handling),
             )
 
-    def _gateway(
-        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
-    ) -> list[Resource]:
+    def _gateway(self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -> list[Resource]:
         view = gateway_served(gateway_view(snapshot, index, workload))
-        edge = gateway_listeners(view, handling, snapshot.revoked.since)
+        policies = authorization_view(snapshot, index, workload)
+        edge = gateway_listeners(view, policies, snapshot.settings, snapshot.revoked.since)
         built = [*self._revoked(snapshot.revoked)]
         built += [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
-        notes = list(edge.notes)
+        built += [self._memo.get(build_authorization, intent) for intent in gateway_authorization(edge)]
+        notes = [*edge.notes, *policies.notes]
         for host in view.through:
             endpoints = endpoints_of(snapshot, host.host)
             clusters = through_clusters(host, endpoints, snapshot.settings, self.standpoint)

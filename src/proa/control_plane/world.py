@@ -113,7 +113,9 @@ class World:
         workloads = {
             bundle.id: self._update_workload(bundle)
             for bundle in self._bundles_to_ask(affected)
-            if bundle.concerns(affected) or self._may_move(bundle.id, affected)
+            if bundle.concerns(affected)
+            or self._may_move(bundle.id, affected)
+            or bundle.is_selected_by(affected, self.snapshot.settings.root_namespace)
         }
         for moved in moves:
             bundle = self._workloads[moved]
@@ -165,6 +167,9 @@ class World:
         asked = affected.workloads | self._edges if affected.edge or affected.hosts else affected.workloads
         if affected.scopes:
             asked |= {bundle.id for bundle in self._bundles_to_place(affected)}
+        for namespace, _ in affected.policies:
+            everybody = namespace in ("", self.snapshot.settings.root_namespace)
+            asked |= self._workloads.keys() if everybody else self._of_namespace.get(namespace, set())
         return [self._workloads[workload] for workload in asked if workload in self._workloads]
 
     def _update_workload(self, bundle: WorkloadBundle) -> set[Name]:
@@ -330,4 +335,5 @@ def _join(one: Affected, other: Affected) -> Affected:
         clients=one.clients or other.clients,
         patches=one.patches or other.patches,
         revoked=one.revoked or other.revoked,
+        policies=one.policies | other.policies,
     )

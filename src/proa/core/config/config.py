@@ -9,7 +9,7 @@ from proa.core.config.document import Document, parse
 from proa.core.config.fields import unknown_field
 from proa.core.config.kinds import KINDS, OLD, AnyKind, Spec, is_not_yet
 from proa.core.config.locality import distribution_of
-from proa.core.config.meta import Meta, read_meta
+from proa.core.config.meta import MEANT, Meta, read_meta
 from proa.core.config.near_names import suggestion
 from proa.core.config.problem import Finding, Problem, warning
 from proa.core.config.tree import Json, shorten, type_name
@@ -112,7 +112,8 @@ def examine(
 def _meant(meta: Meta) -> tuple[str, ...]:
     """Nothing for most: their digests are as they were before annotations meant anything."""
     distribution = distribution_of(meta.annotations)
-    return (distribution,) if distribution else ()
+    meant = sorted(f"{key}={value}" for key, value in meta.annotations.items() if key in MEANT)
+    return (*((distribution,) if distribution else ()), *meant)
 
 
 def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:

@@ -33,6 +33,10 @@ IGNORED = frozenset(
 )
 
 
+MEANT = frozenset(["istio.io/dry-run"])
+"""Annotations that change what an object does."""
+
+
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
     """An object's name in its namespace; labels and annotations as written."""
 

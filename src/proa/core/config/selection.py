@@ -41,8 +41,10 @@ def check_selection(
     target: TargetRef | None,
     targets: tuple[TargetRef, ...],
     namespace: str,
+    *,
+    gateways: bool = False,
 ) -> Iterator[Finding]:
-    """The three ways to choose exclude each other."""
+    """The three ways to choose exclude each other. `gateways`: a target may be one, and then selects its proxies."""
     at: Path = ("spec",)
     if selector is not None:
         yield from check_selector(selector.match_labels, (*at, "selector", "matchLabels"))
@@ -51,9 +53,9 @@ def check_selection(
     if selector is not None and (target is not None or targets):
         yield Finding(at, "conflict", "only one of targetRefs and selector can be set; remove one")
     if target is not None:
-        yield from _check_target(target, namespace, (*at, "targetRef"))
+        yield from _check_target(target, namespace, (*at, "targetRef"), gateways)
     for index, each in enumerate(targets):
-        yield from _check_target(each, namespace, (*at, "targetRefs", index))
+        yield from _check_target(each, namespace, (*at, "targetRefs", index), gateways)
     if len(targets) > 16:
         yield Finding(
             (*at, "targetRefs"), "too-large", "at most 16 targets can be named; write several objects"
@@ -74,7 +76,11 @@ def target_faults(target: TargetRef, namespace: str) -> Iterator[tuple[str, str]
         yield "namespace", "a target lies in the policy's own namespace; remove the field"
 
 
-def _check_target(target: TargetRef, namespace: str, at: Path) -> Iterator[Finding]:
+def _check_target(target: TargetRef, namespace: str, at: Path, gateways: bool) -> Iterator[Finding]:
     for field, why in target_faults(target, namespace):
         yield Finding((*at, field), "bad-value", why)
-    yield warning(at, "no-effect", NO_WAYPOINTS)
+    if not gateways or target.kind in ("Service", "ServiceEntry"):
+        yield warning(at, "no-effect", NO_WAYPOINTS)
+    elif target.kind == "GatewayClass":
+        message = "a whole class of gateways cannot be a target yet; name the Gateways, or use a selector"
+        yield Finding((*at, "kind"), "not-supported-yet", message)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 from immutables import Map
 
+from proa.core.model.check_providers import CheckProvider
 from proa.core.model.locality import LocalitySetting
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
 
@@ -78,7 +79,8 @@ class Handling(msgspec.Struct, frozen=True, kw_only=True):
 class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own).
     `locality` is for services of which no DestinationRule says anything of the kind.
-    `concurrency` and `proxy_environment`: of proxies at their next start."""
+    `concurrency` and `proxy_environment`: of proxies at their next start.
+    `trust_domain_aliases`: other names of the trust domain, in policies. `check_providers`: whom CUSTOM asks."""
 
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     root_namespace: str = ROOT_NAMESPACE
@@ -92,6 +94,8 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     rule_export_to: tuple[str, ...] = EVERYBODY
     policy_export_to: tuple[str, ...] = EVERYBODY
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS
+    trust_domain_aliases: tuple[str, ...] = ()
+    check_providers: tuple[CheckProvider, ...] = ()
     locality: LocalitySetting = LocalitySetting()
     concurrency: int | None = None
     proxy_environment: Map[str, str] = msgspec.field(default_factory=Map)

@@ -50,6 +50,21 @@ def only_beside(value: Object, name: str, needed: str) -> Object:
     return value if needed in value else without(value, [name])
 
 
+_BY_GRPC: Final[Json] = {
+    "name": "grpc",
+    "envoyExtAuthzGrpc": {"service": "a.example", "port": 9, "timeout": "1s", "statusOnError": "503"},
+}
+_BY_HTTP: Final[Json] = {
+    "name": "http",
+    "envoyExtAuthzHttp": {
+        "service": "shop/a",
+        "port": 9,
+        "includeRequestHeadersInCheck": ["x-*", "*"],
+        "includeAdditionalHeadersInCheck": {"x-a": "b"},
+        "headersToDownstreamOnDeny": ["x-why"],
+    },
+}
+
 # -- VirtualService --
 
 _LONG: Final = "x" * 400
@@ -536,6 +551,7 @@ MESH_CONFIG: Final[Recipes] = {
             ),
             "dns_resolvers": listed(either("127.0.0.1:1", "[::1]:1")),
             "root_namespace": either("", "istio-system", "shop"),
+            "extension_providers": either([], [_BY_GRPC], [_BY_HTTP, _BY_GRPC]),
             **{
                 f"default_{name}_export_to": words.export_to
                 for name in ("service", "virtual_service", "destination_rule")

@@ -116,7 +116,7 @@ READ_ONLY: Final[Recipes] = {
     ),
     policy.PathMatch: Recipe(one_of=(("exact", "prefix", "suffix", "regex"),)),
     policy.Policy: Recipe(never=("targets", "origins", "principal_binding")),
-    rbac.Constraint: Recipe(values={"key": either("destination.ip", "request.headers[x-a]", "version")}),
+    rbac.Constraint: Recipe(values={"key": either("destination.labels[a]", "request.headers[x-a]")}),
     rbac.AccessRule: Recipe(texts=_PATTERNS),
     rbac.Subject: Recipe(
         values={"properties": either({"source.namespace": "a"}, {"request.auth.claims[x]": "y"})},

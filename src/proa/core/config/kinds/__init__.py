@@ -108,6 +108,10 @@ Spec: TypeAlias = (
     | MeshConfig
     | WorkloadGroup
     | ProxyConfig
+    | AuthorizationPolicy
+    | ServiceRole
+    | ServiceRoleBinding
+    | RbacConfig
     | OldSpec
     | ApiSpec
     | ReadOnlySpec
@@ -124,6 +128,10 @@ AnyKind: TypeAlias = (
     | Kind[MeshConfig]
     | Kind[WorkloadGroup]
     | Kind[ProxyConfig]
+    | Kind[AuthorizationPolicy]
+    | Kind[ServiceRole]
+    | Kind[ServiceRoleBinding]
+    | Kind[RbacConfig]
     | Kind[RouteRule]
     | Kind[DestinationPolicy]
     | Kind[EgressRule]
@@ -298,6 +306,52 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         validate=validate_mesh_config,
     ),
     Kind(
+        group=SECURITY,
+        kind="AuthorizationPolicy",
+        versions=("v1", "v1beta1"),
+        plural="authorizationpolicies",
+        short_names=("ap",),
+        spec=AuthorizationPolicy,
+        validate=validate_authorization_policy,
+        spec_may_be_absent=True,
+    ),
+    Kind(
+        group=OLD_RBAC,
+        kind="ServiceRole",
+        versions=("v1alpha1",),
+        plural="serviceroles",
+        short_names=(),
+        spec=ServiceRole,
+        validate=validate_role,
+    ),
+    Kind(
+        group=OLD_RBAC,
+        kind="ServiceRoleBinding",
+        versions=("v1alpha1",),
+        plural="servicerolebindings",
+        short_names=(),
+        spec=ServiceRoleBinding,
+        validate=validate_role_binding,
+    ),
+    Kind(
+        group=OLD_RBAC,
+        kind="RbacConfig",
+        versions=("v1alpha1",),
+        plural="rbacconfigs",
+        short_names=(),
+        spec=RbacConfig,
+        validate=validate_rbac_config,
+    ),
+    Kind(
+        group=OLD_RBAC,
+        kind="ClusterRbacConfig",
+        versions=("v1alpha1",),
+        plural="clusterrbacconfigs",
+        short_names=(),
+        spec=RbacConfig,
+        validate=validate_rbac_config,
+    ),
+    Kind(
         group=OLD,
         kind="RouteRule",
         versions=_OLD_VERSIONS,
@@ -459,7 +513,6 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 
 _SECURITY_API = f"{SECURITY}/v1,v1beta1"
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
-_OLD_RBAC_API = f"{OLD_RBAC}/v1alpha1"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(
@@ -470,23 +523,9 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
         "ra",
         may_be_absent=True,
     ),
-    _read_only(
-        _SECURITY_API,
-        "authorizationpolicies",
-        AuthorizationPolicy,
-        validate_authorization_policy,
-        "ap",
-        may_be_absent=True,
-    ),
     _read_only(f"{TELEMETRY}/v1,v1alpha1", "telemetries", Telemetry, validate_telemetry, may_be_absent=True),
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
-    _read_only(_OLD_RBAC_API, "serviceroles", ServiceRole, validate_role),
-    _read_only(_OLD_RBAC_API, "servicerolebindings", ServiceRoleBinding, validate_role_binding),
-    _read_only(_OLD_RBAC_API, "rbacconfigs", RbacConfig, validate_rbac_config),
-    _read_only(
-        _OLD_RBAC_API, "clusterrbacconfigs", RbacConfig, validate_rbac_config, kind="ClusterRbacConfig"
-    ),
     _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule"),
     _read_only(
         _OLD_API,

@@ -1,12 +1,20 @@
 """The mesh's settings from its MeshConfig: what the program was started with, and what the object says instead."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from proa.core.config.connection_pool import TcpKeepalive
-from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.kinds.mesh_config.schema import GrpcChecker, MeshConfig
 from proa.core.config.locality import locality_setting
 from proa.core.config.retries import Retries
-from proa.core.model.names import ROOT_NAMESPACE, ObjectRef
+from proa.core.model.check_providers import (
+    DEFAULT_STATUS,
+    DEFAULT_TIMEOUT_MS,
+    CheckedBody,
+    CheckProvider,
+)
+from proa.core.model.names import ROOT_NAMESPACE, ObjectRef, expand_host
 from proa.core.model.settings import (
     EVERYBODY,
     AccessLog,
@@ -41,9 +49,51 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
         service_export_to=spec.default_service_export_to or EVERYBODY,
         rule_export_to=spec.default_virtual_service_export_to or EVERYBODY,
         policy_export_to=spec.default_destination_rule_export_to or EVERYBODY,
+        trust_domain_aliases=spec.trust_domain_aliases or base.trust_domain_aliases,
+        check_providers=tuple(_check_providers(spec)) or base.check_providers,
         locality=locality_setting(spec.locality_lb_setting) if spec.locality_lb_setting else base.locality,
         concurrency=proxies.concurrency if proxies else base.concurrency,
         proxy_environment=proxies.proxy_metadata if proxies else base.proxy_environment,
+    )
+
+
+def _check_providers(spec: MeshConfig) -> Iterator[CheckProvider]:
+    for each in spec.extension_providers:
+        if each.envoy_ext_authz_grpc is not None:
+            yield _check_provider(each.name, each.envoy_ext_authz_grpc, is_grpc=True)
+        elif each.envoy_ext_authz_http is not None:
+            http = each.envoy_ext_authz_http
+            yield msgspec.structs.replace(
+                _check_provider(each.name, http, is_grpc=False),
+                path_prefix=http.path_prefix,
+                request_headers=http.include_request_headers_in_check,
+                added_headers=tuple(sorted(http.include_additional_headers_in_check.items())),
+                headers_to_upstream=http.headers_to_upstream_on_allow,
+                headers_on_deny=http.headers_to_downstream_on_deny,
+                headers_on_allow=http.headers_to_downstream_on_allow,
+            )
+
+
+def _check_provider(name: str, spec: GrpcChecker, *, is_grpc: bool) -> CheckProvider:
+    """A host alone is one of the root namespace when it is a short name; its namespace only helps Istio to find it."""
+    namespace, _, host = spec.service.rpartition("/")
+    body = spec.include_request_body_in_check
+    return CheckProvider(
+        name=name,
+        host=expand_host(host, namespace or ROOT_NAMESPACE),
+        port=spec.port,
+        is_grpc=is_grpc,
+        timeout_ms=spec.timeout or DEFAULT_TIMEOUT_MS,
+        fail_open=spec.fail_open,
+        clear_route_cache=spec.clear_route_cache,
+        status_on_error=int(spec.status_on_error or DEFAULT_STATUS),
+        body=CheckedBody(
+            most_bytes=body.max_request_bytes,
+            allow_partial=body.allow_partial_message,
+            as_bytes=body.pack_as_bytes,
+        )
+        if body
+        else None,
     )
 
 

@@ -9,11 +9,14 @@ from typing import Final, TypeVar
 import msgspec
 from immutables import Map, MapMutation
 
+from proa.core.auth.authorization.in_force import selectors_of_policy
 from proa.core.config.config import Config
+from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.proxy_config.schema import ProxyConfig
+from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
 from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
@@ -29,11 +32,12 @@ MESH_GATEWAY: Final = "mesh"
 
 
 class Affected(msgspec.Struct, frozen=True, kw_only=True):
-    """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules
-    bound to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for;
-    `scopes`: namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send
-    to, which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters;
-    `revoked`: whom every inbound side refuses."""
+    """`hosts`: views of these differ; `endpoints`: only who stands behind them; `edge`: gateway objects or rules bound
+    to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for; `scopes`:
+    namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send to,
+    which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters; `revoked`: whom every inbound
+    side refuses; `policies`: authorization policies, as the namespaces they are of (empty: every one) and the labels
+    they ask for."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -46,14 +50,16 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     targets: frozenset[str] = frozenset()
     patches: bool = False
     revoked: bool = False
+    policies: frozenset[tuple[str, Labels]] = frozenset()
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts
-    that send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address.
-    `selectors`: the labels that rules ask of clients, with the rules. `sidecars`: by namespace;
-    `policy_selectors`: by namespace the labels that DestinationRules ask of clients, with the rules. `roots`: by
-    VirtualService those that hand on to it, by whose rules (merged with its own) they are in this index."""
+    """By host (full name or wildcard): the rules that name it. `mentions`: a destination's host to the rule hosts that
+    send there. `edge_rules`: VirtualServices bound to a gateway. `nodes`: sidecars per host address. `selectors`: the
+    labels that rules ask of clients, with the rules. `sidecars`: by namespace; `policy_selectors`: by namespace the
+    labels that DestinationRules ask of clients, with the rules. `roots`: by VirtualService those that hand on to it,
+    by whose rules (merged with its own) they are in this index. `authorization`: by namespace its policies and roles;
+    `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -67,6 +73,9 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     sidecars: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     policy_selectors: Map[str, frozenset[tuple[Labels, ObjectRef]]] = msgspec.field(default_factory=Map)
     roots: Map[ObjectRef, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    authorization: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    rbac_configs: frozenset[ObjectRef] = frozenset()
+    label_roles: frozenset[ObjectRef] = frozenset()
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -120,6 +129,7 @@ def reindex(
     policies: set[str] = set()
     scopes: set[str] = set()
     targets: set[str] = set()
+    selected: set[tuple[str, Labels]] = set()
     edge = patches = False
     exports_differ = before.settings.rule_export_to != after.settings.rule_export_to
     for ref in _with_roots(index, touched.configs, everyone=exports_differ):
@@ -158,8 +168,12 @@ def reindex(
                     patches = True
                     known = rules.envoy_filters
                     rules.envoy_filters = known | {ref} if joins else known - {ref}
+                case AuthorizationPolicy() | ServiceRole() | ServiceRoleBinding() | RbacConfig():
+                    selected |= rules.authorize(config, joins)
                 case _:
                     pass
+    if touched.workloads:
+        selected |= {(ref.namespace, ()) for ref in rules.label_roles}
     nodes_changed = rules.nodes_of(before, after, touched)
     destinations = policies | touched.services
     following = rules.finish()
@@ -185,6 +199,7 @@ def reindex(
         targets=frozenset(targets),
         patches=patches,
         revoked=touched.revoked,
+        policies=frozenset(selected),
     )
 
 
@@ -236,7 +251,24 @@ class _Rules:
         self.selectors = index.selectors.mutate()
         self.sidecars = index.sidecars.mutate()
         self.policy_selectors = index.policy_selectors.mutate()
+        self.authorization = index.authorization.mutate()
+        self.rbac_configs = index.rbac_configs
+        self.label_roles = index.label_roles
         self.roots = index.roots.mutate()
+
+    def authorize(self, config: Config, joins: bool) -> set[tuple[str, Labels]]:
+        """For whom a policy or role is."""
+        ref, spec = config.ref, config.spec
+        _index(self.authorization, ref.namespace, ref, joins)
+        match spec:
+            case AuthorizationPolicy():
+                return {(ref.namespace, labels) for labels in selectors_of_policy(spec)}
+            case RbacConfig():
+                self.rbac_configs = self.rbac_configs | {ref} if joins else self.rbac_configs - {ref}
+                return {("", ())}
+            case ServiceRoleBinding() if _asks_for_labels(spec):
+                self.label_roles = self.label_roles | {ref} if joins else self.label_roles - {ref}
+        return {(ref.namespace, ())}
 
     def virtual_service(
         self, config: Config, spec: VirtualService, after: MeshSnapshot, joins: bool
@@ -298,8 +330,15 @@ class _Rules:
             selectors=self.selectors.finish(),
             sidecars=self.sidecars.finish(),
             policy_selectors=self.policy_selectors.finish(),
+            authorization=self.authorization.finish(),
+            rbac_configs=self.rbac_configs,
+            label_roles=self.label_roles,
             roots=self.roots.finish(),
         )
+
+
+def _asks_for_labels(spec: ServiceRoleBinding) -> bool:
+    return any(key.startswith("source.labels[") for subject in spec.subjects for key in subject.properties)
 
 
 def _index(mutation: MapMutation[K, frozenset[M]], key: K, member: M, joins: bool) -> None:

@@ -156,10 +156,13 @@ def imported_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service
 
 
 def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> bool:
-    """Whether rules of this scope, or its Sidecar, may send to a host that it does not import."""
+    """Whether rules of this scope, its Sidecar, or policies that ask a program, may send to a host that it does not
+    import."""
     if scope.imports is None:
         return False
     if scope.egress is not None and scope.egress.host == host:
+        return True
+    if any(provider.host == host for provider in snapshot.settings.check_providers):
         return True
     return any(
         host in destinations_of(rules.spec, rules.ref.namespace)
@@ -173,7 +176,8 @@ def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> fro
     seen = frozenset(host for host in snapshot.services if imported_service(snapshot, scope, host))
     sent_to = frozenset(index.mentions) if scope.imports is not None else frozenset[str]()
     egress = frozenset((scope.egress.host,)) if scope.egress is not None else frozenset[str]()
-    return seen | frozenset(index.virtual_services) | sent_to | egress
+    asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
+    return seen | frozenset(index.virtual_services) | sent_to | egress | asked
 
 
 def endpoints_of(snapshot: MeshSnapshot, host: str) -> tuple[Endpoint, ...]:

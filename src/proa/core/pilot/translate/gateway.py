@@ -11,9 +11,12 @@ import msgspec
 
 from proa.core.model.names import ObjectRef, expand_host
 from proa.core.model.notes import Note
-from proa.core.model.settings import Handling
+from proa.core.model.settings import MeshSettings
+from proa.core.pilot.scope.authorization import AuthorizationView
 from proa.core.pilot.scope.selectors import matches_of
 from proa.core.pilot.scope.views import GatewayServer, GatewayView, Rules, qualified_gateway
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent, authorization_name, seen_from
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.gateway_plan import (
     PortPlan,
     Share,
@@ -50,7 +53,9 @@ class GatewayListeners(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
 
 
-def gateway_listeners(view: GatewayView, handling: Handling, revoked_since: int = 0) -> GatewayListeners:
+def gateway_listeners(
+    view: GatewayView, policies: AuthorizationView, settings: MeshSettings, revoked_since: int = 0
+) -> GatewayListeners:
     """Only ports that the agent has bound: the others open as soon as it has told where. A port on which nothing can
     be taken (streams without a rule) has none."""
     bound = {port.port: port.bound_port for port in view.workload.gateway_ports}
@@ -66,13 +71,33 @@ def gateway_listeners(view: GatewayView, handling: Handling, revoked_since: int 
                     bind=port.bind or view.workload.bind,
                     name=f"{port.bind or '0.0.0.0'}_{port.port}",
                     bound_port=bound[port.port],
-                    handling=handling,
+                    handling=settings.handling,
+                    authorization=_authorization(port, policies, settings),
                     chains=chains,
                     objects=tuple(sorted({each.ref for share in port.shares for each in share.servers})),
                     revoked_since=revoked_since if carries else 0,
                 )
             )
     return GatewayListeners(listeners=tuple(listeners), notes=tuple(dict.fromkeys(notes)))
+
+
+def gateway_authorization(listeners: GatewayListeners) -> Iterator[AuthorizationIntent]:
+    """What the listeners' places for policies are filled with."""
+    for listener in listeners.listeners:
+        for has_peer in sorted({chain.is_mesh_tls for chain in listener.chains if chain.routes}):
+            yield seen_from(listener.authorization, has_peer=has_peer)
+
+
+def _authorization(
+    port: PortPlan, policies: AuthorizationView, settings: MeshSettings
+) -> AuthorizationIntent:
+    name = authorization_name(port.port)
+    return AuthorizationIntent(
+        name=f"{name}.{port.bind}" if port.bind else name,
+        place=Place(ports=(port.port,), trust_domain=settings.trust_domain),
+        policies=policies.everywhere,
+        providers=settings.check_providers if any(each.provider for each in policies.everywhere) else (),
+    )
 
 
 class _Claims:

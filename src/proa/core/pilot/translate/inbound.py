@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from proa.core.model.settings import Handling
-from proa.core.model.workload import Workload
+from proa.core.model.settings import MeshSettings
+from proa.core.model.workload import InboundPort, Workload
+from proa.core.pilot.scope.authorization import AuthorizationView
 from proa.core.pilot.scope.inbound import InboundView, ServedPort
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent, authorization_name, seen_from
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
 from proa.core.pilot.translate.clusters import InboundClusterIntent
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent
@@ -36,7 +39,11 @@ def _limits(served: ServedPort) -> ConnectionPool:
 
 
 def inbound_listeners(
-    view: InboundView, workload: Workload, handling: Handling, revoked_since: int = 0
+    view: InboundView,
+    policies: AuthorizationView,
+    workload: Workload,
+    settings: MeshSettings,
+    revoked_since: int = 0,
 ) -> Iterator[InboundListenerIntent]:
     for served in view.ports:
         port = served.port
@@ -46,8 +53,39 @@ def inbound_listeners(
             service_port=port.service_port,
             protocol=port.protocol,
             mode=port.mode,
-            handling=handling,
+            handling=settings.handling,
+            authorization=port_authorization(port, policies, settings),
             revoked_since=revoked_since if port.mode != "DISABLE" else 0,
             tls=served_tls(served.tls) if served.tls is not None else None,
             objects=(served.sidecar,) if served.sidecar and served.tls else (),
         )
+
+
+def inbound_authorization(
+    view: InboundView, policies: AuthorizationView, settings: MeshSettings
+) -> Iterator[AuthorizationIntent]:
+    """What the listeners' places for policies are filled with."""
+    for served in view.ports:
+        intent = port_authorization(served.port, policies, settings)
+        if served.port.protocol in ("TCP", "TLS"):
+            continue
+        if served.port.mode != "DISABLE":
+            yield intent
+        if served.port.mode != "STRICT":
+            yield seen_from(intent, has_peer=False)
+
+
+def port_authorization(
+    port: InboundPort, policies: AuthorizationView, settings: MeshSettings
+) -> AuthorizationIntent:
+    """A port is known by the program's number and by the service's. Where no policy asks for ports the program's is
+    left out: it may be any, and all else is alike for all replicas."""
+    found = policies.at(port.service_port)
+    asked = any(term.attribute == "port" for policy in found for rule in policy.rules for term in rule.terms)
+    numbers = (port.app_port, port.service_port) if asked else (port.service_port,)
+    return AuthorizationIntent(
+        name=authorization_name(port.service_port),
+        place=Place(ports=numbers, trust_domain=settings.trust_domain),
+        policies=found,
+        providers=settings.check_providers if any(each.provider for each in found) else (),
+    )

@@ -6,10 +6,11 @@ from typing import Final
 
 from proa.core.config.headers import header_name_fault
 from proa.core.config.hostnames import subnet_fault
-from proa.core.config.kinds.authorization_policy.patterns import accounts_fault, pattern_fault, port_fault
+from proa.core.config.kinds.authorization_policy.patterns import accounts_fault
 from proa.core.config.kinds.authorization_policy.schema import Condition
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
+from proa.core.config.policy_values import pattern_fault, port_fault
 from proa.core.config.problem import Finding
 from proa.core.config.tree import shorten
 
@@ -50,6 +51,13 @@ def check_condition(condition: Condition, at: Path) -> Iterator[Finding]:
     if fault := _key_fault(name, condition.key[len(name) :]):
         yield Finding((*at, "key"), "bad-value", fault)
         return
+    if name.startswith(_FILTERS):
+        listed = {
+            value.startswith("[") and value.endswith("]")
+            for value in (*condition.values, *condition.not_values)
+        }
+        if len(listed) > 1:
+            yield Finding(at, "conflict", "a list's values stand in brackets; write all of them so, or none")
     fault_of = _PLAIN.get(name, pattern_fault)
     for field, values in (("values", condition.values), ("notValues", condition.not_values)):
         for index, value in enumerate(values):

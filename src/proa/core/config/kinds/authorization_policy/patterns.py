@@ -1,20 +1,10 @@
 """What values of an AuthorizationPolicy may look like, in the words of a problem. This kind's validators ask."""
 
 from proa.core.config.labels import is_namespace_name, is_object_name
+from proa.core.config.policy_values import pattern_fault
 from proa.core.config.tree import shorten
 
 _LONGEST_ACCOUNT = 320
-
-
-def pattern_fault(value: str) -> str | None:
-    """For exact values, `prefix*`, `*suffix` and `*`: any text, but some."""
-    return None if value else "an empty value matches nothing; write it or remove it"
-
-
-def port_fault(value: str) -> str | None:
-    if value.isascii() and value.isdecimal() and 1 <= int(value[:9]) <= 65535:
-        return None
-    return f'"{shorten(value)}" is no port; write a number from 1 to 65535'
 
 
 def accounts_fault(value: str) -> str | None:

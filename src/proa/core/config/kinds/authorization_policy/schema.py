@@ -1,12 +1,11 @@
-"""What an AuthorizationPolicy says, as users write it. Read by its validator."""
+"""What an AuthorizationPolicy says, as users write it. Read by its validator and by Auth."""
 
-from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
 
-from proa.core.config.record import NotEmpty, ReadOnlySpec, Record
-from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
+from proa.core.config.record import NotEmpty, Record
+from proa.core.config.selection import TargetRef, WorkloadSelector
 
 Action = Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"]
 
@@ -69,10 +68,8 @@ class Rule(Record, frozen=True, kw_only=True):
     when: Annotated[tuple[Condition, ...], NotEmpty()] = ()
 
 
-class AuthorizationPolicy(ReadOnlySpec, frozen=True, kw_only=True):
+class AuthorizationPolicy(Record, frozen=True, kw_only=True):
     """No rules: nothing matches, which for ALLOW means that everything is refused."""
-
-    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
 
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None

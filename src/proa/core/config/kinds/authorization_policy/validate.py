@@ -4,15 +4,11 @@ from collections.abc import Iterator
 
 from proa.core.config.hostnames import subnet_fault
 from proa.core.config.kinds.authorization_policy.conditions import check_condition
-from proa.core.config.kinds.authorization_policy.patterns import (
-    accounts_fault,
-    path_fault,
-    pattern_fault,
-    port_fault,
-)
+from proa.core.config.kinds.authorization_policy.patterns import accounts_fault, path_fault
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy, Operation, Rule, Source
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
+from proa.core.config.policy_values import pattern_fault, port_fault
 from proa.core.config.problem import Finding
 from proa.core.config.selection import check_selection
 
@@ -22,7 +18,9 @@ _MOST_ACCOUNTS = 16
 
 
 def validate(spec: AuthorizationPolicy, meta: Meta) -> Iterator[Finding]:
-    yield from check_selection(spec.selector, spec.target_ref, spec.target_refs, meta.namespace)
+    yield from check_selection(
+        spec.selector, spec.target_ref, spec.target_refs, meta.namespace, gateways=True
+    )
     yield from _check_action(spec)
     dry_run = meta.annotations.get(DRY_RUN)
     if dry_run is not None:

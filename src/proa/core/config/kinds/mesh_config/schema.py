@@ -9,7 +9,16 @@ from immutables import Map
 
 from proa.core.config.connection_pool import TcpKeepalive
 from proa.core.config.locality import LocalityLbSetting
-from proa.core.config.record import Count, Duration, DurationOrZero, Milliseconds, Record
+from proa.core.config.record import (
+    Count,
+    Duration,
+    DurationOrZero,
+    Filled,
+    Milliseconds,
+    Port,
+    Record,
+    Within,
+)
 from proa.core.config.retries import Retries
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS"]
@@ -48,6 +57,48 @@ class PathNormalization(Record, frozen=True, kw_only=True):
     normalization: Normalization = "DEFAULT"
 
 
+class CheckedBody(Record, frozen=True, kw_only=True):
+    max_request_bytes: Annotated[int, Within(1, 2**32 - 1)]
+    allow_partial_message: bool = False
+    pack_as_bytes: bool = False
+
+
+class GrpcChecker(Record, frozen=True, kw_only=True):
+    """A program that is asked by Envoy's ext_authz over gRPC. `service` is a host, or `namespace/host`."""
+
+    service: Filled
+    port: Port
+    timeout: Duration | None = None
+    fail_open: bool = False
+    clear_route_cache: bool = False
+    status_on_error: str = ""
+    include_request_body_in_check: CheckedBody | None = None
+
+
+class HttpChecker(GrpcChecker, frozen=True, kw_only=True):
+    """The same over HTTP. Of names a star may stand at the beginning or the end."""
+
+    NOT_YET = ("includeHeadersInCheck",)
+
+    path_prefix: str = ""
+    include_request_headers_in_check: tuple[Filled, ...] = ()
+    include_additional_headers_in_check: Map[str, str] = Map()
+    headers_to_upstream_on_allow: tuple[Filled, ...] = ()
+    headers_to_downstream_on_deny: tuple[Filled, ...] = ()
+    headers_to_downstream_on_allow: tuple[Filled, ...] = ()
+
+
+class ExtensionProvider(Record, frozen=True, kw_only=True):
+    NOT_YET = (
+        *("zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking", "opentelemetry"),
+        *("prometheus", "envoyFileAccessLog", "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "sds"),
+    )
+
+    name: Filled
+    envoy_ext_authz_http: HttpChecker | None = None
+    envoy_ext_authz_grpc: GrpcChecker | None = None
+
+
 class MeshConfig(Record, frozen=True, kw_only=True):
     """What is not said is as the control plane was started. An `access_log_file` of "" is no log. `dns_resolvers` is
     Proa's own: `address:port` of the servers that proxies ask for names, in place of their host's. Envoys refuse to ask
@@ -57,10 +108,10 @@ class MeshConfig(Record, frozen=True, kw_only=True):
         *("proxyListenPort", "proxyInboundListenPort", "proxyHttpPort", "hboneIdleTimeout", "ingressClass"),
         *("ingressService", "ingressControllerMode", "ingressSelector", "enableTracing"),
         *("enableEnvoyAccessLogService", "disableEnvoyListenerLog", "inboundTrafficPolicy"),
-        *("configSources", "enableAutoMtls", "trustDomain", "trustDomainAliases", "caCertificates"),
+        *("configSources", "enableAutoMtls", "trustDomain", "caCertificates"),
         *("zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
         *("certificates", "serviceSettings", "serviceScopeConfigs", "enablePrometheusMerge"),
-        *("verifyCertificateAtClient", "ca", "extensionProviders", "defaultProviders", "discoverySelectors"),
+        *("verifyCertificateAtClient", "ca", "defaultProviders", "discoverySelectors"),
         *("meshMTLS", "tlsDefaults", "defaultTrafficPolicy", "serviceEntryVisibility"),
         "defaultInboundHttpRetryPolicy",
     )
@@ -83,3 +134,5 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     path_normalization: PathNormalization | None = None
     default_http_retry_policy: Retries | None = None
     dns_resolvers: tuple[str, ...] = ()
+    trust_domain_aliases: tuple[Filled, ...] = ()
+    extension_providers: tuple[ExtensionProvider, ...] = ()

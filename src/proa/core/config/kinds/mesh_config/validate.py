@@ -1,12 +1,13 @@
 """Whether a MeshConfig makes sense. Called through the kinds table."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
 from proa.core.config.connection_pool import check_keepalive
 from proa.core.config.export_to import check_export_to
-from proa.core.config.hostnames import is_ip
+from proa.core.config.hostnames import is_ip, name_fault
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.locality import check_locality
@@ -20,6 +21,10 @@ from proa.core.model.names import ROOT_NAMESPACE
 
 NAME = "istio"
 SPEC: Path = ("spec",)
+REFUSALS: Final = frozenset(
+    [*range(400, 418), 421, 422, 423, 424, 426, 428, 429, 431, *range(500, 509), 510, 511]
+)
+"""The statuses that Envoy knows and that refuse."""
 NOWHERE: Path = ("metadata", "name")
 
 
@@ -47,11 +52,36 @@ def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
     if spec.default_config is not None:
         at = (*SPEC, "defaultConfig", "proxyMetadata")
         yield from check_variables(spec.default_config.proxy_metadata, at)
+    yield from _check_providers(spec)
     yield from _check_access_log(spec)
     for index, server in enumerate(spec.dns_resolvers):
         if not _is_server(server):
             message = f'"{shorten(server)}" is no server; write address:port, like 192.0.2.53:53'
             yield Finding((*SPEC, "dnsResolvers", index), "bad-value", message)
+
+
+def _check_providers(spec: MeshConfig) -> Iterator[Finding]:
+    named: set[str] = set()
+    for index, each in enumerate(spec.extension_providers):
+        at: Path = (*SPEC, "extensionProviders", index)
+        if each.name and each.name in named:
+            yield Finding((*at, "name"), "duplicate", f'"{shorten(each.name)}" is there already; rename one')
+        named.add(each.name)
+        ways = {
+            "envoyExtAuthzHttp": each.envoy_ext_authz_http,
+            "envoyExtAuthzGrpc": each.envoy_ext_authz_grpc,
+        }
+        if sum(way is not None for way in ways.values()) != 1:
+            yield Finding(at, "required", f"a provider is one of {', '.join(ways)}; write one")
+        for name, way in ways.items():
+            status = way.status_on_error if way is not None else ""
+            if status and not (status.isascii() and status.isdecimal() and int(status[:4]) in REFUSALS):
+                message = f'"{shorten(status)}" is no status of a refusal; write one like 403 or 503'
+                yield Finding((*at, name, "statusOnError"), "bad-value", message)
+            if way is not None and way.service:
+                host = way.service.rpartition("/")[2]
+                if fault := name_fault(host):
+                    yield Finding((*at, name, "service"), "bad-value", fault)
 
 
 def _check_access_log(spec: MeshConfig) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from immutables import Map
 
-from proa.core.config.record import Filled, NotEmpty, ReadOnlySpec, Record
+from proa.core.config.record import Filled, NotEmpty, Record
 
 EnforcementMode = Literal["ENFORCED", "PERMISSIVE"]
 RbacMode = Literal["OFF", "ON", "ON_WITH_INCLUSION", "ON_WITH_EXCLUSION"]
@@ -28,9 +28,7 @@ class AccessRule(Record2018, frozen=True, kw_only=True):
     constraints: tuple[Constraint, ...] = ()
 
 
-class ServiceRole(ReadOnlySpec, frozen=True, kw_only=True):
-    SNAKE_TOO = True
-
+class ServiceRole(Record2018, frozen=True, kw_only=True):
     rules: Annotated[tuple[AccessRule, ...], NotEmpty()]
 
 
@@ -47,10 +45,8 @@ class RoleRef(Record2018, frozen=True, kw_only=True):
     name: Filled
 
 
-class ServiceRoleBinding(ReadOnlySpec, frozen=True, kw_only=True):
+class ServiceRoleBinding(Record2018, frozen=True, kw_only=True):
     """PERMISSIVE only tells what would be allowed."""
-
-    SNAKE_TOO = True
 
     subjects: Annotated[tuple[Subject, ...], NotEmpty()]
     role_ref: RoleRef
@@ -62,10 +58,8 @@ class RbacTarget(Record2018, frozen=True, kw_only=True):
     namespaces: tuple[Filled, ...] = ()
 
 
-class RbacConfig(ReadOnlySpec, frozen=True, kw_only=True):
+class RbacConfig(Record2018, frozen=True, kw_only=True):
     """Where roles are asked for at all."""
-
-    SNAKE_TOO = True
 
     mode: RbacMode = "OFF"
     inclusion: RbacTarget | None = None

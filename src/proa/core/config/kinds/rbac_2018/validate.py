@@ -4,49 +4,52 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from proa.core.config.hostnames import name_fault
+from proa.core.config.hostnames import name_fault, subnet_fault
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, RbacTarget, ServiceRole, ServiceRoleBinding
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.meta import Meta
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
+from proa.core.config.policy_values import pattern_fault, port_fault
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
-_CONSTRAINTS: Final = (
-    "destination.ip",
-    "destination.port",
-    "destination.name",
-    "destination.namespace",
-    "destination.user",
-)
-_PROPERTIES: Final = (
-    "source.ip",
-    "source.namespace",
-    "source.user",
-    "source.principal",
-    "source.name",
-    "source.service",
-    "request.auth.principal",
-    "request.auth.audiences",
-    "request.auth.presenter",
-)
-_KEYED: Final = re.compile(
-    r"(request\.headers|destination\.labels|source\.labels|request\.auth\.claims)\[[^\]]+\]"
-)
-# Mixer's adapter took any property that its instance named.
-_BARE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+Fault = Callable[[str], str | None]
+_CONSTRAINTS: Final[Mapping[str, Fault]] = {
+    "destination.ip": subnet_fault,
+    "destination.port": port_fault,
+    "destination.name": pattern_fault,
+    "destination.namespace": pattern_fault,
+    "destination.user": pattern_fault,
+}
+_PROPERTIES: Final[Mapping[str, Fault]] = {
+    "source.ip": subnet_fault,
+    "source.namespace": pattern_fault,
+    "source.user": pattern_fault,
+    "source.principal": pattern_fault,
+    "source.name": pattern_fault,
+    "request.auth.principal": pattern_fault,
+    "request.auth.audiences": pattern_fault,
+    "request.auth.presenter": pattern_fault,
+}
+_KEYED_CONSTRAINTS: Final = ("destination.labels", "request.headers")
+_KEYED_PROPERTIES: Final = ("source.labels", "request.headers", "request.auth.claims")
+_KEYED: Final = re.compile(r"([a-z.]+)\[([^\[\]]+)\]")
 
 
 def validate_role(spec: ServiceRole, _meta: Meta) -> Iterator[Finding]:
     for index, rule in enumerate(spec.rules):
         for number, constraint in enumerate(rule.constraints):
-            at = (*SPEC, "rules", index, "constraints", number, "key")
-            yield from _check_key(constraint.key, _CONSTRAINTS, at)
+            at = (*SPEC, "rules", index, "constraints", number)
+            yield from _check_key(constraint.key, _CONSTRAINTS, _KEYED_CONSTRAINTS, (*at, "key"))
+            fault_of = _CONSTRAINTS.get(constraint.key, pattern_fault)
+            for place, value in enumerate(constraint.values):
+                if value and (fault := fault_of(value)):
+                    yield Finding((*at, "values", place), "bad-value", fault)
 
 
 def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]:
@@ -56,18 +59,20 @@ def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]
     for index, subject in enumerate(spec.subjects):
         at = (*SPEC, "subjects", index)
         if not subject.user and not subject.group and not subject.properties:
-            yield Finding(at, "required", "an empty subject says nothing; write a user or properties")
-        if subject.group:
-            message = "2018's proxies passed over groups and let everybody in; use properties with a claim"
-            yield warning((*at, "group"), "no-effect", message)
-        for key in subject.properties:
-            yield from _check_key(key, _PROPERTIES, (*at, "properties", key))
+            yield Finding(at, "required", "an empty subject says nothing; write a user, group or properties")
+        for key, value in subject.properties.items():
+            place = (*at, "properties", key)
+            yield from _check_key(key, _PROPERTIES, _KEYED_PROPERTIES, place)
+            if fault := _PROPERTIES.get(key, pattern_fault)(value):
+                yield Finding(place, "bad-value", fault)
 
 
-def _check_key(key: str, known: tuple[str, ...], at: Path) -> Iterator[Finding]:
-    if not key or key in known or _KEYED.fullmatch(key) or _BARE.fullmatch(key):
+def _check_key(key: str, known: Mapping[str, Fault], maps: tuple[str, ...], at: Path) -> Iterator[Finding]:
+    keyed = _KEYED.fullmatch(key)
+    if not key or key in known or (keyed is not None and keyed[1] in maps):
         return
-    hint = suggestion(key, known) or f"; the keys are {', '.join(known)}, and maps with a key in brackets"
+    names = (*known, *(f"{each}[key]" for each in maps))
+    hint = suggestion(key, names) or f"; the keys are {', '.join(names)}"
     yield Finding(at, "bad-value", f'there is no key "{shorten(key)}" here{hint}')
 
 

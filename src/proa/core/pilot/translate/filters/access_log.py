@@ -15,6 +15,7 @@ from google.protobuf.struct_pb2 import Struct, Value
 
 from proa.core.model.settings import STDOUT
 from proa.core.model.settings import AccessLog as Wanted
+from proa.core.pilot.translate.authorization.shadows import AUDIT, DRY_ALLOW, DRY_DENY
 from proa.core.pilot.translate.encode import pack
 
 _FIELDS: Final = {
@@ -27,6 +28,7 @@ _FIELDS: Final = {
     "status": "%RESPONSE_CODE%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
+    "termination": "%CONNECTION_TERMINATION_DETAILS%",
     "duration_ms": "%DURATION%",
     "bytes_in": "%BYTES_RECEIVED%",
     "bytes_out": "%BYTES_SENT%",
@@ -44,6 +46,15 @@ _FIELDS: Final = {
 
 _OWN_PATH: Final = "%REQ(:PATH)%"
 """A server's sidecar rewrites nothing, so there an original path is only what the client says of itself."""
+
+
+_FOUND: Final = "%DYNAMIC_METADATA(envoy.filters.http.rbac:{}shadow_effective_policy_id)%"
+_POLICIES: Final = {
+    "audit": _FOUND.format(AUDIT),
+    "dry_run_deny": _FOUND.format(DRY_DENY),
+    "dry_run_allow": _FOUND.format(DRY_ALLOW),
+}
+"""Which rule a policy found that refuses nobody; `none` when none did. A rule that refuses stands in `details`."""
 
 
 _ISTIO_LINE: Final = (
@@ -76,5 +87,7 @@ def _form(direction: str, settings: Wanted) -> SubstitutionFormatString:
     fields = {"direction": direction, **_FIELDS}
     if direction == "inbound":
         fields["path"] = _OWN_PATH
+    if direction != "outbound":
+        fields |= _POLICIES
     json_format = Struct(fields={key: Value(string_value=text) for key, text in fields.items()})
     return SubstitutionFormatString(json_format=json_format, omit_empty_values=True)

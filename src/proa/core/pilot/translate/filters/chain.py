@@ -38,6 +38,7 @@ from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from google.protobuf.message import Message
 
 from proa.core.model.settings import Handling, PathNormalization
+from proa.core.pilot.translate.authorization.filters import authorization_place
 from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
 from proa.core.pilot.translate.filters import filter_state
@@ -105,9 +106,11 @@ def grpc_web_filter() -> HttpFilter:
     return _filter("envoy.filters.http.grpc_web", GrpcWeb())
 
 
-def inbound_filters(*, is_mesh: bool = False) -> list[HttpFilter]:
-    """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked."""
-    return [*([request_filter()] if is_mesh else []), _filter(ROUTER, Router())]
+def inbound_filters(authorization: str, *, is_mesh: bool = False) -> list[HttpFilter]:
+    """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked; then the policies of the
+    resource `authorization` are asked."""
+    revoked = [request_filter()] if is_mesh else []
+    return [*revoked, authorization_place(authorization), _filter(ROUTER, Router())]
 
 
 def _app_refused() -> LocalReplyConfig:

@@ -13,6 +13,12 @@ from proa.core.model.names import ObjectRef
 from proa.core.model.settings import Handling
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.authorization.filters import (
+    AuthorizationIntent,
+    authorization_place,
+    seen_from,
+)
+from proa.core.pilot.translate.authorization.filters import stream_filters as authorize_streams
 from proa.core.pilot.translate.encode import build_resource, provenance, socket_address, uint32
 from proa.core.pilot.translate.filters.chain import (
     Direction,
@@ -58,6 +64,7 @@ class GatewayListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     bind: str
     bound_port: int
     handling: Handling
+    authorization: AuthorizationIntent
     chains: tuple[GatewayChain, ...]
     objects: tuple[ObjectRef, ...]
     revoked_since: int = 0
@@ -73,7 +80,9 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
     )
     if any(chain.sni for chain in intent.chains):
         listener.listener_filters.append(tls_inspector())
-    objects = sorted({*intent.objects, *(ref for chain in intent.chains for ref in chain.objects)})
+    policies = {policy.ref for policy in intent.authorization.policies}
+    streams = policies if any(chain.stream is not None for chain in intent.chains) else set[ObjectRef]()
+    objects = sorted({*intent.objects, *streams, *(ref for chain in intent.chains for ref in chain.objects)})
     return build_resource(ResourceType.LISTENER, intent.name, listener, objects)
 
 
@@ -84,7 +93,7 @@ def _filter_chains(chain: GatewayChain, intent: GatewayListenerIntent) -> Iterat
     if len(names) < len(chain.sni):
         groups.append((f"{chain.name} *" if names else chain.name, []))
     for name, group in groups:
-        built = FilterChain(name=name, filters=_filters(chain, intent.handling))
+        built = FilterChain(name=name, filters=_filters(chain, intent))
         match = FilterChainMatch(
             server_names=group,
             transport_protocol="tls" if chain.sni else "",
@@ -107,11 +116,16 @@ def _range(subnet: str) -> CidrRange:
     return CidrRange(address_prefix=address, prefix_len=uint32(int(length)))
 
 
-def _filters(chain: GatewayChain, handling: Handling) -> list[Filter]:
+def _filters(chain: GatewayChain, intent: GatewayListenerIntent) -> list[Filter]:
+    """Only the mesh's own TLS tells of a peer: another authority may sign what it likes."""
+    handling = intent.handling
+    policies = seen_from(intent.authorization, has_peer=chain.is_mesh_tls)
     if chain.stream is not None:
-        streams = stream_chain(Direction.GATEWAY, chain.stream, handling=handling)
+        streams = authorize_streams(policies) + stream_chain(
+            Direction.GATEWAY, chain.stream, handling=handling
+        )
         return [peer_serial(), *stream_filters(), *streams] if chain.is_mesh_tls else streams
-    filters = outbound_filters(handling)
+    filters = [authorization_place(policies.name), *outbound_filters(handling)]
     if chain.is_mesh_tls:
         filters.insert(0, request_filter())
     if chain.is_grpc_web:

@@ -26,6 +26,8 @@ from proa.core.model.settings import Handling
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent, seen_from
+from proa.core.pilot.translate.authorization.filters import stream_filters as authorize_streams
 from proa.core.pilot.translate.encode import (
     boolean,
     build_resource,
@@ -52,6 +54,7 @@ class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     protocol: Protocol
     mode: TlsMode
     handling: Handling
+    authorization: AuthorizationIntent
     revoked_since: int = 0
     tls: ServedTls | None = None
     objects: tuple[ObjectRef, ...] = ()
@@ -93,7 +96,10 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     if plain and inspectors and (is_stream or intent.protocol == "AUTO"):
         listener.listener_filters_timeout.CopyFrom(millis(intent.handling.detection_ms))
         listener.continue_on_listener_filters_timeout = True
-    return build_resource(ResourceType.LISTENER, name, listener)
+    # Where streams are, their policies are in here, and a proxy that refuses them has to name them.
+    streams = any(chain.name.endswith(("tcp", "tls")) for chain in chains)
+    refs = dict.fromkeys(policy.ref for policy in intent.authorization.policies) if streams else ()
+    return build_resource(ResourceType.LISTENER, name, listener, refs)
 
 
 def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resource:
@@ -113,7 +119,9 @@ def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resour
         filter_chains=[chain],
         metadata=provenance(intent.objects),
     )
-    return build_resource(ResourceType.LISTENER, listener.name, listener, intent.objects)
+    policies = {policy.ref for policy in intent.authorization.policies} if is_stream else set[ObjectRef]()
+    objects = (*intent.objects, *sorted(policies))
+    return build_resource(ResourceType.LISTENER, listener.name, listener, objects)
 
 
 def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:
@@ -134,13 +142,16 @@ def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filte
         response_headers_to_remove=[APP_REFUSED_HEADER],
         validate_clusters=boolean(False),
     )
-    filters = inbound_filters(is_mesh=is_mesh)
+    filters = inbound_filters(seen_from(intent.authorization, has_peer=is_mesh).name, is_mesh=is_mesh)
     manager = http_chain(Direction.INBOUND, routes, filters, handling=intent.handling)
     return [*([peer_serial()] if is_mesh else []), manager]
 
 
-def _tcp(intent: InboundListenerIntent) -> list[Filter]:
-    return tcp_chain(Direction.INBOUND, f"inbound|{intent.service_port}||", handling=intent.handling)
+def _tcp(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:
+    authorized = authorize_streams(seen_from(intent.authorization, has_peer=is_mesh))
+    return authorized + tcp_chain(
+        Direction.INBOUND, f"inbound|{intent.service_port}||", handling=intent.handling
+    )
 
 
 def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
@@ -158,7 +169,8 @@ def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
         return built
 
     def streams(offered: tuple[str, ...]) -> FilterChain:
-        return chain("mesh-tcp", offered, tls.ALPN_TCP, [peer_serial(), *stream_filters(), *_tcp(intent)])
+        filters = [peer_serial(), *stream_filters(), *_tcp(intent, is_mesh=True)]
+        return chain("mesh-tcp", offered, tls.ALPN_TCP, filters)
 
     http = _http(intent, is_mesh=True)
 

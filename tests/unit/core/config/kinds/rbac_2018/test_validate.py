@@ -55,7 +55,6 @@ from tests.unit.core.config.judged import judge
             },
             [
                 "spec.subjects[0] required",
-                "spec.subjects[1].group no-effect",
                 "spec.subjects[2].properties[source.nmespace] bad-value",
             ],
         ),

@@ -5,6 +5,8 @@ from envoy.config.listener.v3.listener_pb2 import Listener
 from proa.core.model.names import ObjectRef
 from proa.core.model.settings import Handling
 from proa.core.pilot.simulate.resources import decode, objects_of
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.listeners.gateway import (
     GatewayChain,
     GatewayListenerIntent,
@@ -16,6 +18,8 @@ from proa.core.pilot.translate.routes.intents import Stream, Target
 EDGE = ObjectRef("Gateway", "default", "edge")
 RULE = ObjectRef("VirtualService", "default", "edge")
 
+NOBODY = AuthorizationIntent(name="proa.authz.80", place=Place(ports=(80,), trust_domain="cluster.local"))
+
 
 def built(*chains: GatewayChain) -> Listener:
     intent = GatewayListenerIntent(
@@ -23,6 +27,7 @@ def built(*chains: GatewayChain) -> Listener:
         bind="0.0.0.0",
         bound_port=31080,
         handling=Handling(),
+        authorization=NOBODY,
         chains=chains,
         objects=(EDGE,),
     )
@@ -41,7 +46,13 @@ def test_a_refusal_names_rules_and_gateways() -> None:
         name="a", sni=("a.example",), stream=Stream(targets=(Target(cluster="c"),)), objects=(EDGE, RULE)
     )
     intent = GatewayListenerIntent(
-        name="l", bind="0.0.0.0", bound_port=1, handling=Handling(), chains=(chain,), objects=(EDGE,)
+        name="l",
+        bind="0.0.0.0",
+        bound_port=1,
+        handling=Handling(),
+        authorization=NOBODY,
+        chains=(chain,),
+        objects=(EDGE,),
     )
     assert build_gateway_listener(intent).objects == (EDGE, RULE)
 

@@ -22,6 +22,8 @@ from proa.core.pilot.simulate import (
     Request,
     simulate,
 )
+from proa.core.pilot.translate.authorization.filters import AuthorizationIntent
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent, build_inbound_listener
 from proa.core.pilot.translate.tls import ANY_WORKLOAD
 from proa.testing.builders import Mesh, simple
@@ -112,6 +114,9 @@ def test_the_listener_stands_where_the_agent_said() -> None:
         protocol="HTTP",
         mode="STRICT",
         handling=Handling(),
+        authorization=AuthorizationIntent(
+            name="proa.authz.80", place=Place(ports=(80,), trust_domain="cluster.local")
+        ),
     )
     resource = build_inbound_listener(intent)
     assert (resource.type, resource.name) == (ResourceType.LISTENER, "inbound_80")

@@ -1,0 +1,238 @@
+"""`proa authz`: what authorization policies say of one request. Files alone need no mesh."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+
+from proa.cli.output import Format, as_json, output_option, print_problems, print_value
+from proa.cli.parameters import files_options, namespace_option
+from proa.cli.surroundings import Surroundings
+
+if TYPE_CHECKING:
+    from immutables import Map
+
+    from proa.core.auth.authorization.evaluate import Decision
+    from proa.core.auth.authorization.request import Caller
+    from proa.core.auth.authorization.values import Policy
+    from proa.core.config import Config
+
+NOBODY = "nobody"
+
+
+@click.group("authz", short_help="Ask what policies say of a request.")
+def command() -> None:
+    """Authorization: who may do what."""
+
+
+def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    if bad := next((value for value in values if "=" not in value), None):
+        raise click.BadParameter(f"{bad!r} is not NAME=VALUE", param=parameter)
+    return dict(value.split("=", 1) for value in values)
+
+
+def _headers(
+    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    if bad := next((value for value in values if ":" not in value), None):
+        raise click.BadParameter(f"{bad!r} is not NAME:VALUE", param=parameter)
+    return tuple(
+        (name.strip().lower(), text.strip()) for name, _, text in (each.partition(":") for each in values)
+    )
+
+
+@command.command("check")
+@click.argument("method", metavar="METHOD")
+@click.argument("url", metavar="URL")
+@click.option(
+    "--from", "caller", required=True, help="[NAMESPACE/]WORKLOAD, a SPIFFE id, or nobody: plain text."
+)
+@click.option("--to", "server", required=True, help="The [NAMESPACE/]WORKLOAD that serves.")
+@click.option(
+    "-H", "--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, more than once."
+)
+@click.option(
+    "--claim", "claims", multiple=True, callback=_pairs, help="NAME=VALUE of a token that was verified."
+)
+@click.option("--to-label", "labels", multiple=True, callback=_pairs, help="NAME=VALUE of the server.")
+@click.option("--source-ip", default="", help="Where the caller is.")
+@click.option(
+    "--tcp", "is_stream", is_flag=True, help="A raw stream: METHOD and the URL's path do not count."
+)
+@files_options(required=False)
+@namespace_option("Namespace of objects and workloads that name none.")
+@output_option
+@click.pass_context
+def check(
+    context: click.Context,
+    method: str,
+    url: str,
+    caller: str,
+    server: str,
+    headers: tuple[tuple[str, str], ...],
+    claims: dict[str, str],
+    labels: dict[str, str],
+    source_ip: str,
+    is_stream: bool,
+    named: tuple[str, ...],
+    more: tuple[str, ...],
+    namespace: str,
+    output: Format,
+) -> None:
+    """Say whether a request is allowed, and by which rule. With files only they are asked; a server's labels are
+    then app=WORKLOAD and those of --to-label. Without files the policies in force are asked, and workloads are those
+    of the mesh. The exit code is 1 when the request is denied.
+
+    \b
+    Examples:
+      proa authz check --from caller --to web GET http://web:8080/items
+      proa authz check -f policies/ --from shop/cart --to reviews DELETE http://reviews:9080/reviews/7 -H "x-team: red"
+    """
+    from immutables import Map
+
+    from proa.core.auth.authorization.evaluate import evaluate
+    from proa.core.auth.authorization.request import Request
+    from proa.core.model.names import parse_workload_id
+
+    configs, workloads = _configs(context, named, more, namespace)
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    target = parse_workload_id(server if "/" in server else f"{namespace}/{server}")
+    known = workloads.get(str(target), (target.name, Map({"app": target.name})))
+    policies = _policies(
+        configs, workloads, str(target), known[0], known[1].update(labels), parts.hostname or ""
+    )
+    request = Request(
+        caller=_caller(caller, namespace, workloads, source_ip),
+        ports=(port,),
+        is_stream=is_stream,
+        method=method.upper(),
+        authority=parts.netloc,
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers=headers,
+        claims=Map(claims),
+    )
+    decision = evaluate(policies, request)
+    if output == "table":
+        _print(decision)
+    else:
+        print_value(decision, output)
+    context.exit(1 if decision.final.outcome == "denied" else 0)
+
+
+def _configs(
+    context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str
+) -> "tuple[list[Config], dict[str, tuple[str, Map[str, str]]]]":
+    """Objects, and workloads by `namespace/name`: their accounts and labels."""
+    from proa.cli.documents import read_files
+    from proa.core.config import Document, examine, read_batch
+    from proa.core.config.yaml_reader import NO_MARKS
+    from proa.servers.admin.operations import ObjectQuery
+
+    if named or more:
+        batch = read_batch([(file.name, file.text) for file in read_files(named, more)], namespace)
+        print_problems(batch.problems)
+        if not batch.is_valid:
+            context.exit(1)
+        return [written.config for written in batch.objects], {}
+    with context.ensure_object(Surroundings).control_plane() as client:
+        stored = client.objects(ObjectQuery()).objects
+        statuses = client.services().services
+    configs: list[Config] = []
+    for each in stored:
+        manifest = as_json(each.manifest)
+        assert isinstance(manifest, dict)
+        examined = examine(Document(file=each.file, line=each.line, value=manifest, marks=NO_MARKS))
+        configs += [examined.config] if examined.config is not None else []
+    endpoints = (endpoint for status in statuses for endpoint in status.endpoints if endpoint.workload)
+    return configs, {
+        each.workload: (_account(each.account) or each.workload, each.labels) for each in endpoints
+    }
+
+
+def _account(account: str) -> str:
+    return account.rpartition("/")[2]
+
+
+def _caller(
+    name: str, namespace: str, workloads: "dict[str, tuple[str, Map[str, str]]]", address: str
+) -> "Caller":
+    from proa.core.auth.authorization.request import Caller
+    from proa.core.model.names import DEFAULT_TRUST_DOMAIN, parse_workload_id
+
+    if name == NOBODY:
+        return Caller(address=address)
+    if name.startswith("spiffe://"):
+        return Caller(principal=name.removeprefix("spiffe://"), address=address)
+    workload = parse_workload_id(name if "/" in name else f"{namespace}/{name}")
+    account = workloads[str(workload)][0] if str(workload) in workloads else workload.name
+    principal = f"{DEFAULT_TRUST_DOMAIN}/ns/{workload.namespace}/sa/{account}"
+    return Caller(principal=principal, workload=f"{workload.name}.{workload.namespace}", address=address)
+
+
+def _policies(
+    configs: "list[Config]",
+    workloads: "dict[str, tuple[str, Map[str, str]]]",
+    workload: str,
+    account: str,
+    labels: "Map[str, str]",
+    host: str,
+) -> "tuple[Policy, ...]":
+    """As the control plane would have them, with its settings."""
+    from proa.core.auth.authorization.custom import obeyable
+    from proa.core.auth.authorization.in_force import selecting
+    from proa.core.auth.authorization.reading import TrustDomains, read_policy
+    from proa.core.auth.authorization.roles import Server, matches, read_roles
+    from proa.core.auth.authorization.values import Value
+    from proa.core.config.kinds.mesh_config.schema import MeshConfig
+    from proa.core.model.names import DEFAULT_TRUST_DOMAIN, expand_host, parse_workload_id
+    from proa.core.model.settings import MeshSettings
+    from proa.core.pilot.registry.mesh_config import settings_of
+
+    specs = [config.spec for config in configs if isinstance(config.spec, MeshConfig)]
+    settings = settings_of(MeshSettings(), specs[0]) if specs else MeshSettings()
+    target = parse_workload_id(workload)
+    domains = TrustDomains(own=settings.trust_domain, aliases=settings.trust_domain_aliases)
+    found = selecting(configs, target.namespace, labels, settings.root_namespace)
+
+    def wearing(key: str, value: Value) -> tuple[str, ...]:
+        return tuple(
+            ".".join(reversed(name.split("/")))
+            for name, (_, worn) in workloads.items()
+            if key in worn and matches(worn[key], value)
+        )
+
+    served = Server(
+        service=expand_host(host, target.namespace),
+        workload=target.name,
+        namespace=target.namespace,
+        principal=f"{DEFAULT_TRUST_DOMAIN}/ns/{target.namespace}/sa/{account}",
+        labels=labels,
+    )
+    roles = read_roles(configs, served, domains, wearing)
+    policies = (*(read_policy(config, domains) for config in found), *roles)
+    return obeyable(policies, settings.check_providers).policies
+
+
+def _print(decision: "Decision") -> None:
+    from proa.core.auth.authorization.values import NO_RULE
+
+    if decision.outcome == "asked":
+        rules = ", ".join(decision.rules)
+        click.echo(f"asked: the program {decision.provider} decides, by {rules}; if it says yes:")
+    final = decision.final
+    by = f"by {', '.join(final.rules)}"
+    if final.rules == (NO_RULE,):
+        by = "there are ALLOW policies, and none of their rules matches"
+    elif not final.rules:
+        by = "no policy says anything of it"
+    colour = "red" if final.outcome == "denied" else "green"
+    click.echo(f"{click.style(final.outcome, fg=colour)}: {by}")
+    for what, shadow in (("DENY", final.dry_deny), ("ALLOW", final.dry_allow)):
+        if shadow is not None:
+            verdict = "allows" if shadow.allows else "denies"
+            click.echo(
+                f"dry run of {what}: {verdict}{' by ' if shadow.rules else ''}{', '.join(shadow.rules)}"
+            )
+    if final.audited:
+        click.echo(f"audited by {', '.join(final.audited)}")

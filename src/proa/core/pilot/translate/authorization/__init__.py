@@ -1,0 +1,1 @@
+"""Policies to Envoy: predicates, matcher trees, and the filters that hold them."""

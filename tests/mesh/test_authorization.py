@@ -1,0 +1,303 @@
+"""What policies do to real traffic, several to a scene: who may do what, told and not done, asked of a program, of
+2018.
+
+`caller` in the namespace `default` and `far` in `shop` call `web` (declared HTTP) and `lines` (TCP).
+"""
+
+import contextlib
+import http.client
+import socket
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.mesh.harness import FOREVER, Mesh, app, until
+
+pytestmark = pytest.mark.mesh
+
+LINES = 7000
+_LOCAL: dict[str, int] = {}
+
+
+@pytest.fixture(scope="module")
+def shop(shared_mesh: Mesh) -> Iterator[Mesh]:
+    with contextlib.ExitStack() as stack:
+        for name in ("lines", "mine"):
+            with socket.create_server(("127.0.0.1", 0)) as probe:
+                _LOCAL[name] = probe.getsockname()[1]
+        stack.enter_context(
+            shared_mesh.running(
+                "lines", app("lines", str(_LOCAL["lines"])), port=f"{LINES}:{_LOCAL['lines']}/tcp"
+            )
+        )
+        upstream = f"--upstream=lines:{LINES}@{_LOCAL['mine']}"
+        stack.enter_context(shared_mesh.running("typist", FOREVER, upstream))
+        stack.enter_context(
+            shared_mesh.running("web", app("echo"), "--label=tier=front", port="8081:auto/http")
+        )
+        stack.enter_context(shared_mesh.running("far", FOREVER, namespace="shop"))
+        yield shared_mesh
+
+
+def policy(name: str, spec: str, *, namespace: str = "default", dry: bool = False) -> str:
+    annotations = ', annotations: {"istio.io/dry-run": "true"}' if dry else ""
+    return f"""
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {{name: {name}, namespace: {namespace}{annotations}}}
+spec: {{{spec}}}
+"""
+
+
+class Client:
+    """One connection to a workload's explicit proxy, kept open."""
+
+    def __init__(self, mesh: Mesh, workload: str, *, host: str = "web.default:8081") -> None:
+        proxy = urlsplit(mesh.proxy(workload))
+        self._connection = http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=30)
+        self._host = host
+
+    def status(self, path: str = "/", method: str = "GET", **headers: str) -> int:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request(method, f"http://{self._host}{path}", headers=sent)
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+Clients = Callable[..., Client]
+
+
+@pytest.fixture
+def client(shop: Mesh) -> Iterator[Clients]:
+    """Makes clients, and closes them when the test ends."""
+    made: list[Client] = []
+
+    def make(workload: str, **more: str) -> Client:
+        made.append(Client(shop, workload, **more))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+FRONT = "selector: {matchLabels: {tier: front}}"
+
+
+def test_who_may_do_what(shop: Mesh, client: Clients) -> None:
+    allow = policy(
+        "front",
+        f"""{FRONT}, rules: [
+  {{from: [{{source: {{principals: [cluster.local/ns/default/sa/caller]}}}}],
+    to: [{{operation: {{methods: [GET], paths: [/open, /items/*, '/a/{{*}}/c'], ports: ['8081']}}}}]}},
+  {{from: [{{source: {{namespaces: [shop]}}}}], to: [{{operation: {{hosts: ['WEB.default:*']}}}}],
+    when: [{{key: 'request.headers[x-team]', values: [red]}}]}}]""",
+    )
+    deny = policy("never", "action: DENY, rules: [{to: [{operation: {paths: [/items/secret]}}]}]")
+    caller, far = client("caller"), client("far")
+    assert caller.status("/anything", "POST") == 200
+    before = shop.stats("web", r"http\.inbound\.downstream_cx_total$")
+    with shop.applied(allow, deny):
+        assert [caller.status(path) for path in ("/open", "/open?x=/no", "/items/7", "/a/b/c")] == [200] * 4
+        assert [
+            caller.status(path) for path in ("/", "/opened", "/no?/open", "/items/secret", "/a/b/b/c")
+        ] == [403] * 5
+        assert caller.status("/open", "POST") == 403
+        assert [far.status(x_team="red"), far.status(x_team="blue"), far.status()] == [200, 403, 403]
+        assert far.status("/items/secret?a", x_team="red") == 403, "a refusal counts before all else"
+        shop.logged(
+            "web",
+            path="/items/secret",
+            details="rbac_access_denied_matched_policy[ns[default]-policy[never]-rule[0]]",
+        )
+        shop.logged("web", path="/opened", details="rbac_access_denied_matched_policy[none]")
+    assert caller.status("/opened") == 200
+    after = shop.stats("web", r"http\.inbound\.downstream_cx_total$")
+    assert sum(after.values()) - sum(before.values()) <= 1, "only `far` has come: no connection was closed"
+
+
+def test_what_is_told_and_not_done(shop: Mesh, client: Clients) -> None:
+    caller = client("caller")
+    texts = (
+        policy(
+            "dry", f"{FRONT}, action: DENY, rules: [{{to: [{{operation: {{paths: [/dry]}}}}]}}]", dry=True
+        ),
+        policy("only", f"{FRONT}, rules: [{{to: [{{operation: {{paths: [/dry]}}}}]}}]", dry=True),
+        policy("seen", f"{FRONT}, action: AUDIT, rules: [{{to: [{{operation: {{paths: [/audit]}}}}]}}]"),
+    )
+    with shop.applied(*texts):
+        assert [caller.status("/dry"), caller.status("/audit")] == [200, 200]
+        shop.logged("web", path="/dry", dry_run_deny="ns[default]-policy[dry]-rule[0]", audit="none")
+        shop.logged("web", path="/audit", dry_run_allow="none", audit="ns[default]-policy[seen]-rule[0]")
+        told = shop.stats("web", "istio_dry_run")
+        counted = {name.rpartition("istio_dry_run_")[2]: value for name, value in told.items() if value}
+        assert counted == {
+            "deny_.shadow_denied": 1,
+            "deny_.shadow_allowed": 1,
+            "allow_.shadow_allowed": 1,
+            "allow_.shadow_denied": 1,
+        }
+
+
+def test_streams(shop: Mesh) -> None:
+    def line(stream: socket.socket) -> bytes:
+        stream.sendall(b"hello\n")
+        with contextlib.suppress(ConnectionError):
+            return stream.recv(100)
+        return b""
+
+    def opened() -> socket.socket:
+        return socket.create_connection(("127.0.0.1", _LOCAL["mine"]), timeout=30)
+
+    lines = "selector: {matchLabels: {app: lines}}"
+    other = policy("others", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/caller']}}}}]}}]")
+    ours = policy("ours", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/typist']}}}}]}}]")
+    by_http = policy(
+        "by-http", f"{lines}, action: DENY, rules: [{{to: [{{operation: {{methods: [PUT]}}}}]}}]"
+    )
+    with opened() as stream:
+        assert line(stream) == b"HELLO\n"
+        with shop.applied(ours), opened() as second:
+            assert line(second) == b"HELLO\n"
+            with shop.applied(by_http), opened() as third:
+                assert line(third) == b"", "a DENY of requests denies what cannot be seen to be none"
+        with shop.applied(other):
+            until(lambda: not line(stream), "the stream that was let in before is let go")
+            with opened() as third:
+                assert line(third) == b""
+            shop.logged("lines", termination="rbac_access_denied_matched_policy[none]")
+
+
+SETTINGS = """
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {name: istio, namespace: istio-system}
+spec:
+  extensionProviders:
+    - name: by-http
+      envoyExtAuthzHttp:
+        {service: checker.default.svc.cluster.local, port: 9001, timeout: 1s,
+         includeRequestHeadersInCheck: [x-decision]}
+    - name: by-grpc
+      envoyExtAuthzGrpc: {service: default/grpc-checker, port: 9002, timeout: 1s, statusOnError: "503"}
+    - name: open
+      envoyExtAuthzHttp: {service: nobody.default.svc.cluster.local, port: 9003, timeout: 1s, failOpen: true}
+"""
+
+
+def custom(provider: str) -> str:
+    rules = "rules: [{to: [{operation: {paths: [/asked*]}}]}]"
+    return policy("ask", f"{FRONT}, action: CUSTOM, provider: {{name: {provider}}}, {rules}")
+
+
+def test_asked_of_a_program(shop: Mesh, client: Clients) -> None:
+    caller = client("caller")
+
+    def answers(*decisions: str) -> list[int]:
+        return [caller.status("/asked", x_decision=decision) for decision in decisions]
+
+    with (
+        shop.running("checker", app("checker"), port="9001:auto/http"),
+        shop.running("grpc-checker", app("checker", "grpc"), port="9002:auto/grpc"),
+        shop.applied(SETTINGS),
+    ):
+        with shop.applied(custom("by-http")):
+            assert answers("", "deny", "error", "hang") == [200, 403, 403, 403]
+            assert caller.status("/free", x_decision="deny") == 200
+            also = policy(
+                "also", f"{FRONT}, action: DENY, rules: [{{to: [{{operation: {{paths: [/asked/no]}}}}]}}]"
+            )
+            with shop.applied(also):
+                assert caller.status("/asked/no") == 403, "after a yes the other policies are asked"
+        with shop.applied(custom("by-grpc")):
+            assert answers("", "deny", "error", "hang") == [200, 403, 503, 503]
+        with shop.applied(custom("open")):
+            assert answers("deny") == [200], "nobody is there, and its entry says failOpen"
+        with shop.applied(custom("nobody-knows")):
+            assert caller.status("/free") == 403, "who cannot be asked lets nobody in"
+            shop.logged(
+                "web",
+                path="/free",
+                details="rbac_access_denied_matched_policy[ns[default]-policy[ask]-rule[provider]]",
+            )
+
+
+ROLES = """
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRole
+metadata: {name: reader, namespace: default}
+spec:
+  rules:
+    - {services: ["web.default.svc.cluster.local"], methods: [GET], paths: ["/books*"]}
+---
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRoleBinding
+metadata: {name: readers, namespace: default}
+spec:
+  roleRef: {kind: ServiceRole, name: reader}
+  subjects:
+    - user: cluster.local/ns/default/sa/caller
+    - properties: {source.namespace: shop, "source.labels[app]": far}
+"""
+SWITCH = """
+apiVersion: rbac.istio.io/v1alpha1
+kind: RbacConfig
+metadata: {name: default, namespace: istio-system}
+spec: {mode: %s, %s: {services: [web.default.svc.cluster.local]}}
+"""
+
+
+def test_roles_of_2018(shop: Mesh, client: Clients) -> None:
+    caller, far, typist = client("caller"), client("far"), client("typist")
+    echo = client("caller", host="echo.default:8080")
+    with shop.applied(ROLES):
+        assert typist.status("/books") == 200, "roles alone refuse nobody"
+        with shop.applied(SWITCH % ("ON_WITH_INCLUSION", "inclusion")):
+            assert [each.status("/books/7") for each in (caller, far, typist)] == [200, 200, 403]
+            assert [caller.status("/"), caller.status("/books", "POST"), echo.status()] == [403, 403, 200]
+        with shop.applied(SWITCH % ("ON_WITH_EXCLUSION", "exclusion")):
+            assert [caller.status("/"), echo.status()] == [200, 403]
+
+
+def test_at_a_gateway(shop: Mesh) -> None:
+    texts = (
+        """
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: edge, namespace: default}
+spec:
+  selector: {app: authz-edge}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]
+""",
+        """
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: edge, namespace: default}
+spec: {hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: web, port: {number: 8081}}}]}]}
+""",
+        policy(
+            "edge",
+            "selector: {matchLabels: {app: authz-edge}}, action: DENY, rules: [{to: [{operation: {paths: [/admin]}}]},"
+            " {from: [{source: {principals: ['*']}}]}]",
+            namespace="istio-system",
+        ),
+    )
+    shop.gateway("--label=app=authz-edge", name="authz-edge")
+    try:
+        with shop.applied(*texts):
+            place = ("127.0.0.1", shop.gateway_port(80, "authz-edge"))
+            statuses = []
+            with contextlib.closing(http.client.HTTPConnection(*place, timeout=30)) as edge:
+                for path in ("/", "/admin?x", "/./admin", "/other"):
+                    edge.request("GET", path)
+                    answer = edge.getresponse()
+                    answer.read()
+                    statuses.append(answer.status)
+            assert statuses == [200, 403, 403, 200]
+    finally:
+        shop.stop("authz-edge")

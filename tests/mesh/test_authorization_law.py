@@ -1,0 +1,40 @@
+"""Envoy's compiled filters and the evaluator agree: every day on a part of what `scripts/test endurance` tries.
+
+The sets follow from a seed, which is all there is to shrink: one Envoy holds them all.
+"""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.mesh.authorization_arena import Arena
+from tests.mesh.authorization_law import try_requests, try_streams
+from tests.mesh.authorization_sets import large_set, small_set
+from tests.mesh.programs import why_no_envoy
+
+pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy() or "Envoy")]
+
+
+def test_requests_to_many_small_sets(tmp_path: Path) -> None:
+    rng = Random(20)
+    sets = [small_set(rng) for _ in range(150)]
+    with Arena(tmp_path, sets).running() as arena:
+        seen = try_requests(arena, sets, rng, times=9)
+    assert min(seen[outcome] for outcome in ("allowed", "denied", "asked")) > 50, seen
+
+
+def test_requests_to_sets_of_a_thousand_rules(tmp_path: Path) -> None:
+    rng = Random(21)
+    sets = [large_set(rng, 1000) for _ in range(2)]
+    with Arena(tmp_path, sets).running() as arena:
+        seen = try_requests(arena, sets, rng, times=150)
+    assert min(seen[outcome] for outcome in ("allowed", "denied")) > 20, seen
+
+
+def test_streams(tmp_path: Path) -> None:
+    rng = Random(22)
+    sets = [small_set(rng, is_stream=True) for _ in range(60)]
+    with Arena(tmp_path, sets, are_streams=True).running() as arena:
+        seen = try_streams(arena, sets, rng, times=3)
+    assert min(seen[outcome] for outcome in ("allowed", "denied")) > 20, seen

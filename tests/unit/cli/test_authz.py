@@ -1,0 +1,59 @@
+import json
+from pathlib import Path
+
+from tests.unit.cli.conftest import Proa
+
+POLICY = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: front, namespace: default}
+spec:
+  selector: {matchLabels: {app: web}}
+  rules:
+    - from: [{source: {namespaces: [shop]}}]
+      to: [{operation: {paths: [/items/*]}}]
+      when: [{key: "request.auth.claims[group]", values: [red]}]
+    - from: [{source: {principals: ["*/sa/cart"]}}]
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: never, namespace: istio-system}
+spec: {action: DENY, rules: [{to: [{operation: {methods: [DELETE]}}]}]}
+"""
+
+
+def test_a_request_against_files(proa: Proa, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(POLICY)
+
+    def check(method: str, path: str, *words: str) -> tuple[int, str]:
+        done = proa(
+            "authz", "check", "-f", str(file), "--to", "web", *words, method, f"http://web:8080{path}"
+        )
+        return done.exit_code, done.output
+
+    assert check("GET", "/items/7?a", "--from", "shop/any", "--claim", "group=red") == (
+        0,
+        "allowed: by ns[default]-policy[front]-rule[0]\n",
+    )
+    assert check("GET", "/", "--from", "cart")[0] == 0
+    denied = (1, "denied: there are ALLOW policies, and none of their rules matches\n")
+    assert check("GET", "/items/7", "--from", "shop/any") == denied
+    assert check("GET", "/items/7", "--from", "nobody") == denied
+    assert check("DELETE", "/", "--from", "cart") == (
+        1,
+        "denied: by ns[istio-system]-policy[never]-rule[0]\n",
+    )
+    code, told = check("GET", "/", "--from", "spiffe://cluster.local/ns/a/sa/cart", "-o", "json")
+    assert (code, json.loads(told)["rules"]) == (0, ["ns[default]-policy[front]-rule[1]"])
+    other = proa("authz", "check", "-f", str(file), "--from", "a", "--to", "other", "GET", "http://other/")
+    assert (other.exit_code, other.output) == (0, "allowed: no policy says anything of it\n")
+
+
+def test_words_that_are_none(proa: Proa, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(POLICY.replace("DENY", "DENNY"))
+    done = proa("authz", "check", "-f", str(file), "--from", "a", "--to", "b", "GET", "http://b/")
+    assert done.exit_code == 1
+    bad = proa("authz", "check", "--from", "a", "--to", "b", "-H", "novalue", "GET", "http://b/")
+    assert bad.exit_code == 2
