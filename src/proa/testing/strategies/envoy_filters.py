@@ -112,7 +112,8 @@ ENVOY_FILTER: Final[Recipes] = {
                 st.one_of(_HTTP_FILTER, _NETWORK_FILTER, _CLUSTER, _ROUTES, _VIRTUAL_HOST, _ROUTE), 1, 3
             ),
             "priority": st.sampled_from((-1, 0, 7)),
-        }
+        },
+        one_of=(("workload_selector", "target_refs", "", ""),),
     ),
     ConfigPatch: Recipe(),
     ObjectMatch: Recipe(),

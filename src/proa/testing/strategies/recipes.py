@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, cast
 
+import msgspec
 from hypothesis import strategies as st
 
 from proa.core.config import Json
@@ -210,9 +211,8 @@ VIRTUAL_SERVICE: Final[Recipes] = {
     vs.Cors: Recipe(one_of=(("allow_origin", "allow_origins", ""),)),
     vs.HeaderOperations: Recipe(
         values={
-            "set": words.mapped(words.own_header, either(*words.HEADER_VALUES))
-            | either({"host": "b.example"}),
-            "add": words.mapped(words.own_header, either(*words.HEADER_VALUES)),
+            "set": words.mapped(words.own_header, words.header_value) | either({"host": "b.example"}),
+            "add": words.mapped(words.own_header, words.header_value),
         }
     ),
     vs.TlsRoute: Recipe(always=("route",), filled=("match", "route"), fit=_weighed),
@@ -541,14 +541,20 @@ SIDECAR: Final[Recipes] = {
     ),
     sc.EgressProxy: Recipe(values={"host": either(*words.FULL_NAMES, "a", "a.shop")}, always=("port",)),
 }
+
+
+def _encoded(form: Json) -> str:
+    return msgspec.json.encode(form).decode()
+
+
 MESH_CONFIG: Final[Recipes] = {
     mc.MeshConfig: Recipe(
         values={
             "access_log_file": either("/dev/stdout", ""),
             "dns_refresh_rate": either("2ms", "1s", "24h"),
-            "access_log_format": either(
-                "", "%REQ(:METHOD)% %PROTOCOL%\n", '{"a": "%REQ(x-a)%", "b": {"c": "%DURATION%"}}'
-            ),
+            "access_log_format": either("", '{"a": "%REQ(x-a)%", "b": [{"c": "%DURATION%"}, 1, null]}')
+            | words.log_format
+            | words.log_format.map(lambda text: _encoded({"a": text, "%": {"b": [text, True]}})),
             "dns_resolvers": listed(either("127.0.0.1:1", "[::1]:1")),
             "root_namespace": either("", "istio-system", "shop"),
             "extension_providers": either([], [_BY_GRPC], [_BY_HTTP, _BY_GRPC]),

@@ -60,7 +60,7 @@ RULES_2018: Final[Recipes] = {
         values={
             "destination": _SERVICES,
             "mirror": _LABELLED,
-            "append_headers": words.mapped(words.own_header, either("1", "a b")),
+            "append_headers": words.mapped(words.own_header, words.header_value),
         },
         one_of=(("route", "route", "redirect", ""),),
         fit=_fit_route,

@@ -29,9 +29,7 @@ _BACKEND: Final[dict[str, Values]] = {"name": either("a", "b", "c"), "port": eit
 _ELSEWHERE: Final[dict[str, Values]] = {"namespace": either("default", "shop")}
 _WEIGHT: Final[dict[str, Values]] = {"weight": either(0, 1, 2, 1_000_000)}
 _PAIRS: Final = listed(
-    st.builds(
-        lambda name, value: {"name": name, "value": value}, words.own_header, either(*words.HEADER_VALUES)
-    ),
+    st.builds(lambda name, value: {"name": name, "value": value}, words.own_header, words.literal_value),
     1,
 ).map(lambda pairs: unique(objects_in(pairs), lambda pair: str(pair["name"]).lower()))
 _MODIFIER: Final[Values] = st.one_of(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from proa.core.config import Json
 from proa.core.config.kinds.virtual_service.cors import METHODS
 from proa.core.config.kinds.virtual_service.status_names import GRPC_STATUSES
+from proa.core.config.operators import operators_fault
 from proa.core.config.retries import RETRY_CONDITIONS
 from proa.core.config.server_tls import CIPHER_SUITES, ECDH_CURVES
 
@@ -97,9 +98,89 @@ HEADER_VALUES: Final = (
     " \t ",
     '"{}',
 )
+BAD_VALUES: Final = (
+    "%",
+    "100%",
+    "%PROTOCOLL%",
+    "%REQ(a b)%",
+    "%FILTER_STATE(a:JSON)%",
+    "%START_TIME:3%",
+    "%%%",
+)
+"""Operators that are none: right only where values are literal."""
+_OPERATORS: Final = (
+    "PROTOCOL",
+    "START_TIME",
+    "EMIT_TIME_LOCAL",
+    "DOWNSTREAM_PEER_CERT_V_END",
+    "REQ",
+    "RESP",
+    "TRAILER",
+    "DYNAMIC_METADATA",
+    "CLUSTER_METADATA",
+    "UPSTREAM_METADATA",
+    "METADATA",
+    "FILTER_STATE",
+    "UPSTREAM_FILTER_STATE",
+    "QUERY_PARAM",
+    "QUERY_PARAMS",
+    "PATH",
+    "REQUESTED_SERVER_NAME",
+    "GRPC_STATUS",
+    "GRPC_STATUS_NUMBER",
+    "COMMON_DURATION",
+    "ENVIRONMENT",
+    "CEL",
+    "COALESCE",
+    "UNKNOWN",
+    "",
+)
+_ARGUMENTS: Final = (
+    "",
+    "()",
+    "(%)",
+    "(%3f é)",
+    "(x-a)",
+    "(:path?x-a)",
+    "(x-a?)",
+    "(a b)",
+    "(é)",
+    "(:)",
+    "(a:b)",
+    "(a:)",
+    "(a:PLAIN)",
+    "(a:FIELD)",
+    "(a:FIELD:b:c)",
+    "(ROUTE)",
+    "(LISTENER:)",
+    "(DYNAMIC:a:b)",
+    "(ORIG)",
+    "(NQ:PATH)",
+    "(HOST_FIRST:ORIG)",
+    "(NUMBER)",
+    "(a:b:us)",
+    '(["a",1])',
+)
+_PIECES: Final = tuple(
+    f"%{name}{argument}{length}%"
+    for name in _OPERATORS
+    for argument in _ARGUMENTS
+    for length in ("", ":0", ":123456789")
+)
 LABELS: Final = {"app": "a", "version": "v1", "example.com/tier": "", "istio": "ingressgateway"}
 DURATIONS: Final = ("1ms", "0.5s", "1s", "7s", "90s", "1m30s", "1h", "25h", "8760h", "2562047h47m15s")
 
+
+def _format(*, of_operator: bool) -> Values:
+    """What is taken of all that names and arguments can be put together to: whether it is right Envoys say."""
+    taken = [piece for piece in _PIECES if operators_fault(piece, of_operator=of_operator) is None]
+    pieces = st.sampled_from(taken) | st.sampled_from(("a", " ", "%%", "é", "(", ")%%", ":3"))
+    return st.lists(pieces, min_size=1, max_size=3).map("".join)
+
+
+log_format: Final[Values] = _format(of_operator=True)
+header_value: Final[Values] = st.sampled_from(HEADER_VALUES) | _format(of_operator=False)
+literal_value: Final[Values] = st.sampled_from((*HEADER_VALUES, *BAD_VALUES))
 text: Final[Values] = st.sampled_from(
     ("", "a", "A b", "é", "漢字", "\U0001f600", "%", "{}", "a\tb", "a\nb", "-", "~", "null", "x" * 300)
 ) | st.text(st.characters(codec="utf-8"), max_size=8)

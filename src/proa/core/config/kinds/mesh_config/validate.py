@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from proa.core.config.connection_pool import check_keepalive
 from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_ip, name_fault
+from proa.core.config.kinds.mesh_config.access_log import check_access_log
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.locality import check_locality
@@ -53,7 +52,7 @@ def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
         at = (*SPEC, "defaultConfig", "proxyMetadata")
         yield from check_variables(spec.default_config.proxy_metadata, at)
     yield from _check_providers(spec)
-    yield from _check_access_log(spec)
+    yield from check_access_log(spec)
     for index, server in enumerate(spec.dns_resolvers):
         if not _is_server(server):
             message = f'"{shorten(server)}" is no server; write address:port, like 192.0.2.53:53'
@@ -82,27 +81,6 @@ def _check_providers(spec: MeshConfig) -> Iterator[Finding]:
                 host = way.service.rpartition("/")[2]
                 if fault := name_fault(host):
                     yield Finding((*at, name, "service"), "bad-value", fault)
-
-
-def _check_access_log(spec: MeshConfig) -> Iterator[Finding]:
-    file = spec.access_log_file or ""
-    if file and not file.startswith("/"):
-        message = f'"{shorten(file)}" is no absolute path; write one, or /dev/stdout'
-        yield Finding((*SPEC, "accessLogFile"), "bad-value", message)
-    if (
-        spec.access_log_encoding == "JSON"
-        and spec.access_log_format
-        and not _is_object(spec.access_log_format)
-    ):
-        message = "with the encoding JSON the format must be a JSON object of texts and objects"
-        yield Finding((*SPEC, "accessLogFormat"), "bad-value", message)
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(text), dict)
-    except msgspec.DecodeError:
-        return False
 
 
 def _is_server(text: str) -> bool:
