@@ -44,6 +44,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
     },
     "Look inside": {
         "explain": Entry("explain", "Tell what becomes of a request, hop by hop, and why."),
+        "authn": Entry("authn", "Tell what two workloads speak with each other, and who decides it."),
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
         "authz": Entry("authz", "Ask what policies say of a request."),
         "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),

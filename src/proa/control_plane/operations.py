@@ -13,6 +13,7 @@ from immutables import Map
 from proa import __version__
 from proa.control_plane.authority import Authority
 from proa.control_plane.authority import Refused as AuthorityRefused
+from proa.control_plane.checking_peers import check_mesh
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
 from proa.control_plane.explaining import explain_mesh
@@ -37,6 +38,7 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
 from proa.core.pilot.explain.asking import BadQuestion
 from proa.core.pilot.explain.mesh import Place
+from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.core.pilot.resource import ORDER, ResourceType
 from proa.ports.authority_store import AuthorityStore
@@ -234,22 +236,33 @@ class Operations(ConfigurationOperations):
         )
         return ProxyConfig(id=workload, resources=resources)
 
+    def _place(self, ref: ObjectRef, _rule: str) -> Place:
+        """A rule's own line is nobody's memory: the object's is."""
+        file, line = self._configuration.place_of(ref)
+        stored = self._configuration.stored.get(ref)
+        return Place(file=file, line=line, version=stored.version if stored else 0)
+
+    async def peers(self, question: PeerQuestion) -> PeerReport:
+        try:
+            return check_mesh(
+                self._world,
+                self._configuration.conversion,
+                self._registrations,
+                question,
+                stream_of=self._streams.stream_of,
+                place=self._place,
+            )
+        except BadQuestion as error:
+            raise Refused(str(error)) from None
+
     async def explain(self, question: Question) -> Explanation:
-        configuration = self._configuration
-
-        def place(ref: ObjectRef, _rule: str) -> Place:
-            """A rule's own line is nobody's memory: the object's is."""
-            file, line = configuration.place_of(ref)
-            stored = configuration.stored.get(ref)
-            return Place(file=file, line=line, version=stored.version if stored else 0)
-
         try:
             return explain_mesh(
                 self._world,
-                configuration.conversion,
+                self._configuration.conversion,
                 question,
                 stream_of=self._streams.stream_of,
-                place=place,
+                place=self._place,
                 unwatched="is not connected here: whether it has taken all this is not known",
             )
         except BadQuestion as error:

@@ -30,7 +30,8 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, Contribution
 from proa.core.model.workload import GatewayPort, InboundPort, Workload
 from proa.core.pilot.explain.mesh import Place
-from proa.core.pilot.explain.story import Explanation, Question
+from proa.core.pilot.explain.peers import Around, PeerQuestion, PeerReport, check_peers
+from proa.core.pilot.explain.story import Cause, Explanation, Question
 from proa.core.pilot.registry.entries import TLS_MODE_LABEL
 from proa.core.pilot.registry.mesh_config import MESH_CONFIG, settings_of
 from proa.core.pilot.registry.registration import workload_source
@@ -131,13 +132,31 @@ class PaperMesh:
             self._world, self._conversion, question, stream_of=lambda workload: None, place=self._written
         )
 
+    def check_peers(self, question: PeerQuestion) -> PeerReport:
+        """Raises BadQuestion."""
+        policies = (each for each in self._in_force.values() if isinstance(each.spec, PeerAuthentication))
+        around = Around(
+            snapshot=self._world.snapshot,
+            index=self._world.index,
+            policies=tuple(policies),
+            cause=self._cause,
+            is_paper=True,
+        )
+        return check_peers(around, question)
+
+    def _cause(self, ref: ObjectRef, path: Path) -> tuple[Cause, ...]:
+        """What an object was made of has other paths: of that the line where it begins is told."""
+        made_of = self._conversion.sources_of(ref)
+        found = [(ref, self._place_at(ref, path)), *((each, self._place_at(each, ())) for each in made_of)]
+        return tuple(Cause(object=str(each), file=place.file, line=place.line) for each, place in found)
+
     def _written(self, ref: ObjectRef, rule: str) -> Place:
-        document = self._documents.get(ref)
-        if document is None:
-            return Place()
         found = RULE.match(rule)
-        path: Path = ("spec", found[1], int(found[2])) if found else ()
-        return Place(file=document.file, line=document.line_of(path))
+        return self._place_at(ref, ("spec", found[1], int(found[2])) if found else ())
+
+    def _place_at(self, ref: ObjectRef, path: Path) -> Place:
+        document = self._documents.get(ref)
+        return Place(file=document.file, line=document.line_of(path)) if document is not None else Place()
 
     def _sidecar(self, known: WorkloadId, entry: WorkloadEntry) -> Workload:
         """What a WorkloadEntry says of a proxy at its address: a port for each endpoint that it is."""

@@ -286,6 +286,15 @@ class Registrations:
 
     # -- TLS modes --
 
+    @property
+    def policies(self) -> tuple[Config, ...]:
+        """The PeerAuthentications in force."""
+        return self._policies
+
+    def port_tls(self, workload: WorkloadId, port: int) -> PortTls | None:
+        """Where a port's mode stands, None for a port that nobody registered."""
+        return self._port_tls.get((workload, port))
+
     def set_policies(self, policies: Iterable[Config]) -> None:
         """PeerAuthentications differ: aim every port at its mode again."""
         self._policies = tuple(policies)

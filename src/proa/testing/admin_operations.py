@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
@@ -84,6 +85,7 @@ class FixedOperations:
     proxy_statuses: tuple[ProxyStatus, ...] = ()
     configs: tuple[ProxyConfig, ...] = ()
     explanation: Explanation | None = None
+    report: PeerReport | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
     authority_statuses: list[AuthorityStatus] = field(default_factory=lambda: [ONE_ROOT])
@@ -154,6 +156,12 @@ class FixedOperations:
         if self.explanation is None:
             raise Refused("there is nothing to explain")
         return self.explanation
+
+    async def peers(self, question: PeerQuestion) -> PeerReport:
+        self.asked.append(question)
+        if self.report is None:
+            raise Refused(f"there is no service {question.destination}")
+        return self.report
 
     async def services(self) -> Services:
         return Services(services=self.service_statuses)

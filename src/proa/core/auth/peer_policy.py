@@ -1,6 +1,6 @@
 """Whether a port takes mesh TLS, plaintext or both, and how a change of that reaches both ends without a failure.
 
-`mode_of` is the one decision; the server's listener and every client's choice of transport follow from it, so the
+`decided` is the one decision; the server's listener and every client's choice of transport follow from it, so the
 two ends of a hop cannot disagree for longer than a change is on its way. That while is bridged by `PortTls`: the
 port takes both until all clients have changed.
 """
@@ -12,12 +12,22 @@ from immutables import Map
 
 from proa.core.config.config import Config
 from proa.core.config.kinds.peer_authentication.schema import MutualTls, PeerAuthentication
+from proa.core.config.path import Path
 from proa.core.model.endpoint import TlsFact
+from proa.core.model.names import ObjectRef
 from proa.core.model.workload import TlsMode
 
 DEFAULT_MODE: TlsMode = "STRICT"
 """Between mesh workloads from the first minute. Istio's own default is PERMISSIVE; a mesh without mTLS is what
 Proa's users would have to ask for."""
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A port's mode, and which object says so in which place; no object: nobody does, and it is the default."""
+
+    mode: TlsMode
+    by: ObjectRef | None = None
+    at: Path = ()
 
 
 def mode_of(
@@ -28,14 +38,27 @@ def mode_of(
     ports: tuple[int, ...],
     root_namespace: str,
 ) -> TlsMode:
+    """`decided`, for those who need not tell anybody why."""
+    found = decided(policies, namespace=namespace, labels=labels, ports=ports, root_namespace=root_namespace)
+    return found.mode
+
+
+def decided(
+    policies: Iterable[Config],
+    *,
+    namespace: str,
+    labels: Map[str, str],
+    ports: tuple[int, ...],
+    root_namespace: str,
+) -> Decided:
     """The mode of one port of a workload: port, workload, namespace, mesh, in that order, UNSET falls through.
 
     `ports` are the numbers the port is known by (the app's, then the service's): with `--port 9080:auto` the app's
     is nobody's knowledge. Of several policies at one level the oldest counts.
     """
-    selected: list[PeerAuthentication] = []
-    namespaced: list[PeerAuthentication] = []
-    meshwide: list[PeerAuthentication] = []
+    selected: list[tuple[ObjectRef, PeerAuthentication]] = []
+    namespaced: list[tuple[ObjectRef, PeerAuthentication]] = []
+    meshwide: list[tuple[ObjectRef, PeerAuthentication]] = []
     for config in sorted(policies, key=lambda config: config.age):
         spec = config.spec
         if not isinstance(spec, PeerAuthentication):
@@ -44,20 +67,22 @@ def mode_of(
             wanted = spec.selector.match_labels
             applies = config.meta.namespace in (namespace, root_namespace)
             if applies and all(labels.get(key) == value for key, value in wanted.items()):
-                selected.append(spec)
+                selected.append((config.ref, spec))
         elif config.meta.namespace == namespace:
-            namespaced.append(spec)
+            namespaced.append((config.ref, spec))
         elif config.meta.namespace == root_namespace:
-            meshwide.append(spec)
-    candidates: list[MutualTls | None] = []
-    for spec in selected:
-        candidates += [spec.port_level_mtls.get(port) for port in ports]
-        candidates.append(spec.mtls)
-    candidates += [spec.mtls for spec in (*namespaced[:1], *meshwide[:1])]
-    for candidate in candidates:
+            meshwide.append((config.ref, spec))
+    candidates: list[tuple[ObjectRef, Path, MutualTls | None]] = []
+    for ref, spec in selected:
+        candidates += [
+            (ref, ("spec", "portLevelMtls", str(port)), spec.port_level_mtls.get(port)) for port in ports
+        ]
+        candidates.append((ref, ("spec", "mtls"), spec.mtls))
+    candidates += [(ref, ("spec", "mtls"), spec.mtls) for ref, spec in (*namespaced[:1], *meshwide[:1])]
+    for ref, at, candidate in candidates:
         if candidate is not None and candidate.mode != "UNSET":
-            return candidate.mode
-    return DEFAULT_MODE
+            return Decided(mode=candidate.mode, by=ref, at=at)
+    return Decided(mode=DEFAULT_MODE)
 
 
 class PortTls(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.pilot.explain.peers import PeerQuestion
 from proa.core.pilot.explain.story import Question
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
@@ -128,8 +129,12 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def explain(request: Request) -> Response:
         return _reply(await operations.explain(await _read(request, Question)))
 
+    async def peers(request: Request) -> Response:
+        return _reply(await operations.peers(await _read(request, PeerQuestion)))
+
     return (
         ("POST", "/v1/explain", explain),
+        ("POST", "/v1/peers", peers),
         ("POST", "/v1/apply", apply),
         ("POST", "/v1/delete", delete),
         ("POST", "/v1/diff", diff),

@@ -16,6 +16,7 @@ import msgspec
 
 from proa.core.auth.template import CONTROL_PLANE_DNS
 from proa.core.model.names import WorkloadId
+from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.store_backup import Backup
 from proa.servers.admin import wire
@@ -121,6 +122,9 @@ class AdminClient:
 
     def explain(self, question: Question) -> Explanation:
         return wire.decode(self._call("POST", "/v1/explain", wire.encode(question))[1], Explanation)
+
+    def peers(self, question: PeerQuestion) -> PeerReport:
+        return wire.decode(self._call("POST", "/v1/peers", wire.encode(question))[1], PeerReport)
 
     def services(self) -> Services:
         return self._get("/v1/services", Services)

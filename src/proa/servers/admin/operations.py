@@ -21,6 +21,7 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.service import Service
 from proa.core.model.workload import GatewayPort
+from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.config_store import ObjectResult, StoredObject
 from proa.ports.store_backup import Backup
@@ -300,6 +301,9 @@ class AdminOperations(Protocol):
     async def explain(self, question: Question) -> Explanation:
         """Of the configuration that proxies are offered, and how far they are with it. Raises Refused for what cannot
         be asked."""
+
+    async def peers(self, question: PeerQuestion) -> PeerReport:
+        """What is spoken between two workloads and who decides it. Raises Refused for a service that nobody knows."""
 
     async def services(self) -> Services:
         """By hostname."""

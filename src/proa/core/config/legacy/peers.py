@@ -100,7 +100,7 @@ def of_service(
         levels: dict[str, Json] = {}
         for number, said in sorted(found.ports.items()):
             levels[str(number)] = {"mode": said.mode}
-            places.append(Place((*SPEC, "portLevelMtls", number), said.source, said.old))
+            places.append(Place((*SPEC, "portLevelMtls", str(number)), said.source, said.old))
         spec["portLevelMtls"] = levels
     if not places:
         return (), ()

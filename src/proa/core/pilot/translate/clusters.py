@@ -24,6 +24,7 @@ from envoy.extensions.transport_sockets.internal_upstream.v3.internal_upstream_p
 from envoy.extensions.upstreams.http.v3 import http_protocol_options_pb2 as upstream_http
 from envoy.type.v3.percent_pb2 import Percent
 
+from proa.core.auth.hop import ClientRule
 from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.model.digest import digest_of
 from proa.core.model.endpoint import Endpoint
@@ -95,7 +96,7 @@ class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
     """`auto`: each endpoint's own fact decides. `mutual`/`plain`: a DestinationRule decided for all. `outside`: with an
     operator's certificates, or none, to servers that are not the mesh's."""
 
-    mode: Literal["auto", "mutual", "plain", "outside"] = "auto"
+    mode: ClientRule = "auto"
     outside: OriginatedTls | None = None
 
 

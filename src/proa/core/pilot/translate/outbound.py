@@ -42,6 +42,7 @@ from proa.core.pilot.translate.traffic_policy import (
     outlier_of,
     policy_for,
     pool_of,
+    rule_of,
     target_at,
 )
 
@@ -169,17 +170,10 @@ def _operator_objects(service: Service) -> tuple[ObjectRef, ...]:
 
 
 def _tls(traffic: TrafficPolicy, service: Service) -> ClientTls:
-    """Without a word of a rule's, what is outside the mesh is spoken to as it was asked for: no facts of endpoints
-    make it the mesh's."""
-    if traffic.tls is None:
-        return ClientTls(mode="plain") if service.mesh_external else ClientTls()
-    match traffic.tls.mode:
-        case "DISABLE":
-            return ClientTls(mode="plain")
-        case "ISTIO_MUTUAL":
-            return ClientTls(mode="mutual")
-        case "SIMPLE" | "MUTUAL":
-            return ClientTls(mode="outside", outside=originated_tls(traffic.tls, service))
+    rule = rule_of(traffic, service)
+    if rule != "outside" or traffic.tls is None:
+        return ClientTls(mode=rule)
+    return ClientTls(mode=rule, outside=originated_tls(traffic.tls, service))
 
 
 class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):

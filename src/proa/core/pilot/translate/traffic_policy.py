@@ -6,12 +6,13 @@ together, for what a port can say (retry budget, tunnel and PROXY protocol stay 
 
 import msgspec
 
+from proa.core.auth.hop import ClientRule
 from proa.core.config.connection_pool import ConnectionPool as PoolSpec
 from proa.core.config.connection_pool import HttpPool, TcpPool
 from proa.core.config.kinds.destination_rule.schema import ConsistentHash, TrafficPolicy
 from proa.core.config.kinds.destination_rule.schema import Warmup as WarmupSpec
 from proa.core.model.names import cluster_name
-from proa.core.model.service import ServicePort
+from proa.core.model.service import Service, ServicePort
 from proa.core.pilot.registry.mesh_config import keepalive_of
 from proa.core.pilot.scope.policies import Policy
 from proa.core.pilot.scope.views import Destination
@@ -36,6 +37,20 @@ def policy_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:
     traffic = _said_for(policy, subset, port)
     derived = policy.tls_at(port) if policy is not None else None
     return msgspec.structs.replace(traffic, tls=derived) if derived and traffic.tls is None else traffic
+
+
+def rule_of(traffic: TrafficPolicy, service: Service) -> ClientRule:
+    """Without a word of a rule's, what is outside the mesh is spoken to as it was asked for: no facts of endpoints
+    make it the mesh's."""
+    if traffic.tls is None:
+        return "plain" if service.mesh_external else "auto"
+    match traffic.tls.mode:
+        case "DISABLE":
+            return "plain"
+        case "ISTIO_MUTUAL":
+            return "mutual"
+        case "SIMPLE" | "MUTUAL":
+            return "outside"
 
 
 def _said_for(policy: Policy | None, subset: str, port: int) -> TrafficPolicy:

@@ -1,4 +1,5 @@
 import pytest
+from immutables import Map
 
 from proa.core.config import Config, Json
 from proa.core.config.analyze.mutual_tls import check_mutual_tls
@@ -72,3 +73,33 @@ def test_ports_and_subsets() -> None:
         "mtls-conflict a spec.subsets[0].trafficPolicy.tls.mode",
         "mtls-conflict a spec.trafficPolicy.portLevelSettings[0].tls.mode",
     ]
+
+
+def selecting(labels: dict[str, Json], mode: str, ports: dict[str, Json] | None = None) -> Config:
+    spec: dict[str, Json] = {"selector": {"matchLabels": labels}, "mtls": {"mode": mode}}
+    return an_object("pa", "s", {**spec, "portLevelMtls": ports} if ports else spec)
+
+
+def test_policies_that_select_all_of_a_hosts_workloads() -> None:
+    by_name = selecting({"app": "reviews"}, "STRICT")
+    loose = policy("p", "PERMISSIVE")
+    assert len(find(check_mutual_tls, [rule("DISABLE"), loose, by_name])) == 1
+    assert find(check_mutual_tls, [rule("DISABLE"), loose, selecting({"app": "others"}, "STRICT")]) == []
+    some = Known(
+        host=HOST, namespace="default", ports={80: "HTTP"}, instances=(Map(v="1"), Map(v="1", app="reviews"))
+    )
+    assert find(check_mutual_tls, [rule("DISABLE"), loose, by_name], [some]) == []
+    assert len(find(check_mutual_tls, [rule("DISABLE"), loose, selecting({"v": "1"}, "STRICT")], [some])) == 1
+
+
+def test_single_ports_of_a_selecting_policy() -> None:
+    at_port = selecting({"app": "reviews"}, "PERMISSIVE", {"80": {"mode": "STRICT"}})
+    assert find(check_mutual_tls, [rule("DISABLE"), at_port]) == [
+        "mtls-conflict a spec.trafficPolicy.tls.mode"
+    ]
+    own: Json = {
+        "tls": {"mode": "DISABLE"},
+        "portLevelSettings": [{"port": {"number": 80}, "tls": {"mode": "ISTIO_MUTUAL"}}],
+    }
+    fits = an_object("dr", "a", {"host": "reviews", "trafficPolicy": own})
+    assert find(check_mutual_tls, [fits, at_port]) == []

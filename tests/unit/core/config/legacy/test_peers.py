@@ -48,7 +48,7 @@ def test_one_object_for_each_service() -> None:
     }
     assert made.sources == (ref("one"), ref("two"))
     assert told == ()
-    assert made.origin(("spec", "portLevelMtls", 80, "mode")) == (ref("two"), ("spec",))
+    assert made.origin(("spec", "portLevelMtls", "80", "mode")) == (ref("two"), ("spec",))
 
 
 def test_the_first_counts_and_the_other_is_told() -> None:

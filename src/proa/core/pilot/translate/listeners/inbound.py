@@ -20,6 +20,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 import HttpInspector
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
+from proa.core.auth.hop import takes
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
 from proa.core.model.settings import Handling
@@ -74,7 +75,7 @@ def http_inspector() -> ListenerFilter:
 
 def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     name = inbound_listener_name(intent.service_port)
-    plain = intent.mode != "STRICT"
+    plain = takes("plaintext", intent.mode)
     is_stream = intent.protocol in ("TCP", "TLS")
     # A port that takes streams only, from anybody, has nothing to tell apart.
     if intent.tls is not None:
@@ -83,7 +84,7 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
     if plain and intent.protocol == "AUTO":
         inspectors.append(http_inspector())
     chains = [
-        *(_mesh_chains(intent) if intent.mode != "DISABLE" else ()),
+        *(_mesh_chains(intent) if takes("mesh TLS", intent.mode) else ()),
         *(_plain_chains(intent) if plain else ()),
     ]
     listener = Listener(
@@ -176,7 +177,8 @@ def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
 
     # gRPC's own client offers nothing but h2. So may an app's own TLS, which passes where plaintext may come; where it
     # may not, all TLS is the mesh's and must show a workload's certificate.
-    grpc = [chain("mesh-grpc", tls.ALPN_GRPC, tls.ALPN_GRPC, http)] if intent.mode == "STRICT" else []
+    from_grpc = takes("gRPC's mesh TLS", intent.mode)
+    grpc = [chain("mesh-grpc", tls.ALPN_GRPC, tls.ALPN_GRPC, http)] if from_grpc else []
     match intent.protocol:
         case "HTTP":
             return [chain("mesh-http", (*tls.MESH_HTTP, "istio"), tls.SERVER_HTTP, http)]

@@ -1,0 +1,121 @@
+"""`proa authn`: who must show what to whom. Files alone need no mesh."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from proa.cli.output import Format, output_option, print_problems, print_value
+from proa.cli.parameters import files_options, namespace_option
+from proa.cli.surroundings import Failure, Surroundings
+
+if TYPE_CHECKING:
+    from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
+
+COLOURS = {"good": "green", "warn": "yellow", "bad": "red"}
+NOBODY = "-"
+
+
+@click.group("authn", short_help="Tell what two workloads speak with each other, and who decides it.")
+def command() -> None:
+    """Authentication: who must show what to whom."""
+
+
+@command.command("check", short_help="Tell what two workloads speak with each other, and who decides it.")
+@click.argument("source", metavar="SRC")
+@click.argument("destination", metavar="DST[:PORT]")
+@files_options(required=False)
+@namespace_option("Namespace of what names none.")
+@output_option
+@click.pass_context
+def check(
+    context: click.Context,
+    source: str,
+    destination: str,
+    named: tuple[str, ...],
+    more: tuple[str, ...],
+    namespace: str,
+    output: Format,
+) -> None:
+    """Tell what SRC sends to each port of the service DST, what its servers take, and what comes of it: plaintext,
+    mutual TLS, a program's own TLS, or a refusal. Below each row stand the objects that decide at both ends, what
+    the servers refuse, and whether a change is still on its way. SRC is a workload, or - for a program without a
+    proxy.
+
+    Without files the mesh is asked for what is in force now. With -f the files alone count: workloads are
+    WorkloadEntries then, and a service of which no file tells is taken for one whose workloads have its name as
+    the label app. The exit code is 1 when something is refused.
+
+    \b
+    Examples:
+      proa authn check productpage reviews
+      proa authn check - reviews:9080
+      proa authn check productpage reviews.shop:9080 -f config/
+    """
+    from proa.core.pilot.explain.peers import PeerQuestion
+
+    host, colon, port = destination.rpartition(":")
+    if colon and not (port.isdecimal() and host and 0 < int(port) < 65536):
+        raise click.UsageError(f"{destination} is not DST or DST:PORT")
+    question = PeerQuestion(
+        destination=host if colon else destination, port=int(port) if colon else 0, namespace=namespace
+    )
+    if named or more:
+        found = _of_files(question, source, (named, more))
+    else:
+        found = _of_mesh(context.ensure_object(Surroundings), question, source)
+    _print(found, output)
+    context.exit(0 if found.is_fine else 1)
+
+
+def _of_mesh(surroundings: Surroundings, question: "PeerQuestion", source: str) -> "PeerReport":
+    import msgspec
+
+    from proa.cli.workloads import one_workload
+
+    with surroundings.control_plane() as client:
+        if source != NOBODY:
+            known = one_workload(source, [each.id for each in client.proxies().proxies])
+            question = msgspec.structs.replace(question, source=known)
+        return client.peers(question)
+
+
+def _of_files(
+    question: "PeerQuestion", source: str, files: tuple[tuple[str, ...], tuple[str, ...]]
+) -> "PeerReport":
+    import msgspec
+
+    from proa.cli.documents import read_files
+    from proa.control_plane.paper_mesh import PaperMesh, UnknownWorkload
+    from proa.core.config import read_batch
+    from proa.core.pilot.explain.asking import BadQuestion
+
+    batch = read_batch([(file.name, file.text) for file in read_files(*files)], question.namespace)
+    print_problems(batch.problems)
+    if not batch.is_valid:
+        raise Failure("the files have errors")
+    mesh = PaperMesh(batch.objects)
+    remark = ""
+    try:
+        if source != NOBODY:
+            workload, remark = mesh.workload(source, question.namespace)
+            question = msgspec.structs.replace(question, source=workload)
+        found = mesh.check_peers(question)
+    except (UnknownWorkload, BadQuestion) as error:
+        raise Failure(str(error)) from None
+    return msgspec.structs.replace(found, remarks=(*found.remarks, *([remark] if remark else [])))
+
+
+def _print(report: "PeerReport", output: Format) -> None:
+    if output != "table":
+        print_value(report, output)
+        return
+    from proa.core.pilot.explain.peers_page import draw_peers
+
+    for line in draw_peers(report):
+        click.echo("".join(_styled(piece.text, piece.style) for piece in line))
+
+
+def _styled(text: str, style: str) -> str:
+    if style in COLOURS:
+        return click.style(text, fg=COLOURS[style])
+    return click.style(text, bold=style == "title", dim=style == "dim") if style != "plain" else text

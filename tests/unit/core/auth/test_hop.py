@@ -1,0 +1,57 @@
+import pytest
+
+from proa.core.auth.hop import (
+    ClientKind,
+    ClientRule,
+    Result,
+    ServerMode,
+    Wire,
+    client_speaks,
+    hop,
+    refused_at,
+    server_reads,
+    takes,
+)
+from proa.core.model.endpoint import TlsFact
+
+
+@pytest.mark.parametrize(
+    ("client", "rule", "fact", "wire"),
+    [
+        ("sidecar", "auto", "mutual", "mesh TLS"),
+        ("gateway", "auto", "disabled", "plaintext"),
+        ("sidecar", "mutual", "disabled", "mesh TLS"),
+        ("sidecar", "plain", "mutual", "plaintext"),
+        ("gateway", "outside", "mutual", "TLS"),
+        ("proxyless", "auto", "mutual", "gRPC's mesh TLS"),
+        ("proxyless", "outside", "mutual", None),
+        ("plain", "mutual", "mutual", "plaintext"),
+    ],
+)
+def test_what_is_sent(client: ClientKind, rule: ClientRule, fact: TlsFact, wire: Wire | None) -> None:
+    assert client_speaks(client, rule, fact) == wire
+
+
+@pytest.mark.parametrize(
+    ("wire", "mode", "result"),
+    [
+        ("plaintext", "STRICT", "refused"),
+        ("TLS", "STRICT", "refused"),
+        ("mesh TLS", "STRICT", "mutual TLS"),
+        ("gRPC's mesh TLS", "STRICT", "mutual TLS"),
+        ("gRPC's mesh TLS", "PERMISSIVE", "refused"),
+        ("mesh TLS", "PERMISSIVE", "mutual TLS"),
+        ("TLS", "PERMISSIVE", "program's TLS"),
+        ("mesh TLS", "DISABLE", "refused"),
+        ("plaintext", "DISABLE", "plaintext"),
+        ("mesh TLS", "NONE", "refused"),
+    ],
+)
+def test_what_is_made_of_it(wire: Wire, mode: ServerMode, result: Result) -> None:
+    assert server_reads(wire, mode) == result
+    assert mode == "NONE" or takes(wire, mode) == (result != "refused")
+    assert (wire in refused_at(mode)) == (result == "refused")
+
+
+def test_who_has_no_way_is_refused() -> None:
+    assert hop("proxyless", "outside", "disabled", "NONE").result == "refused"
