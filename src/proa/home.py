@@ -88,6 +88,11 @@ class Home:
         return self.path / "secrets"
 
     @property
+    def token_keys_dir(self) -> Path:
+        """The last good keys of end users' tokens."""
+        return self.path / "token-keys"
+
+    @property
     def node_dir(self) -> Path:
         """The node's key and certificate, and those of its workloads."""
         return self.path / "node"

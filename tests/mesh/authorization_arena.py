@@ -32,7 +32,7 @@ from proa.core.auth.ca import Ca, issue, make_root, private_pem, to_pem
 from proa.core.auth.template import CertificateTemplate, Validity, node_leaf, serial_from, workload_leaf
 from proa.core.model.check_providers import CheckProvider
 from proa.core.model.names import WorkloadId
-from proa.core.pilot.translate.authorization.filter_chain_message import filter_chain
+from proa.core.pilot.filter_chain_message import filter_chain
 from proa.core.pilot.translate.authorization.filters import (
     AuthorizationIntent,
     request_filters,

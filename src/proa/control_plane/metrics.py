@@ -11,6 +11,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
+from proa.control_plane.token_keys import TokenKeys
 from proa.control_plane.world import World
 from proa.core.auth.root_rotation import phase_of
 from proa.core.pilot.resource import ResourceType
@@ -29,12 +30,14 @@ class _State(Collector):
         gate: Gate,
         refusals: Refusals,
         denials: Refusals,
+        token_keys: TokenKeys,
         clock: Callable[[], float],
     ) -> None:
         self._world = world
         self._gate = gate
         self._refusals = refusals
         self._denials = denials
+        self._token_keys = token_keys
         self._proxies = proxies
         self._registrations = registrations
         self._authority = authority
@@ -82,6 +85,7 @@ class _State(Collector):
             denied.add_metric([reason, caller], count)
         yield denied
         yield from self._of_the_authority()
+        yield from self._of_token_keys()
         sent = CounterMetricFamily(
             "proa_xds_resources_sent", "Resources put into responses to proxies", labels=["type"]
         )
@@ -94,6 +98,22 @@ class _State(Collector):
         for name, count in self._world.memo.built.items():
             built.add_metric([name], count)
         yield built
+
+    def _of_token_keys(self) -> Iterable[Metric]:
+        fetches = CounterMetricFamily(
+            "proa_token_key_fetches", "Fetches of the keys of end users' tokens", labels=["result"]
+        )
+        for result, count in self._token_keys.counts.items():
+            fetches.add_metric([result], count)
+        yield fetches
+        sources = GaugeMetricFamily(
+            "proa_token_key_sources",
+            "Sources of keys by how they stand: the tokens of a missing one are refused",
+            labels=["state"],
+        )
+        for state, count in self._token_keys.states().items():
+            sources.add_metric([state], count)
+        yield sources
 
     def _of_the_authority(self) -> Iterable[Metric]:
         authority = self._authority
@@ -125,11 +145,14 @@ def build_registry(
     gate: Gate,
     refusals: Refusals,
     denials: Refusals,
+    token_keys: TokenKeys,
     clock: Callable[[], float],
 ) -> CollectorRegistry:
     """Also hooks the convergence histogram to the proxies."""
     registry = CollectorRegistry()
-    registry.register(_State(world, proxies, registrations, authority, gate, refusals, denials, clock))
+    registry.register(
+        _State(world, proxies, registrations, authority, gate, refusals, denials, token_keys, clock)
+    )
     convergence = Histogram(
         "proa_convergence_seconds",
         "From a folded change until every proxy it concerns has taken it",

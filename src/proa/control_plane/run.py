@@ -12,9 +12,12 @@ import time
 from contextlib import AsyncExitStack
 from typing import Final
 
+import aiohttp
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
+from proa.adapters.token_keys.disk import KeysOnDisk
+from proa.adapters.token_keys.http import HttpKeyFetcher
 from proa.adapters.upstream_authorities.vault import VaultAuthority
 from proa.control_plane.admission import Gate
 from proa.control_plane.askers import Askers, opened_reviewers, read_issuers
@@ -39,6 +42,7 @@ from proa.control_plane.registrations import Registrations
 from proa.control_plane.revocations import Revocations
 from proa.control_plane.rotation import Rotation
 from proa.control_plane.signers import Signers, signing_workers
+from proa.control_plane.token_keys import TokenKeys
 from proa.control_plane.trust_reports import TrustReports
 from proa.control_plane.upstream import UpstreamSource
 from proa.control_plane.world import World
@@ -74,6 +78,9 @@ TICK_S: Final = 1.0
 
 GRACE_S: Final = 1.0
 """For calls that are under way at the end; open streams are told to come again."""
+
+KEYS_S: Final = 6.0
+"""How long a start waits for the keys of tokens that it has never had: those of one issuer that is away."""
 
 log = logging.getLogger("proa.control_plane")
 
@@ -120,6 +127,8 @@ async def run(options: ServeOptions) -> None:
             time.monotonic,
             time.process_time,
         )
+        web = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+        token_keys = TokenKeys(world, HttpKeyFetcher(web), KeysOnDisk(home.token_keys_dir))
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)
         registrations.stamp = stores.stamp
@@ -201,7 +210,7 @@ async def run(options: ServeOptions) -> None:
             others=others,
         )
         registry = build_registry(
-            world, proxies, registrations, authority, gate, refusals, denials, time.time
+            world, proxies, registrations, authority, gate, refusals, denials, token_keys, time.time
         )
 
         def judge(peer: Peer) -> str:
@@ -230,6 +239,8 @@ async def run(options: ServeOptions) -> None:
             restored = await leases.restore(registrations)
             log.info("%d nodes are known from before", restored)
             await world.commit(Change())
+            tasks.keep("token keys", token_keys.run())
+            await token_keys.tried(KEYS_S)
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))
                 tasks.keep("others", others.follow())

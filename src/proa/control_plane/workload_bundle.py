@@ -18,6 +18,7 @@ from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
 from proa.core.pilot.scope.authorization import AuthorizationView, authorization_view, selects
 from proa.core.pilot.scope.clients import Client, client_of, gateway_served, served_to
+from proa.core.pilot.scope.end_users import EndUserView, end_user_view
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
@@ -28,11 +29,13 @@ from proa.core.pilot.translate.filters.revocation import (
     build_stream_revocation,
     intent_of,
 )
+from proa.core.pilot.translate.filters.tokens import GATEWAY_TOKENS, TokensIntent, build_tokens
 from proa.core.pilot.translate.gateway import gateway_authorization, gateway_listeners, gateway_routes
 from proa.core.pilot.translate.inbound import (
     inbound_authorization,
     inbound_clusters,
     inbound_listeners,
+    inbound_tokens,
 )
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
 from proa.core.pilot.translate.listeners.inbound import build_inbound_listener
@@ -79,12 +82,14 @@ class WorkloadBundle:
             else:
                 inbound = inbound_view(snapshot, index, self.workload)
                 policies = authorization_view(snapshot, index, self.workload)
+                users = end_user_view(snapshot, index, self.workload)
                 built = [
                     *self._revoked(snapshot.revoked),
                     *self._inbound(inbound, policies, self.workload, snapshot),
+                    *self._tokens(inbound, users),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
-                self.notes = (*inbound.notes, *policies.notes)
+                self.notes = (*inbound.notes, *policies.notes, *users.notes)
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -112,7 +117,7 @@ class WorkloadBundle:
         return self.workload is not None and self.workload.kind == "proxyless"
 
     def is_selected_by(self, affected: Affected, root_namespace: str) -> bool:
-        """Whether authorization policies that changed are for it."""
+        """Whether rules of callers that changed are for it."""
         return self.workload is not None and selects(affected.policies, self.workload, root_namespace)
 
     def concerns(self, affected: Affected) -> bool:
@@ -144,6 +149,10 @@ class WorkloadBundle:
         for authorization in inbound_authorization(view, policies, settings):
             yield self._memo.get(build_authorization, authorization)
 
+    def _tokens(self, view: InboundView, users: EndUserView) -> Iterator[Resource]:
+        for intent in inbound_tokens(view, users):
+            yield self._memo.get(build_tokens, intent)
+
     def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
     ) -> Iterator[Resource]:
@@ -173,7 +182,10 @@ class WorkloadBundle:
         built = [*self._revoked(snapshot.revoked)]
         built += [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
         built += [self._memo.get(build_authorization, intent) for intent in gateway_authorization(edge)]
-        notes = [*edge.notes, *policies.notes]
+        users = end_user_view(snapshot, index, workload)
+        tokens = TokensIntent(name=GATEWAY_TOKENS, rules=users.rules, routes=True)
+        built.append(self._memo.get(build_tokens, tokens))
+        notes = [*edge.notes, *policies.notes, *users.notes]
         for host in view.through:
             endpoints = endpoints_of(snapshot, host.host)
             clusters = through_clusters(host, endpoints, snapshot.settings, self.standpoint)

@@ -20,6 +20,7 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.revoked import Revoked
 from proa.core.model.service import Selector, Service, ServicePort
 from proa.core.model.settings import MeshSettings
+from proa.core.model.token_keys import KeySource
 from proa.core.model.workload import Workload
 
 WORKLOAD_SOURCE: Final = "Workload"
@@ -94,7 +95,7 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that are new, changed or gone. A configuration object may also be a source: its contribution then
-    comes in the same change."""
+    comes in the same change. `key_sets` are all that are known now."""
 
     configs: tuple[ConfigValue, ...] = ()
     removed_configs: tuple[ObjectRef, ...] = ()
@@ -102,6 +103,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     removed_sources: tuple[ObjectRef, ...] = ()
     settings: MeshSettings | None = None
     revoked: Revoked | None = None
+    key_sets: Map[KeySource, str] | None = None
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +115,11 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     configs: frozenset[ObjectRef] = frozenset()
     settings: bool = False
     revoked: bool = False
+    key_sets: frozenset[KeySource] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(
-            self.services or self.endpoints or self.workloads or self.configs or self.settings or self.revoked
-        )
+        facts = self.services or self.endpoints or self.workloads or self.configs
+        return bool(facts or self.settings or self.revoked or self.key_sets)
 
 
 class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
     settings: MeshSettings = MeshSettings()
     revoked: Revoked = Revoked()
+    key_sets: Map[KeySource, str] = msgspec.field(default_factory=Map)
     configs: Map[ObjectRef, ConfigValue] = msgspec.field(default_factory=Map)
     contributions: Map[ObjectRef, Contribution] = msgspec.field(default_factory=Map)
     services: Map[str, Service] = msgspec.field(default_factory=Map)
@@ -157,8 +160,13 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
             touched_endpoints.add(host)
             _put(endpoints, host, endpoint_set)
     revoked = snapshot.revoked if change.revoked is None else change.revoked
+    key_sets = snapshot.key_sets if change.key_sets is None else change.key_sets
     following = msgspec.structs.replace(
-        folded, revoked=revoked, services=services.finish(), endpoints=endpoints.finish()
+        folded,
+        revoked=revoked,
+        key_sets=key_sets,
+        services=services.finish(),
+        endpoints=endpoints.finish(),
     )
     return following, Touched(
         services=frozenset(touched_services),
@@ -167,7 +175,14 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
         configs=frozenset(touched_configs),
         settings=settings != snapshot.settings,
         revoked=revoked != snapshot.revoked,
+        key_sets=_differing(snapshot.key_sets, key_sets),
     )
+
+
+def _differing(before: Map[KeySource, str], after: Map[KeySource, str]) -> frozenset[KeySource]:
+    if before is after:
+        return frozenset()
+    return frozenset(source for source in {*before, *after} if before.get(source) != after.get(source))
 
 
 def _digest(endpoint_set: EndpointSet | None) -> str:

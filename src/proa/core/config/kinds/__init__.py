@@ -114,6 +114,7 @@ Spec: TypeAlias = (
     | RbacConfig
     | OldSpec
     | ApiSpec
+    | RequestAuthentication
     | ReadOnlySpec
 )
 AnyKind: TypeAlias = (
@@ -147,6 +148,7 @@ AnyKind: TypeAlias = (
     | Kind[ReferenceGrant]
     | Kind[ListenerSet]
     | Kind[BackendTlsPolicy]
+    | Kind[RequestAuthentication]
     | Kind[ReadOnlySpec]
 )
 R = TypeVar("R", bound=ReadOnlySpec)
@@ -276,6 +278,16 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         short_names=("pa",),
         spec=PeerAuthentication,
         validate=validate_peer_authentication,
+    ),
+    Kind(
+        group=SECURITY,
+        kind="RequestAuthentication",
+        versions=("v1", "v1beta1"),
+        plural="requestauthentications",
+        short_names=("ra",),
+        spec=RequestAuthentication,
+        validate=validate_request_authentication,
+        spec_may_be_absent=True,
     ),
     Kind(
         group=NETWORKING,
@@ -511,18 +523,9 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
     ),
 )
 
-_SECURITY_API = f"{SECURITY}/v1,v1beta1"
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
-    _read_only(
-        _SECURITY_API,
-        "requestauthentications",
-        RequestAuthentication,
-        validate_request_authentication,
-        "ra",
-        may_be_absent=True,
-    ),
     _read_only(f"{TELEMETRY}/v1,v1alpha1", "telemetries", Telemetry, validate_telemetry, may_be_absent=True),
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),

@@ -10,18 +10,22 @@ import msgspec
 from immutables import Map, MapMutation
 
 from proa.core.auth.authorization.in_force import selectors_of_policy
+from proa.core.auth.end_users import sources_of
 from proa.core.config.config import Config
+from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
+from proa.core.config.kinds.request_authentication.schema import RequestAuthentication
 from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
+from proa.core.model.token_keys import KeySource
 from proa.core.pilot.scope.selectors import Labels, labels_of, matches_of, selectors_of
 
 K = TypeVar("K")
@@ -36,8 +40,8 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     to gateways; `nodes`: the set of addresses that run sidecars; `clients`: which labels rules ask for; `scopes`:
     namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send to,
     which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters; `revoked`: whom every inbound
-    side refuses; `policies`: authorization policies, as the namespaces they are of (empty: every one) and the labels
-    they ask for."""
+    side refuses; `policies`: authorization policies and rules of tokens, as the namespaces they are of (empty: every
+    one) and the labels they ask for."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -59,7 +63,8 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     labels that rules ask of clients, with the rules. `sidecars`: by namespace; `policy_selectors`: by namespace the
     labels that DestinationRules ask of clients, with the rules. `roots`: by VirtualService those that hand on to it,
     by whose rules (merged with its own) they are in this index. `authorization`: by namespace its policies and roles;
-    `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers."""
+    `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers. `end_users`: by
+    namespace the rules of tokens; `token_keys`: those that need the keys of a source."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -76,6 +81,8 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     authorization: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     rbac_configs: frozenset[ObjectRef] = frozenset()
     label_roles: frozenset[ObjectRef] = frozenset()
+    end_users: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    token_keys: Map[KeySource, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -170,10 +177,16 @@ def reindex(
                     rules.envoy_filters = known | {ref} if joins else known - {ref}
                 case AuthorizationPolicy() | ServiceRole() | ServiceRoleBinding() | RbacConfig():
                     selected |= rules.authorize(config, joins)
+                case RequestAuthentication() as users:
+                    selected |= rules.authenticate(ref, users, joins)
                 case _:
                     pass
     if touched.workloads:
         selected |= {(ref.namespace, ()) for ref in rules.label_roles}
+    for ref in rules.that_need(touched.key_sets):
+        needy = after.configs[ref].spec
+        assert isinstance(needy, RequestAuthentication)
+        selected |= {(ref.namespace, labels) for labels in labels_asked(needy)}
     nodes_changed = rules.nodes_of(before, after, touched)
     destinations = policies | touched.services
     following = rules.finish()
@@ -255,6 +268,22 @@ class _Rules:
         self.rbac_configs = index.rbac_configs
         self.label_roles = index.label_roles
         self.roots = index.roots.mutate()
+        self.end_users = index.end_users.mutate()
+        self.token_keys = index.token_keys.mutate()
+
+    def authenticate(
+        self, ref: ObjectRef, spec: RequestAuthentication, joins: bool
+    ) -> set[tuple[str, Labels]]:
+        """For whom rules of tokens are."""
+        _index(self.end_users, ref.namespace, ref, joins)
+        for source in sources_of(spec):
+            _index(self.token_keys, source, ref, joins)
+        return {(ref.namespace, labels) for labels in labels_asked(spec)}
+
+    def that_need(self, sources: Iterable[KeySource]) -> frozenset[ObjectRef]:
+        return frozenset(
+            ref for source in sources for ref in self.token_keys.get(source, frozenset[ObjectRef]())
+        )
 
     def authorize(self, config: Config, joins: bool) -> set[tuple[str, Labels]]:
         """For whom a policy or role is."""
@@ -334,11 +363,21 @@ class _Rules:
             rbac_configs=self.rbac_configs,
             label_roles=self.label_roles,
             roots=self.roots.finish(),
+            end_users=self.end_users.finish(),
+            token_keys=self.token_keys.finish(),
         )
 
 
 def _asks_for_labels(spec: ServiceRoleBinding) -> bool:
     return any(key.startswith("source.labels[") for subject in spec.subjects for key in subject.properties)
+
+
+def labels_asked(spec: RequestAuthentication) -> tuple[Labels, ...]:
+    """The labels by which it picks workloads, any of them; none for a target that is no proxy of ours."""
+    targets = (*spec.target_refs, *((spec.target_ref,) if spec.target_ref else ()))
+    if targets:
+        return tuple(((GATEWAY_NAME_LABEL, each.name),) for each in targets if each.kind == "Gateway")
+    return (labels_of(spec.selector.match_labels if spec.selector else {}),)
 
 
 def _index(mutation: MapMutation[K, frozenset[M]], key: K, member: M, joins: bool) -> None:

@@ -6,7 +6,7 @@ Policies that proxies decide (who may call, whose token is good) join by an entr
 `Check`, which is told whether the request passes or not.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Final, TypeVar
 
@@ -17,6 +17,7 @@ from envoy.config.rbac.v3.rbac_pb2 import Action, Permission, Policy
 from envoy.config.route.v3.route_components_pb2 import FilterConfig
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
+from envoy.extensions.filters.http.jwt_authn.v3.config_pb2 import JwtAuthentication
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
@@ -30,6 +31,8 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from xds.type.matcher.v3.matcher_pb2 import Matcher
 
+from proa.core.pilot.filter_chain_message import held_filters
+from proa.core.pilot.simulate import tokens
 from proa.core.pilot.simulate.matching import matches_text, without_port
 from proa.core.pilot.simulate.outcome import Answered, Check, FaultTaken
 from proa.core.pilot.simulate.request import Request
@@ -68,12 +71,11 @@ def pass_filters(
 ) -> Passage:
     """`levels` are the settings beside the chain's own, the nearest to the request first."""
     passage = Passage()
-    for each in manager.http_filters:
-        config = _in_force(decoder, each, levels)
-        judge = _JUDGES.get(config.type_url.rpartition("/")[2]) if config is not None else None
-        if config is None or judge is None:
+    for name, config in _configs(decoder, manager, levels):
+        judge = _JUDGES.get(config.type_url.rpartition("/")[2])
+        if judge is None:
             continue
-        ruling = judge(each.name, config, request)
+        ruling = judge(name, config, request)
         passage = Passage(
             answer=ruling.answer,
             fault=ruling.fault or passage.fault,
@@ -82,6 +84,32 @@ def pass_filters(
         if passage.answer is not None:
             break
     return passage
+
+
+def claims_in(decoder: Decoder, manager: HttpConnectionManager, request: Request) -> str:
+    """What the request's token says, if it is good as far as can be told: the JSON that routes match on, "" for none.
+    No route says anything of these filters, so they may be asked before there is one."""
+    for _, config in _configs(decoder, manager, ()):
+        found = unpack(config, JwtAuthentication)
+        claims = tokens.judge(found, request).claims if found is not None else None
+        if claims is not None:
+            return msgspec.json.encode(claims).decode()
+    return ""
+
+
+def _configs(
+    decoder: Decoder, manager: HttpConnectionManager, levels: Sequence[Settings]
+) -> Iterator[tuple[str, AnyMessage]]:
+    """Name and configuration of each filter that is on; of a place for filters, of those that stand in it."""
+    for each in manager.http_filters:
+        config = _in_force(decoder, each, levels)
+        if config is None:
+            continue
+        held = held_filters(config)
+        if held is None:
+            yield each.name, config
+        else:
+            yield from ((one.name, one.typed_config) for one in held)
 
 
 def _in_force(decoder: Decoder, each: HttpFilter, levels: Sequence[Settings]) -> AnyMessage | None:
@@ -147,6 +175,8 @@ def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
     policy = _read(config, RBAC)
     if policy.HasField("matcher"):
         return _judge_matcher(name, policy.matcher)
+    if not policy.HasField("rules"):
+        return Ruling()  # it only looks
     rules = policy.rules
     if not all(_asks_for_address_alone(each) for each in rules.policies.values()):
         return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
@@ -243,9 +273,23 @@ def _read(config: AnyMessage, kind: type[M]) -> M:
     return found
 
 
+def _judge_tokens(name: str, config: AnyMessage, request: Request) -> Ruling:
+    """None is no fault where a rule does not demand one."""
+    verdict = tokens.judge(_read(config, JwtAuthentication), request)
+    if verdict.fault:
+        check = Check(filter=name, passed=False, why=f"the request's token: {verdict.fault}")
+        return Ruling(answer=Answered(status=verdict.status, body=verdict.fault), check=check)
+    if verdict.claims is None:
+        return Ruling()
+    whose = f"{verdict.claims.get('iss')}/{verdict.claims.get('sub', '')}"
+    why = f"the token says {whose}; whether it is signed so and in its time shows when it comes"
+    return Ruling(check=Check(filter=name, passed=None, why=why))
+
+
 Judge = Callable[[str, AnyMessage, Request], Ruling]
 _JUDGES: Final[Mapping[str, Judge]] = {
     CorsPolicy.DESCRIPTOR.full_name: _judge_cors,
     HTTPFault.DESCRIPTOR.full_name: _judge_fault,
     RBAC.DESCRIPTOR.full_name: _judge_rbac,
+    JwtAuthentication.DESCRIPTOR.full_name: _judge_tokens,
 }

@@ -6,6 +6,7 @@ case does not matter (route.proto, VirtualHost.domains). A CONNECT has no path: 
 
 from collections.abc import Iterable
 
+import msgspec
 import re2  # type: ignore[import-untyped]
 from envoy.config.route.v3.route_components_pb2 import (
     HeaderMatcher,
@@ -13,7 +14,9 @@ from envoy.config.route.v3.route_components_pb2 import (
     RouteMatch,
     VirtualHost,
 )
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.matcher.v3.value_pb2 import ValueMatcher
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
 from proa.core.pilot.simulate.request import Request
@@ -63,6 +66,7 @@ def matches_route(match: RouteMatch, request: Request) -> bool:
         and _is_drawn(match, request.roll)
         and all(matches_header(matcher, request) for matcher in match.headers)
         and all(_matches_query(matcher, request) for matcher in match.query_parameters)
+        and all(_matches_metadata(matcher, request.claims) for matcher in match.dynamic_metadata)
     )
 
 
@@ -170,6 +174,30 @@ def _matches_query(matcher: QueryParameterMatcher, request: Request) -> bool:
     if matcher.WhichOneof("query_parameter_match_specifier") == "string_match":
         return matches_text(matcher.string_match, value)
     return matcher.present_match or matcher.WhichOneof("query_parameter_match_specifier") is None
+
+
+def _matches_metadata(matcher: MetadataMatcher, claims: str) -> bool:
+    """Of the metadata only what a token leaves is known: its claims, below the first step."""
+    value: object = msgspec.json.decode(claims) if claims else None
+    for step in matcher.path[1:]:
+        value = value.get(step.key) if isinstance(value, dict) else None
+    return _matches_value(matcher.value, value) != matcher.invert
+
+
+def _matches_value(matcher: ValueMatcher, value: object) -> bool:
+    match matcher.WhichOneof("match_pattern"):
+        case "present_match":
+            return (value is not None) == matcher.present_match
+        case "string_match":
+            return isinstance(value, str) and matches_text(matcher.string_match, value)
+        case "list_match":
+            return isinstance(value, list) and any(
+                _matches_value(matcher.list_match.one_of, each) for each in value
+            )
+        case "or_match":
+            return any(_matches_value(each, value) for each in matcher.or_match.value_matchers)
+        case _:
+            return False
 
 
 def matches_text(matcher: StringMatcher, text: str) -> bool:

@@ -80,7 +80,8 @@ Via = Explicit | Connect | Gateway | Inbound | Upstream
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """`path` may have a query. `roll` in [0, 1) stands for every random choice on the way: the weighted cluster, and
     whether a fault with a percentage hits (a lower roll hits a smaller percentage), unless that has a `fault_roll` of
-    its own."""
+    its own. `claims`: what a token says that the chain takes, as JSON;
+    the walk fills it in."""
 
     authority: str
     path: str = "/"
@@ -89,6 +90,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: Headers = ()
     roll: float = 0.0
     fault_roll: float | None = None
+    claims: str = ""
 
     def header(self, name: str) -> str | None:
         """All values joined as Envoy joins them; pseudo headers included."""

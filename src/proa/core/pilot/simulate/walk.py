@@ -14,7 +14,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
-from proa.core.pilot.simulate.filters import pass_filters
+from proa.core.pilot.simulate.filters import claims_in, pass_filters
 from proa.core.pilot.simulate.outcome import Answered, Check, End, Forwarded, Outcome, Refused, RouteTaken
 from proa.core.pilot.simulate.reception import received
 from proa.core.pilot.simulate.request import (
@@ -93,6 +93,7 @@ class _Walk:
         if manager is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: HTTP")
             seen = received(manager, request, is_absolute=is_absolute)
+            seen = msgspec.structs.replace(seen, claims=claims_in(self._decoder, manager, seen))
             return self._route(name, chain.name, manager, seen)
         if proxy is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: a raw stream")

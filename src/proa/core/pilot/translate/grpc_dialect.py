@@ -140,14 +140,16 @@ def spoken_rule(rule: RouteIntent) -> RouteIntent:
         for target in rule.targets
     )
     session = rule.session if rule.session is not None and rule.session.cookie else None
+    # What asks for a claim holds for no call: nobody has looked at a token, and the client overlooks the condition.
+    matches = tuple(match for match in rule.matches if not match.claims)
     return msgspec.structs.replace(
-        rule, targets=targets, cors=None, mirrors=(), session=session, without_proxy=True
+        rule, matches=matches, targets=targets, cors=None, mirrors=(), session=session, without_proxy=True
     )
 
 
 def unspoken_rule(rule: RouteIntent) -> Iterator[str]:
     """The fields of a rule without effect on such a client. Where it neither redirects nor answers by itself, calls
-    fail; a condition on parameters holds for no call."""
+    fail; a condition on parameters or claims holds for no call."""
     mirrors: tuple[Mirror, ...] = rule.mirrors
     fields = {
         "redirect": rule.redirect,
@@ -158,6 +160,7 @@ def unspoken_rule(rule: RouteIntent) -> Iterator[str]:
         "headers": _has_edits(rule) or any(map(_has_edits, rule.targets)),
         "sessionPersistence.type Header": rule.session is not None and rule.session.header,
         "match.queryParams": any(match.query for match in rule.matches),
+        "match.headers of claims": any(match.claims for match in rule.matches),
     }
     yield from (name for name, value in fields.items() if value)
     yield from _unspoken_retry(rule.retry)

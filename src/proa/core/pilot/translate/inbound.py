@@ -7,11 +7,13 @@ import msgspec
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.authorization import AuthorizationView
+from proa.core.pilot.scope.end_users import EndUserView
 from proa.core.pilot.scope.inbound import InboundView, ServedPort
 from proa.core.pilot.translate.authorization.filters import AuthorizationIntent, authorization_name, seen_from
 from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
 from proa.core.pilot.translate.clusters import InboundClusterIntent
+from proa.core.pilot.translate.filters.tokens import TokensIntent, tokens_name
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent
 from proa.core.pilot.translate.operator_tls import served_tls
 from proa.core.pilot.translate.traffic_policy import limits_of
@@ -89,3 +91,10 @@ def port_authorization(
         policies=found,
         providers=settings.check_providers if any(each.provider for each in found) else (),
     )
+
+
+def inbound_tokens(view: InboundView, users: EndUserView) -> Iterator[TokensIntent]:
+    """What the listeners' places for tokens are filled with. Streams carry none."""
+    for served in view.ports:
+        if served.port.protocol not in ("TCP", "TLS"):
+            yield TokensIntent(name=tokens_name(served.port.service_port), rules=users.rules)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import msgspec
 from immutables import Map
 
+from proa.core.config.kinds.virtual_service.claims import claim_path, is_claim
 from proa.core.config.kinds.virtual_service.schema import (
     Beyond,
     DerivedRoutes,
@@ -16,6 +17,7 @@ from proa.core.config.kinds.virtual_service.schema import (
     HttpMatch,
     HttpRoute,
     StickySession,
+    StringMatch,
 )
 from proa.core.config.kinds.virtual_service.schema import Destination as Wanted
 from proa.core.model.names import ObjectRef, cluster_name, expand_host
@@ -26,6 +28,7 @@ from proa.core.pilot.scope.index import MESH_GATEWAY
 from proa.core.pilot.scope.views import Destination, Rules, qualified_gateway
 from proa.core.pilot.translate.clusters import BLACK_HOLE, PASSTHROUGH
 from proa.core.pilot.translate.routes.intents import (
+    ClaimMatch,
     DirectResponse,
     FieldMatch,
     Mirror,
@@ -87,11 +90,13 @@ def _matches(rules: Rules, rule: HttpRoute, port: int, gateways: frozenset[str])
 def _match(match: HttpMatch) -> RequestMatch:
     pseudo = ((":method", match.method), (":authority", match.authority), (":scheme", match.scheme))
     headers = [FieldMatch(name=name, text=text_match(text)) for name, text in pseudo if text is not None]
-    headers += [FieldMatch(name=name, text=text_match(text)) for name, text in sorted(match.headers.items())]
-    headers += [
-        FieldMatch(name=name, text=text_match(text), invert=True)
-        for name, text in sorted(match.without_headers.items())
-    ]
+    claims: list[ClaimMatch] = []
+    for conditions, invert in ((match.headers, False), (match.without_headers, True)):
+        for name, text in sorted(conditions.items()):
+            if is_claim(name):
+                claims.append(_claim(name, text, invert))
+            else:
+                headers.append(FieldMatch(name=name, text=text_match(text), invert=invert))
     return RequestMatch(
         path=text_match(match.uri) if match.uri is not None else None,
         ignore_case=match.ignore_uri_case,
@@ -99,8 +104,15 @@ def _match(match: HttpMatch) -> RequestMatch:
         query=tuple(
             FieldMatch(name=name, text=text_match(text)) for name, text in sorted(match.query_params.items())
         ),
+        claims=tuple(claims),
         stat_prefix=match.stat_prefix,
     )
+
+
+def _claim(name: str, text: StringMatch, invert: bool) -> ClaimMatch:
+    path = claim_path(name)
+    assert path is not None, f"{name} was read"
+    return ClaimMatch(path=path, text=text_match(text), invert=invert)
 
 
 def _route(

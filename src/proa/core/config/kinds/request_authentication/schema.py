@@ -1,10 +1,9 @@
 """What a RequestAuthentication says, as users write it. Read by its validator."""
 
-from types import MappingProxyType
 from typing import Literal
 
-from proa.core.config.record import Duration, Filled, ReadOnlySpec, Record
-from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
+from proa.core.config.record import Duration, Filled, Record
+from proa.core.config.selection import TargetRef, WorkloadSelector
 
 Presence = Literal["OPTIONAL", "REQUIRED"]
 
@@ -24,8 +23,6 @@ class ClaimToHeader(Record, frozen=True, kw_only=True):
 class JwtRule(Record, frozen=True, kw_only=True):
     """One issuer. No keys: its OpenID discovery document names them. No places: the usual header and parameter."""
 
-    IDLE = MappingProxyType({"presence": "Istio does not read it either"})
-
     issuer: Filled
     audiences: tuple[Filled, ...] = ()
     jwks_uri: str = ""
@@ -41,8 +38,8 @@ class JwtRule(Record, frozen=True, kw_only=True):
     presence: Presence = "OPTIONAL"
 
 
-class RequestAuthentication(ReadOnlySpec, frozen=True, kw_only=True):
-    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
+class RequestAuthentication(Record, frozen=True, kw_only=True):
+    """For the workloads that `selector` picks, or for the gateways started for the Gateways that are targets."""
 
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None

@@ -12,7 +12,9 @@ from proa.core.config.selection import check_selection
 
 
 def validate(spec: RequestAuthentication, meta: Meta) -> Iterator[Finding]:
-    yield from check_selection(spec.selector, spec.target_ref, spec.target_refs, meta.namespace)
+    yield from check_selection(
+        spec.selector, spec.target_ref, spec.target_refs, meta.namespace, gateways=True
+    )
     if not spec.jwt_rules:
         yield warning(("spec", "jwtRules"), "no-effect", "without rules no token is looked at; add one")
     for index, rule in enumerate(spec.jwt_rules):
@@ -37,6 +39,3 @@ def _check_rule(rule: JwtRule, at: Path) -> Iterator[Finding]:
     for place, name in headers:
         if name and (fault := header_name_fault(name)):
             yield Finding(place, "bad-value", fault)
-    if rule.presence != "OPTIONAL":
-        message = "Istio does not read this field; a policy that asks for requestPrincipals demands a token"
-        yield warning((*at, "presence"), "no-effect", message)

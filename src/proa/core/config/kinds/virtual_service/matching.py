@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from proa.core.config.headers import header_name_fault
+from proa.core.config.kinds.virtual_service.claims import CLAIMS, claim_path, is_claim
 from proa.core.config.kinds.virtual_service.schema import HttpMatch, StringMatch, TcpMatch, TlsMatch
 from proa.core.config.labels import check_selector, is_namespace_name
 from proa.core.config.path import Path
@@ -10,7 +11,6 @@ from proa.core.config.problem import Finding, warning
 from proa.core.config.regex import regex_fault
 from proa.core.config.tree import shorten
 
-_CLAIMS = "@request.auth.claims"
 _HAVE_OWN_FIELD = ("uri", "scheme", "method", "authority")
 
 
@@ -29,6 +29,15 @@ def check_match(match: HttpMatch, at: Path) -> Iterator[Finding]:
         yield from check_string(string, place, may_be_empty=True)
 
 
+def check_claims(match: HttpMatch, at: Path) -> Iterator[Finding]:
+    """Of a block that holds for sidecars too."""
+    for field, headers in (("headers", match.headers), ("withoutHeaders", match.without_headers)):
+        for name in headers:
+            if is_claim(name):
+                message = "claims are known at gateways alone; bind the rule to Gateways, without mesh"
+                yield Finding((*at, field, name), "conflict", message)
+
+
 def check_source(match: HttpMatch | TlsMatch | TcpMatch, at: Path) -> Iterator[Finding]:
     """The conditions on who asks, which all kinds of rules have."""
     yield from check_selector(match.source_labels, (*at, "sourceLabels"))
@@ -41,10 +50,12 @@ def check_source(match: HttpMatch | TlsMatch | TcpMatch, at: Path) -> Iterator[F
 def _check_headers(headers: Mapping[str, StringMatch], at: Path) -> Iterator[Finding]:
     for name, string in headers.items():
         place = (*at, name)
-        if name.startswith(_CLAIMS):
-            yield Finding(
-                place, "not-supported-yet", "routing on token claims is not supported yet; remove it"
-            )
+        if is_claim(name):
+            if claim_path(name) is None:
+                message = (
+                    f"a claim is {CLAIMS}.name, or {CLAIMS}[name] where the name has dots; write one of them"
+                )
+                yield Finding(place, "bad-value", message)
         elif fault := header_name_fault(name):
             yield Finding(place, "bad-value", fault)
         elif name in _HAVE_OWN_FIELD:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import gateway_name_fault, host_or_ip_fault, hosts_overlap
 from proa.core.config.kinds.virtual_service.actions import check_actions
-from proa.core.config.kinds.virtual_service.matching import check_match
+from proa.core.config.kinds.virtual_service.matching import check_claims, check_match
 from proa.core.config.kinds.virtual_service.schema import HttpRoute, TcpMatch, TlsMatch, VirtualService
 from proa.core.config.kinds.virtual_service.streams import check_streams
 from proa.core.config.meta import Meta
@@ -29,6 +29,8 @@ def validate(spec: VirtualService, meta: Meta) -> Iterator[Finding]:
         for block, match in enumerate(route.match):
             yield from check_match(match, (*at, "match", block))
             yield from check_gateways(match.gateways, (*at, "match", block, "gateways"))
+            if spec.hosts and MESH_GATEWAY in (match.gateways or spec.gateways or (MESH_GATEWAY,)):
+                yield from check_claims(match, (*at, "match", block))
         yield from check_actions(route, at)
     yield from check_streams(spec, SPEC)
     conditions: dict[str, list[tuple[TlsMatch | TcpMatch, ...]]] = {

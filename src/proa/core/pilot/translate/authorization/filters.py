@@ -24,10 +24,10 @@ from xds.type.matcher.v3.matcher_pb2 import Matcher
 from proa.core.auth.authorization.custom import Obeyable, obeyable
 from proa.core.auth.authorization.values import NO_RULE, Action, Policy
 from proa.core.model.check_providers import CheckProvider
+from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.authorization import inputs
 from proa.core.pilot.translate.authorization.asking import ASKED_PREFIX, ask_for_request, ask_for_stream
-from proa.core.pilot.translate.authorization.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.authorization.shadows import AUDIT, DRY_ALLOW, DRY_DENY
 from proa.core.pilot.translate.authorization.tree import Stage, build_matcher, verdict

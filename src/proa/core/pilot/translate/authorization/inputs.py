@@ -25,12 +25,13 @@ from google.protobuf.message import Message
 from xds.core.v3.extension_pb2 import TypedExtensionConfig
 
 from proa.core.pilot.translate.encode import pack
+from proa.core.pilot.translate.filters import names
 
 PATH: Final = "proa.path"
 REQUEST_PRINCIPAL: Final = "proa.request_principal"
 
-JWT_FILTER: Final = "envoy.filters.http.jwt_authn"
-JWT_PAYLOAD: Final = "payload"
+JWT_FILTER: Final = names.JWT
+JWT_PAYLOAD: Final = names.JWT_PAYLOAD
 """Where the filter that verifies tokens must leave a token's claims, under its own name, for policies to find them."""
 
 _FORMATS: Final = {

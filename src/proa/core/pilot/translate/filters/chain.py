@@ -55,6 +55,7 @@ from proa.core.pilot.translate.filters.names import (
     SESSION,
 )
 from proa.core.pilot.translate.filters.revocation import request_filter
+from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
 STRANGERS_HEADERS_MS: Final = 10_000
@@ -106,11 +107,13 @@ def grpc_web_filter() -> HttpFilter:
     return _filter("envoy.filters.http.grpc_web", GrpcWeb())
 
 
-def inbound_filters(authorization: str, *, is_mesh: bool = False) -> list[HttpFilter]:
-    """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked; then the policies of the
-    resource `authorization` are asked."""
+def inbound_filters(port: int, authorization: str, *, is_mesh: bool = False) -> list[HttpFilter]:
+    """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked; then the tokens of end
+    users are looked at, by the rules for that service port; then the policies of the resource `authorization` are
+    asked, which may ask what a token says."""
     revoked = [request_filter()] if is_mesh else []
-    return [*revoked, authorization_place(authorization), _filter(ROUTER, Router())]
+    tokens = tokens_place(tokens_name(port))
+    return [*revoked, tokens, authorization_place(authorization), _filter(ROUTER, Router())]
 
 
 def _app_refused() -> LocalReplyConfig:

@@ -8,6 +8,10 @@ FAULT: Final = "envoy.filters.http.fault"
 SESSION: Final = "envoy.filters.http.stateful_session"
 FORWARD_PROXY: Final = "envoy.filters.http.dynamic_forward_proxy"
 EGRESS_GUARD: Final = "proa.egress_guard"
+JWT: Final = "envoy.filters.http.jwt_authn"
+JWT_PAYLOAD: Final = "payload"
+"""Where a good token's claims are left, below the filter's own name in the dynamic metadata: policies and routes read
+them there."""
 ROUTER: Final = "envoy.filters.http.router"
 
 TCP_CLUSTER_KEY: Final = "envoy.tcp_proxy.cluster"

@@ -33,6 +33,7 @@ from proa.core.pilot.translate.filters.revocation import (
     revoked_since,
     stream_filters,
 )
+from proa.core.pilot.translate.filters.tokens import GATEWAY_TOKENS, tokens_place
 from proa.core.pilot.translate.listeners.inbound import tls_inspector
 from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
 from proa.core.pilot.translate.routes.intents import Stream
@@ -125,7 +126,8 @@ def _filters(chain: GatewayChain, intent: GatewayListenerIntent) -> list[Filter]
             Direction.GATEWAY, chain.stream, handling=handling
         )
         return [peer_serial(), *stream_filters(), *streams] if chain.is_mesh_tls else streams
-    filters = [authorization_place(policies.name), *outbound_filters(handling)]
+    places = [tokens_place(GATEWAY_TOKENS), authorization_place(policies.name)]
+    filters = [*places, *outbound_filters(handling)]
     if chain.is_mesh_tls:
         filters.insert(0, request_filter())
     if chain.is_grpc_web:

@@ -143,7 +143,8 @@ def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filte
         response_headers_to_remove=[APP_REFUSED_HEADER],
         validate_clusters=boolean(False),
     )
-    filters = inbound_filters(seen_from(intent.authorization, has_peer=is_mesh).name, is_mesh=is_mesh)
+    policies = seen_from(intent.authorization, has_peer=is_mesh)
+    filters = inbound_filters(intent.service_port, policies.name, is_mesh=is_mesh)
     manager = http_chain(Direction.INBOUND, routes, filters, handling=intent.handling)
     return [*([peer_serial()] if is_mesh else []), manager]
 

@@ -27,6 +27,14 @@ class FieldMatch(msgspec.Struct, frozen=True, kw_only=True):
     invert: bool = False
 
 
+class ClaimMatch(msgspec.Struct, frozen=True, kw_only=True):
+    """A claim of a good token, by the steps down to it: a text, or a list that holds one."""
+
+    path: tuple[str, ...]
+    text: TextMatch
+    invert: bool = False
+
+
 class RequestMatch(msgspec.Struct, frozen=True, kw_only=True):
     """All of it must hold. `path` None: any path. `stat_prefix`: under which name what matches is counted."""
 
@@ -34,6 +42,7 @@ class RequestMatch(msgspec.Struct, frozen=True, kw_only=True):
     ignore_case: bool = False
     headers: tuple[FieldMatch, ...] = ()
     query: tuple[FieldMatch, ...] = ()
+    claims: tuple[ClaimMatch, ...] = ()
     stat_prefix: str = ""
 
     @property

@@ -1,17 +1,21 @@
 """Matches: Envoy's spelling of a request test."""
 
 from envoy.config.route.v3.route_components_pb2 import HeaderMatcher, QueryParameterMatcher, RouteMatch
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.matcher.v3.value_pb2 import ListMatcher, OrMatcher, ValueMatcher
 
 from proa.core.pilot.translate.encode import boolean
-from proa.core.pilot.translate.routes.intents import FieldMatch, RequestMatch, TextMatch
+from proa.core.pilot.translate.filters.names import JWT, JWT_PAYLOAD
+from proa.core.pilot.translate.routes.intents import ClaimMatch, FieldMatch, RequestMatch, TextMatch
 
 
 def build_match(match: RequestMatch) -> RouteMatch:
     message = RouteMatch(
         headers=[_header(field) for field in match.headers],
         query_parameters=[_query(field) for field in match.query],
+        dynamic_metadata=[_claim(claim) for claim in match.claims],
     )
     path = match.path or TextMatch(kind="prefix", value="/")
     match path.kind:
@@ -54,3 +58,17 @@ def _query(field: FieldMatch) -> QueryParameterMatcher:
     if field.text.kind == "present":
         return QueryParameterMatcher(name=field.name, present_match=True)
     return QueryParameterMatcher(name=field.name, string_match=string_matcher(field.text))
+
+
+def _claim(claim: ClaimMatch) -> MetadataMatcher:
+    steps = [MetadataMatcher.PathSegment(key=step) for step in (JWT_PAYLOAD, *claim.path)]
+    if claim.text.kind == "present":
+        value = ValueMatcher(present_match=True)
+    else:
+        text = ValueMatcher(string_match=string_matcher(claim.text))
+        value = ValueMatcher(
+            or_match=OrMatcher(
+                value_matchers=[text, ValueMatcher(list_match=ListMatcher(one_of=text))],
+            )
+        )
+    return MetadataMatcher(filter=JWT, path=steps, value=value, invert=claim.invert)

@@ -64,7 +64,7 @@ from tests.unit.core.config.judged import judge
         (
             "RequestAuthentication",
             {"jwtRules": [{"issuer": "a", "presence": "REQUIRED", "timeout": "5s"}]},
-            ["spec.jwtRules[0].presence no-effect"],
+            [],
         ),
     ],
 )

@@ -29,7 +29,7 @@ def test_names_of_headers(place: str) -> None:
     assert match({place: {":path": {}, "X-Y": {}, "a.b": {}}}) == []
     assert match({place: {"a b": {}}}) == [f'{place}["a b"] bad-value']
     assert match({place: {"@request.auth.claims.iss": {"exact": "x"}}}) == [
-        f"{place}[@request.auth.claims.iss] not-supported-yet"
+        f"{place}[@request.auth.claims.iss] conflict"
     ]
     assert match({place: {"method": {"exact": "GET"}}}) == [f"{place}.method no-effect"]
 

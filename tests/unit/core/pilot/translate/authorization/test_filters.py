@@ -6,7 +6,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from proa.core.auth.authorization.values import Action, Policy, Rule, Term, Value
 from proa.core.model.check_providers import CheckProvider
 from proa.core.model.names import ObjectRef
-from proa.core.pilot.translate.authorization.filter_chain_message import FILTER_CHAIN_URL
+from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL
 from proa.core.pilot.translate.authorization.filters import (
     AuthorizationIntent,
     authorization_name,

@@ -17,7 +17,7 @@ from proa.core.pilot.translate.filters.chain import (
 
 def manager(direction: Direction, *, connect: bool = False) -> HttpConnectionManager:
     filters = {
-        Direction.INBOUND: inbound_filters("proa.authz.80"),
+        Direction.INBOUND: inbound_filters(80, "proa.authz.80"),
         Direction.OUTBOUND: outbound_filters(Handling()),
         Direction.GATEWAY: outbound_filters(Handling()),
     }

@@ -8,6 +8,7 @@ from typing import Final
 
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.message import Message
 
@@ -51,6 +52,16 @@ def filter_chain(filters: Iterable[TypedExtensionConfig], *, per_route: bool = F
     config = _message(f"FilterChainConfig{'PerRoute' if per_route else ''}")
     held = tuple(filters)
     return config(filter_chain=_message("FilterChain")(filters=held)) if held else config()
+
+
+def held_filters(config: AnyMessage) -> tuple[TypedExtensionConfig, ...] | None:
+    """The filters of a chain, None for what is no chain. Raises DecodeError for bytes that are none."""
+    if config.type_url != FILTER_CHAIN_URL:
+        return None
+    decoded = _message("FilterChainConfig").FromString(config.value)
+    return tuple(
+        each for _, chain in decoded.ListFields() for _, filters in chain.ListFields() for each in filters
+    )
 
 
 def _message(name: str) -> type[Message]:

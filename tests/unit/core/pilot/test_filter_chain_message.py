@@ -1,6 +1,6 @@
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 
-from proa.core.pilot.translate.authorization.filter_chain_message import FILTER_CHAIN_URL, filter_chain
+from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 
 
 def test_the_message() -> None:
