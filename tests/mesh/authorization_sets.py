@@ -241,6 +241,8 @@ def asked(rng: Random, identities: int) -> Asked:
         headers.append(("x-told", rng.choice(_WORDS[:5])))
     if rng.random() < 0.3:
         headers.append(("x-checker", "no"))
+    if rng.random() < 0.1:
+        headers.append(("x-envoy-original-path", rng.choice(_PATHS)))
     claims: dict[str, Claim] = {}
     if rng.random() < 0.6:
         claims = {"iss": rng.choice(_ISSUERS), "sub": rng.choice(_SUBJECTS), "aud": rng.choice(_AUDIENCES)}

@@ -35,7 +35,8 @@ JWT_PAYLOAD: Final = names.JWT_PAYLOAD
 """Where the filter that verifies tokens must leave a token's claims, under its own name, for policies to find them."""
 
 _FORMATS: Final = {
-    PATH: "%PATH(NQ)%",
+    # Without `PATH` Envoy prefers x-envoy-original-path, which any caller can write.
+    PATH: "%PATH(NQ:PATH)%",
     REQUEST_PRINCIPAL: (
         f"%DYNAMIC_METADATA({JWT_FILTER}:{JWT_PAYLOAD}:iss)%/%DYNAMIC_METADATA({JWT_FILTER}:{JWT_PAYLOAD}:sub)%"
     ),

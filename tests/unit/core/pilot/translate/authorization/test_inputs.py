@@ -7,7 +7,7 @@ def test_what_is_kept_of_a_request() -> None:
         each.object_key: each.format_string.text_format_source.inline_string
         for each in state.on_request_headers
     }
-    assert kept[inputs.PATH] == "%PATH(NQ)%", "what stands behind the question mark is no path"
+    assert kept[inputs.PATH] == "%PATH(NQ:PATH)%", "no query, and not what a caller says was the path before"
     assert "payload:iss" in kept[inputs.REQUEST_PRINCIPAL]
     assert all(each.format_string.omit_empty_values for each in state.on_request_headers)
 
