@@ -3,15 +3,27 @@
 `caller`, `echo` and a `web` of declared HTTP in the namespace `default`, a client `far` in `shop`.
 """
 
+import asyncio
 import contextlib
 import json
+import secrets
 import shutil
 import socket
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from proa.adapters.key_stores.disk.store import DiskKeyStore
+from proa.control_plane.ca_keys import generate_key, load_roots
+from proa.core.auth.ca import Ca, private_pem, to_pem
+from proa.core.auth.sign import sign
+from proa.core.auth.template import workload_leaf
+from proa.core.model.names import WorkloadId
+from proa.demo.intruder import REFUSED, knock
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
 from tests.mesh.name_server import NameServer
 from tests.mesh.test_capture import outside, own_address
@@ -46,6 +58,62 @@ def status(mesh: Mesh, workload: str, url: str, *words: str) -> int:
 
 def counted(mesh: Mesh, pattern: str) -> int:
     return sum(mesh.stats("caller", pattern).values())
+
+
+CALLER = WorkloadId("default", "caller")
+
+
+def under_our_root(mesh: Mesh, trust_domain: str, file: Path) -> ssl.SSLContext:
+    """The certificate of a workload of another name for the trust domain, signed with the mesh's own root."""
+
+    async def root() -> Ca:
+        (kept,) = await load_roots(DiskKeyStore(mesh.home.ca_dir), "cluster.local")
+        return kept.ca
+
+    signer, key = asyncio.run(root()), generate_key()
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    template = workload_leaf(
+        trust_domain, CALLER, "caller", secrets.randbits(80), signer.validity(time.time(), 3600)
+    )
+    file.write_text(
+        private_pem(key) + to_pem(sign(template, key.public_key(), signer.key, signer.certificate))
+    )
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["istio-http/1.1"])
+    context.load_cert_chain(file)
+    return context
+
+
+DENIED = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: denied}
+spec:
+  selector: {matchLabels: {app: web}}
+  action: DENY
+  rules: [{from: [{source: {principals: [cluster.local/ns/default/sa/caller]}}]}]
+"""
+
+
+def test_of_other_names_of_the_trust_domain(shop: Mesh, tmp_path: Path) -> None:
+    """A peer of an alias is one of ours, to be let in and to be denied; one of a name that is none is a stranger's."""
+    known = under_our_root(shop, "old.example", tmp_path / "known.pem")
+    stranger = under_our_root(shop, "new.example", tmp_path / "stranger.pem")
+
+    def answer(context: ssl.SSLContext, path: str = "/alias") -> str:
+        address = shop.inbound("web", 8081)
+        return asyncio.run(knock(address, WorkloadId("default", "web"), 8081, context, path))
+
+    assert answer(known) == REFUSED
+    with shop.applied(settings("trustDomainAliases: [old.example]")):
+        until(lambda: " 200 " in answer(known), "its sidecar has the mesh's other name")
+        assert answer(stranger) == REFUSED
+        assert status(shop, "caller", f"{WEB}/own") == 200
+        with shop.applied(DENIED):
+            assert " 403 " in answer(known)
+        assert " 200 " in answer(known)
+    until(lambda: answer(known) == REFUSED, "the name is one no more")
 
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="needs the command ss, of iproute2")

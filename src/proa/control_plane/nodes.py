@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 
 import msgspec
+from immutables import Map
 
 from proa.control_plane.admission import Gate, Place
 from proa.control_plane.authority import Authority, Refused
@@ -102,10 +103,16 @@ class Nodes:
             revoked.changed(revoked.version),
         )
 
+    def _bundles(self) -> Map[str, str]:
+        """Whom proxies believe: under the mesh's other names its own roots, and nobody else's."""
+        own = self._authority.bundles
+        aliases = self._registrations.trust_domain_aliases
+        return Map({**dict.fromkeys(aliases, self._authority.roots_pem), **own}) if aliases else own
+
     def _completed(self, node: str, answer: SessionState) -> SessionState:
         return msgspec.structs.replace(
             answer,
-            bundles=self._authority.bundles,
+            bundles=self._bundles(),
             signing_root=self._authority.signing_root,
             servers=self._servers(),
             renew=self._authority.revocations.to_renew(node_id(self._authority.trust_domain, node)),

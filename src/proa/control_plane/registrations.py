@@ -291,13 +291,20 @@ class Registrations:
         """The PeerAuthentications in force."""
         return self._policies
 
+    @property
+    def trust_domain_aliases(self) -> tuple[str, ...]:
+        """Other names of the mesh's trust domain."""
+        return self._world.snapshot.settings.trust_domain_aliases
+
     def port_tls(self, workload: WorkloadId, port: int) -> PortTls | None:
         """Where a port's mode stands, None for a port that nobody registered."""
         return self._port_tls.get((workload, port))
 
     def set_policies(self, policies: Iterable[Config]) -> None:
-        """PeerAuthentications differ: aim every port at its mode again."""
+        """PeerAuthentications differ, or the mesh's settings: aim every port at its mode again. Nodes hear which other
+        names the mesh has."""
         self._policies = tuple(policies)
+        self.tell()
         aimed = {key for workload in self._accepted for key in self._aim(workload)}
         self._publish({workload for workload, _ in aimed}, aimed)
         self.advance_modes()

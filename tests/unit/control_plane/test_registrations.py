@@ -1,5 +1,6 @@
 """What nodes say, judged; and changes of TLS mode, step by step over real streams."""
 
+import asyncio
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -284,3 +285,19 @@ def test_a_node_has_a_bounded_number_of_workloads_and_keeps_those_it_had() -> No
     answer = desk.hear(simple("a"), simple("c"), version=3)
     assert set(answer.accepted) == {names[0], names[2]}
     assert answer.refused == ()
+
+
+def test_nodes_are_asked_again_when_the_meshs_settings_may_differ() -> None:
+    desk = Desk()
+
+    async def scene() -> None:
+        async with asyncio.TaskGroup() as group:
+            waiting = group.create_task(desk.registrations.answers_changed())
+            done, _ = await asyncio.wait({waiting}, timeout=0)
+            assert not done
+            desk.world.submit(Change(settings=MeshSettings(trust_domain_aliases=("old.example",))))
+            desk.fold()
+            desk.registrations.set_policies(())
+        assert desk.registrations.trust_domain_aliases == ("old.example",)
+
+    asyncio.run(scene())

@@ -1,5 +1,6 @@
 """Whether a MeshConfig makes sense. Called through the kinds table."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -24,6 +25,7 @@ REFUSALS: Final = frozenset(
     [*range(400, 418), 421, 422, 423, 424, 426, 428, 429, 431, *range(500, 509), 510, 511]
 )
 """The statuses that Envoy knows and that refuse."""
+TRUST_DOMAIN: Final = re.compile(r"[a-z0-9._-]{1,255}", re.ASCII)
 NOWHERE: Path = ("metadata", "name")
 
 
@@ -34,6 +36,10 @@ def validate(spec: MeshConfig, meta: Meta) -> Iterator[Finding]:
     if spec.root_namespace and not is_namespace_name(spec.root_namespace):
         message = f'"{shorten(spec.root_namespace)}" is no namespace; write a name'
         yield Finding((*SPEC, "rootNamespace"), "bad-value", message)
+    for index, alias in enumerate(spec.trust_domain_aliases):
+        if alias and not TRUST_DOMAIN.fullmatch(alias):
+            message = f'"{shorten(alias)}" is no trust domain; it has small letters, digits, dots, dashes, underscores'
+            yield Finding((*SPEC, "trustDomainAliases", index), "bad-value", message)
     for name, entries in (
         ("defaultServiceExportTo", spec.default_service_export_to),
         ("defaultVirtualServiceExportTo", spec.default_virtual_service_export_to),

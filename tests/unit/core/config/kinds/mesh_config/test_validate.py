@@ -29,6 +29,10 @@ def test_what_makes_sense() -> None:
     assert judge({"defaultVirtualServiceExportTo": [".", "a"], "rootNamespace": "A b"}) == [
         "spec.rootNamespace bad-value"
     ]
+    assert judge({"trustDomainAliases": ["old.example", "Old", "spiffe://a"]}) == [
+        "spec.trustDomainAliases[1] bad-value",
+        "spec.trustDomainAliases[2] bad-value",
+    ]
     assert judge({"defaultHttpRetryPolicy": {"retryOn": "5xx"}}) == [
         "spec.defaultHttpRetryPolicy.attempts conflict"
     ]
