@@ -80,8 +80,14 @@ def differences(
 
 
 def _offered(arena: Arena, name: str) -> Versions:
+    """What the proxy asks for: of extensions, those that a listener names. Some are offered to all."""
     config = arena.control.admin.proxy_config(WorkloadId("default", name))
-    return {(each.type, each.name): each.version for each in config.resources if each.type != "SECRET"}
+    listeners = b"".join(bytes(each.body) for each in config.resources if each.type == "LISTENER")
+    return {
+        (each.type, each.name): each.version
+        for each in config.resources
+        if each.type != "SECRET" and (each.type != "EXTENSION" or f'"{each.name}"'.encode() in listeners)
+    }
 
 
 def _table(arena: Arena, name: str, wanted: Versions) -> Versions:

@@ -114,7 +114,7 @@ def _check_shares(to: Mapping[str, int], at: Path) -> Iterator[Finding]:
     total = sum(to.values())
     if total != WHOLE:
         yield Finding(at, "bad-value", f"the shares come to {total}; they must come to {WHOLE}")
-    yield from _check_places(((*at, text), text) for text in to)
+    yield from _check_places(((*at, text), text) for text in sorted(to))  # a Map has no order
 
 
 def _check_places(texts: Iterable[tuple[Path, str]]) -> Iterator[Finding]:
