@@ -5,13 +5,14 @@ A client `narrow` in the namespace `shop` beside the shared `caller` in `default
 
 import json
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.certificates import Authority, Issued
-from tests.mesh.harness import FOREVER, Mesh, app, curl_status
+from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
 from tests.mesh.tls_clients import eventually, refused
 
 pytestmark = pytest.mark.mesh
@@ -67,6 +68,23 @@ spec:
   outboundTrafficPolicy:
     mode: ALLOW_ANY
     egressProxy: {host: hidden.default.svc.cluster.local, port: {number: 8081}}
+"""
+OWN = """
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: own, namespace: shop}
+spec:
+  workloadSelector: {labels: {role: narrow}}
+  egress:
+  - port: {number: 8080, protocol: HTTP, name: http}
+    bind: %(bind)s
+    captureMode: NONE
+    hosts: [default/echo.default.svc.cluster.local]
+  - port: {number: 8081, protocol: TCP, name: tcp}
+    bind: %(bind)s
+    hosts: [default/hidden.default.svc.cluster.local]
+  - hosts: [./*]
+  outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 """
 EXPORTED = """
 apiVersion: networking.istio.io/v1
@@ -194,6 +212,40 @@ def test_unknown_hosts_are_asked_of_the_egress_proxy(shop: Mesh) -> None:
             asked = json.loads(shop.curl("shop/narrow", *words, "http://unknown.example.com/page").stdout)
             assert (asked["path"], asked["headers"]["host"]) == ("/page", "unknown.example.com")
             assert str(asked["name"]).endswith("hidden")
+
+
+def dialled(mesh: Mesh, place: str, host: str = "nobody") -> tuple[int, str]:
+    """What `narrow` is answered at an address without its proxy variables: status (0: nobody listens) and who."""
+    words = ("--noproxy", "*", "-w", "%{stderr}%{http_code}", "-H", f"host: {host}", f"http://{place}/")
+    done = mesh.curl("shop/narrow", *words)
+    number = int(done.stderr.split()[-1][-3:])
+    return number, str(json.loads(done.stdout)["name"]) if number == 200 else ""
+
+
+def test_listeners_of_a_sidecars_own_lead_to_their_hosts_alone(shop: Mesh) -> None:
+    place = f"127.77.{os.getpid() % 250}.1"
+    echo, hidden = "http://echo.default:8080/", "http://hidden.default:8081/"
+    with shop.applied(OWN % {"bind": place}):
+        code, name = dialled(shop, f"{place}:8080", "echo.default")
+        assert (code, name.endswith("echo")) == (200, True)
+        assert dialled(shop, f"{place}:8080", "hidden.default:8081")[0] == 502, "not imported there"
+        code, name = dialled(shop, f"{place}:8081")
+        assert (code, name.endswith("hidden")) == (200, True), "the one service of that port"
+        assert status(shop, "shop/narrow", echo) == 502, "NONE: for who dials it alone"
+        assert status(shop, "shop/narrow", hidden) == 200, "proxy variables lead to that list, too"
+    until(lambda: dialled(shop, f"{place}:8080")[0] == 0, "the listener is closed")
+    assert status(shop, "shop/narrow", echo) == 200
+
+
+def test_a_place_that_somebody_has_is_told_and_the_rest_goes_on(shop: Mesh) -> None:
+    place = f"127.78.{os.getpid() % 250}.1"
+    with socket.create_server((place, 8080)) as taken, shop.applied(OWN % {"bind": place}):
+        assert dialled(shop, f"{place}:8081")[0] == 200
+        assert f"listener {place}:8080" in shop.summary("shop/narrow").remark
+        told = shop.proa("proxy", "status")
+        assert f"listener {place}:8080" in told.stdout + told.stderr
+        taken.close()
+    until(lambda: shop.summary("shop/narrow").remark == "", "nothing is wanted that cannot be had")
 
 
 def test_what_is_exported_to_one_namespace_holds_there(shop: Mesh) -> None:

@@ -41,6 +41,7 @@ from proa.core.pilot.explain.mesh import Place
 from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.core.pilot.resource import ORDER, ResourceType
+from proa.core.sidecar.session import OwnListener
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.config_store import ConfigStore, StoredObject
 from proa.ports.store_backup import StoreBackups
@@ -166,13 +167,16 @@ class Operations(ConfigurationOperations):
         return ProxyProgress(id=stream.workload, state="rejected" if problems else "live", problems=problems)
 
     def is_opening(self, stream: ProxyStream) -> bool:
-        """A gateway's new port comes in two rounds: its agent binds one and tells, then there is a listener for it."""
+        """A gateway's new port, or a listener of a sidecar's own, comes in two rounds: its agent binds one (or says why
+        not) and tells, then there is a listener for it."""
         workload = self._world.snapshot.workloads.get(stream.workload)
-        if workload is None or workload.kind != "gateway":
-            return False
-        bound = {port.port for port in workload.gateway_ports}
+        if workload is None or (workload.kind != "gateway" and not workload.gateway_ports):
+            return bool(self._world.own_listeners_wanted(stream.workload))
+        bound = {OwnListener(port.address, port.port) for port in workload.gateway_ports}
+        wanted = {OwnListener("", port) for port in self._world.gateway_ports_wanted(stream.workload)}
+        wanted |= set(self._world.own_listeners_wanted(stream.workload))
         is_listening = any(kind is ResourceType.LISTENER for kind, _ in stream.server.pending())
-        return is_listening or not bound.issuperset(self._world.gateway_ports_wanted(stream.workload))
+        return is_listening or not bound.issuperset(wanted)
 
     async def proxies(self) -> Proxies:
         return Proxies(
@@ -187,6 +191,7 @@ class Operations(ConfigurationOperations):
         ports = tuple(
             GatewayPort(port=port.server_port, bound_port=port.bound_port)
             for port in registration.gateway_ports
+            if not port.address
         )
         status = ProxyStatus(
             id=workload,

@@ -71,6 +71,15 @@ class PaperMesh:
     def _place(self, *workloads: Workload) -> None:
         made = tuple(Contribution(source=workload_source(each.id), workload=each) for each in workloads)
         self._world.fold_in([Change(contributions=made)])
+        for each in workloads:
+            wanted = self._world.own_listeners_wanted(each.id)
+            held = tuple(
+                GatewayPort(port=door.port, bound_port=door.port, address=door.address) for door in wanted
+            )
+            if held:
+                known = msgspec.structs.replace(each, gateway_ports=held)
+                made = (Contribution(source=workload_source(each.id), workload=known),)
+                self._world.fold_in([Change(contributions=made)])
 
     def workload(self, word: str, namespace: str) -> tuple[WorkloadId, str]:
         """Whom a word means, with what is to be said of that: a WorkloadEntry's name, or labels (`app=a,version=v1`,

@@ -47,7 +47,7 @@ class ProxylessBundle:
     def update(self, snapshot: MeshSnapshot, index: RuleIndex, affected: Affected) -> set[Name]:
         """The names whose resources appeared, changed or went."""
         hosts = affected.hosts | affected.endpoints
-        if self.scope.imports is not None:
+        if self.scope.is_narrow:
             hosts |= affected.targets
         if affected.settings:
             hosts |= self._hosts.keys()

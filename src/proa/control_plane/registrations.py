@@ -138,8 +138,8 @@ class Registrations:
         scopes: Mapping[Scope, set[Name]],
         workloads: Mapping[WorkloadId, set[Name]],
     ) -> None:
-        """Gateway objects may ask for other ports now."""
-        if affected.edge or affected.workloads:
+        """Gateway objects and Sidecars may ask for other ports now."""
+        if affected.edge or affected.workloads or affected.scopes or affected.settings:
             self.tell()
 
     # -- what nodes say --
@@ -242,10 +242,17 @@ class Registrations:
                 ),
             ),
             gateway_ports=tuple(
-                WantedPorts(id=workload, ports=self._world.gateway_ports_wanted(workload))
+                wanted
                 for workload in accepted
-                if known.workloads[workload].kind == "gateway"
+                if (wanted := self._wanted(workload)).listeners or known.workloads[workload].kind == "gateway"
             ),
+        )
+
+    def _wanted(self, workload: WorkloadId) -> WantedPorts:
+        return WantedPorts(
+            id=workload,
+            ports=self._world.gateway_ports_wanted(workload),
+            listeners=self._world.own_listeners_wanted(workload),
         )
 
     def plan(self, node: str, request: PlanRequest) -> PlanReply | None:

@@ -90,6 +90,10 @@ class ScopeBundle:
         # Hosts with rules that ask for labels of their clients, and the routes put together in the last update.
         self.choosy: dict[str, HostView] = {}
         self.rebuilt: frozenset[str] = frozenset()
+        # By listener of the proxy's own the hosts that it leads to, and those for which that differs since the update.
+        self._hosts_of_own: dict[str, set[str]] = {each.name: set() for each in scope.own}
+        self._own_routes = frozenset(each.name for each in scope.own if each.is_http)
+        self.moved_own: frozenset[str] = frozenset()
 
     def fill(self, snapshot: MeshSnapshot, index: RuleIndex) -> None:
         """The whole bundle, for a scope that got its first proxy."""
@@ -101,13 +105,14 @@ class ScopeBundle:
         changed: Changed = {}
         self._moved = set()
         routes: set[str] = set()
+        self.moved_own = frozenset()
         if affected.settings:
             asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
             known = (frozenset(self._hosts) | asked) - {EVERYWHERE}
             affected = msgspec.structs.replace(
                 affected, hosts=affected.hosts | known, endpoints=affected.endpoints | known
             )
-        targets = affected.targets if self.scope.imports is not None else frozenset[str]()
+        targets = affected.targets if self.scope.is_narrow else frozenset[str]()
         for host in affected.hosts | targets:
             if host != EVERYWHERE:
                 self._update_host(snapshot, index, host, affected.settings, changed, routes)
@@ -156,6 +161,7 @@ class ScopeBundle:
         same = view.digest == owned.view.digest if view and owned.view else view is owned.view
         if same and not settings_changed and not is_dns:
             return
+        self._move_own(host, owned.view, view)
         following = self._build_host(snapshot, view, changed)
         self._drop(owned.resources - following.resources, changed)
         for name in {*owned.parts, *following.parts}:
@@ -171,6 +177,20 @@ class ScopeBundle:
             self._hosts[host] = following
             if view.rules is not None and selectors_of(view.rules.spec):
                 self.choosy[host] = view
+
+    def _move_own(self, host: str, before: HostView | None, after: HostView | None) -> None:
+        left = {each.name for each in before.own} if before else set[str]()
+        entered = {each.name for each in after.own} if after else set[str]()
+        for name in left - entered:
+            self._hosts_of_own[name].discard(host)
+        for name in entered:
+            self._hosts_of_own[name].add(host)
+        self.moved_own |= left | entered
+
+    def own_views(self, name: str) -> list[HostView]:
+        """The hosts that a listener of the proxy's own leads to."""
+        views = (self._hosts[host].view for host in self._hosts_of_own[name])
+        return [view for view in views if view is not None]
 
     def _build_host(self, snapshot: MeshSnapshot, view: HostView | None, changed: Changed) -> _Owned:
         if view is None:
@@ -207,6 +227,8 @@ class ScopeBundle:
             port_routes_name(port): (self._memo.get(build_virtual_host, intent),)
             for port, intent in hosts.by_port.items()
         }
+        for name, intent in hosts.own.items():
+            parts[name] = (self._memo.get(build_virtual_host, intent),)
         parts[EXPLICIT_ROUTES] = tuple(
             self._memo.get(build_virtual_host, intent) for intent in hosts.explicit
         )
@@ -275,12 +297,14 @@ class ScopeBundle:
         owned = self._hosts.get(EVERYWHERE)
         following = _Owned(resources=names, parts={EVERYWHERE: (part,)}, notes=notes)
         if owned is None or owned.parts != following.parts:
-            routes.update((EXPLICIT_ROUTES, *(port_routes_name(port) for port in self._users_of_port)))
+            ports = (port_routes_name(port) for port in self._users_of_port)
+            routes.update((EXPLICIT_ROUTES, *self._own_routes, *ports))
         self._hosts[EVERYWHERE] = following
 
     def _update_routes(self, name: str, changed: Changed) -> None:
         """Put a route configuration together again from its hosts' pieces."""
-        if name != EXPLICIT_ROUTES and int(name) not in self._users_of_port:
+        is_of_port = name != EXPLICIT_ROUTES and name not in self._own_routes
+        if is_of_port and int(name) not in self._users_of_port:
             self._drop([(ResourceType.ROUTE, name)], changed)
             return
         self._put(build_route_configuration(name, self.joined(name, {})), changed)

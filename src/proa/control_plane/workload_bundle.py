@@ -45,7 +45,9 @@ from proa.core.pilot.translate.listeners.outbound import (
     build_explicit_listener,
     build_upstream_listener,
 )
+from proa.core.pilot.translate.listeners.own import OwnListenerIntent, build_own_listener
 from proa.core.pilot.translate.outbound_streams import upstream_stream
+from proa.core.pilot.translate.own_listeners import OwnStreams, own_streams
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 from proa.core.pilot.translate.through import through_clusters
 
@@ -89,7 +91,9 @@ class WorkloadBundle:
                     *self._tokens(inbound, users),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
-                self.notes = (*inbound.notes, *policies.notes, *users.notes)
+                own, notes = self._own_listeners(self.workload, handling)
+                built += own
+                self.notes = (*inbound.notes, *policies.notes, *users.notes, *notes)
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -110,7 +114,8 @@ class WorkloadBundle:
     @property
     def hears_of_hosts(self) -> bool:
         """Whether what it has of its own follows from services and rules."""
-        return self.is_edge or bool(self.workload is not None and self.workload.upstreams)
+        has_upstreams = self.workload is not None and bool(self.workload.upstreams)
+        return self.is_edge or has_upstreams or any(not each.is_http for each in self.shared.scope.own)
 
     @property
     def is_proxyless(self) -> bool:
@@ -127,6 +132,7 @@ class WorkloadBundle:
             or affected.revoked
             or self.id in affected.workloads
             or (self.is_edge and bool(affected.edge or affected.hosts))
+            or any(not each.is_http and each.name in self.shared.moved_own for each in self.shared.scope.own)
             or (
                 self.workload is not None
                 and any(each.host in affected.hosts for each in self.workload.upstreams)
@@ -174,6 +180,38 @@ class WorkloadBundle:
                 build_explicit_listener,
                 ExplicitListenerIntent(port=workload.outbound_port, handling=handling),
             )
+
+    def _own_listeners(self, workload: Workload, handling: Handling) -> tuple[list[Resource], list[Note]]:
+        """Those of the Sidecar in force that the agent could have. Their requests' routes are the scope's."""
+        doors = {(door.address, door.port): door for door in workload.gateway_ports}
+        scope = self.shared.scope
+        built: list[Resource] = []
+        notes: list[Note] = []
+        for each in scope.own:
+            door = doors.get((each.bind, each.port))
+            if door is not None and door.fault:
+                message = f"{workload.id} has no listener at {each.bind}:{each.port}: {door.fault}"
+                notes.append(Note(code="egress-listener-closed", about=each.sidecar, message=message))
+            if door is None or door.fault:
+                continue
+            streams = OwnStreams()
+            if not each.is_http:
+                views = self.shared.own_views(each.name)
+                streams = own_streams(
+                    each, [served_to(view, client_of(scope, workload, view)) for view in views]
+                )
+            intent = OwnListenerIntent(
+                name=each.name,
+                bind=each.bind,
+                port=each.port,
+                handling=handling,
+                routes=each.name if each.is_http else "",
+                streams=streams.streams,
+                objects=(each.sidecar,),
+            )
+            built.append(self._memo.get(build_own_listener, intent))
+            notes += streams.notes
+        return built, notes
 
     def _gateway(self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload) -> list[Resource]:
         view = gateway_served(gateway_view(snapshot, index, workload))

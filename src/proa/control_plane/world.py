@@ -31,7 +31,7 @@ from proa.core.pilot.scope.plans import plan_of
 from proa.core.pilot.scope.scope import Scope, scope_of
 from proa.core.pilot.scope.selectors import worn
 from proa.core.pilot.scope.views import wanted_gateway_ports
-from proa.core.sidecar.session import PlanReply, PlanRequest
+from proa.core.sidecar.session import OwnListener, PlanReply, PlanRequest
 from proa.runtime.debounce import Debounce
 
 Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
@@ -308,6 +308,15 @@ class World:
         if known is None or known.kind != "gateway":
             return ()
         return wanted_gateway_ports(self.snapshot, self.index, known)
+
+    def own_listeners_wanted(self, workload: WorkloadId) -> tuple[OwnListener, ...]:
+        """Where Sidecars ask a sidecar to listen for its program."""
+        known = self.snapshot.workloads.get(workload)
+        if not self.index.sidecars or known is None or known.kind != "sidecar":
+            return ()
+        bundle = self._workloads.get(workload)
+        scope = bundle.shared.scope if bundle else scope_of(self.snapshot, self.index, workload)
+        return tuple(OwnListener(each.bind, each.port) for each in scope.own)
 
     def notes(self) -> tuple[Note, ...]:
         """What the configuration in force should be told, over all scopes in use."""

@@ -60,6 +60,10 @@ class PortBook:
         """The port of an app that runs already. Given back by `return_app_port`."""
         self._app_ports.add(port)
 
+    def is_app_port(self, port: int) -> bool:
+        """Whether it was given to a program of this agent's."""
+        return port in self._app_ports
+
     def return_app_port(self, port: int) -> None:
         self._app_ports.discard(port)
 

@@ -367,7 +367,7 @@ class Workload:
         )
 
     def _make_gateway(self, earlier: tuple[GatewayPort, ...], *, beside: bool = False) -> None:
-        if self.spec.kind == "gateway":
+        if self.spec.kind != "proxyless":
             self._gateway = GatewayPorts(
                 self.spec,
                 self._around.options.address,
@@ -579,8 +579,12 @@ class Workload:
             envoy_log=str(home.workload_log(name, "envoy")),
             access_log=str(home.workload_log(name, "access")),
             epoch=self._envoy.mark.epoch if self._envoy and self._envoy.mark else 0,
-            remark=remark(self._envoy, self._cold_reason) if self._envoy else "",
+            remark=self._remark(),
         )
+
+    def _remark(self) -> str:
+        own = remark(self._envoy, self._cold_reason) if self._envoy else ""
+        return "; ".join(text for text in (own, self._gateway.remark if self._gateway else "") if text)
 
     @property
     def services(self) -> tuple[str, ...]:

@@ -32,10 +32,13 @@ class UpstreamListener(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class GatewayPort(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """Where a gateway really listens for a server's port (it may be taken, or below 1024)."""
+    """Where a gateway really listens for a server's port (it may be taken, or below 1024). With `address` it is a
+    listener of a sidecar's own; `fault`: why its agent could not have that place."""
 
     port: int
     bound_port: int
+    address: str = ""
+    fault: str = ""
 
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
-from proa.core.config.hostnames import name_fault
+from proa.core.config.hostnames import is_ip, name_fault
 from proa.core.config.labels import is_label_key, is_label_value
 from proa.core.sidecar.session import Registration
 
@@ -80,7 +80,11 @@ def _text_faults(registration: Registration) -> Iterator[Fault]:
     for upstream in registration.upstreams:
         if name_fault(upstream.host):
             yield f"upstream {_shown(upstream.host)} is not a host name"
+    for door in registration.gateway_ports:
+        if door.address and not is_ip(door.address):
+            yield f"listener {_shown(door.address)} is not at an IP address"
     texts = [
+        *(("fault", door.fault) for door in registration.gateway_ports),
         ("network", registration.network),
         ("locality", registration.locality),
         ("cluster", registration.cluster),

@@ -57,10 +57,13 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GatewayPort(msgspec.Struct, frozen=True, kw_only=True):
-    """A Gateway server's port and the one really bound (another when it is taken or below 1024)."""
+    """A Gateway server's port and the one really bound (another when it is taken or below 1024). With `address` it is a
+    listener of a sidecar's own instead, at exactly that place; `fault`: why it could not be had."""
 
     server_port: int
     bound_port: int
+    address: str = ""
+    fault: str = ""
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,12 +123,20 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class OwnListener(msgspec.Struct, frozen=True, order=True):
+    """Where a sidecar is to listen for its own program. No address: a gateway's, and the agent's to say."""
+
+    address: str
+    port: int
+
+
 class WantedPorts(msgspec.Struct, frozen=True, kw_only=True):
     """The server ports that Gateway objects ask of one gateway workload; the agent binds them (or others) and
-    answers with `gateway_ports` in its next registration."""
+    answers with `gateway_ports` in its next registration. `listeners` are what Sidecars ask of a sidecar."""
 
     id: WorkloadId
     ports: tuple[int, ...]
+    listeners: tuple[OwnListener, ...] = ()
 
 
 class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
@@ -155,6 +166,11 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     def ports_wanted_of(self, workload: WorkloadId) -> tuple[int, ...]:
         """The server ports a gateway should have."""
         return next((each.ports for each in self.gateway_ports if each.id == workload), ())
+
+    def listeners_wanted_of(self, workload: WorkloadId) -> tuple[OwnListener, ...]:
+        """What a workload should listen at, besides what it was started with: a gateway's ports are without address."""
+        ports = tuple(OwnListener("", port) for port in self.ports_wanted_of(workload))
+        return ports + next((each.listeners for each in self.gateway_ports if each.id == workload), ())
 
 
 class SignRequest(Message, frozen=True, kw_only=True, tag="sign_request"):

@@ -8,7 +8,18 @@ from proa.core.model.names import WorkloadId
 from proa.core.model.workload import Workload
 from proa.core.pilot.explain.mesh import Known
 from proa.core.pilot.explain.story import Question
-from proa.core.pilot.simulate import HTTP1, OWN_TLS, RAW, Connect, Connection, Explicit, Gateway, Request, Via
+from proa.core.pilot.simulate import (
+    HTTP1,
+    OWN_TLS,
+    RAW,
+    Connect,
+    Connection,
+    Explicit,
+    Gateway,
+    Own,
+    Request,
+    Via,
+)
 from proa.core.pilot.simulate.matching import without_port
 
 PORTS = {"http": 80, "https": 443}
@@ -44,6 +55,12 @@ def ask(known: Known, question: Question) -> Asked:
     if workload.kind != "sidecar":
         what = "is a gateway; name it by --via" if workload.kind == "gateway" else "has no sidecar"
         raise BadQuestion(f"{first} {what}")
+    own = _own(workload, request, port, carries)
+    if own is not None:
+        named = next((value for name, value in request.headers if name.lower() == "host"), request.authority)
+        rest = tuple(each for each in request.headers if each[0].lower() != "host")
+        asked = msgspec.structs.replace(request, authority=named, headers=rest)
+        return Asked(first=first, request=asked, via=own, words=words)
     if not workload.outbound_port:
         raise BadQuestion(f"{first} calls nobody through its sidecar: it was started without capture")
     host = without_port(request.authority)
@@ -86,6 +103,13 @@ def _to_gateway(workload: Workload, port: int, carries: Connection) -> Gateway:
     named = next((each.port for each in workload.gateway_ports if port == each.port), None)
     bound = next((each.port for each in workload.gateway_ports if port == each.bound_port), None)
     return Gateway(port=named or bound or port, carries=carries)
+
+
+def _own(workload: Workload, request: Request, port: int, carries: Connection) -> Own | None:
+    """A listener that a Sidecar asks for, dialled by its address. Whose a request is stands in a Host header."""
+    dialled = (without_port(request.authority).replace("localhost", "127.0.0.1"), port)
+    held = {(each.address, each.port) for each in workload.gateway_ports if each.address and not each.fault}
+    return Own(address=dialled[0], port=port, carries=carries) if dialled in held else None
 
 
 def _words(question: Question, first: WorkloadId) -> str:

@@ -225,7 +225,7 @@ class _Story:
             return [arrived("", candidate, share)]
         is_http = outcome.route is not None
         for bound in its.gateway_ports:
-            if bound.bound_port == candidate.port:
+            if bound.bound_port == candidate.port and not bound.address:
                 via: Via = Gateway(port=bound.port, carries=_carried(candidate, is_http=is_http))
                 return self.tell(workload, request, via, share, depth + 1)
         port = next((each for each in its.inbound if each.sidecar_port == candidate.port), None)

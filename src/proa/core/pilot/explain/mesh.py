@@ -59,7 +59,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         """Whose proxy listens there."""
         for workload in self.workloads.values():
             ports = {each.sidecar_port for each in workload.inbound}
-            ports |= {each.bound_port for each in workload.gateway_ports}
+            ports |= {each.bound_port for each in workload.gateway_ports if not each.address}
             if port in ports and workload.bind == address:
                 return workload.id
         return None

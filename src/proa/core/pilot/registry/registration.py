@@ -143,7 +143,9 @@ def _workload(registration: Registration, port_tls: Mapping[int, PortTls]) -> Wo
         ),
         gateway_ports=tuple(
             sorted(
-                GatewayPort(port=port.server_port, bound_port=port.bound_port)
+                GatewayPort(
+                    port=port.server_port, bound_port=port.bound_port, address=port.address, fault=port.fault
+                )
                 for port in registration.gateway_ports
             )
         ),

@@ -31,6 +31,11 @@ def _why_hidden(snapshot: MeshSnapshot, scope: Scope, service: Service) -> str:
     if not service.is_seen_from(scope.namespace):
         seen_by = ", ".join(service.visible_in) or "nobody"
         return f"{service.hostname} is exported to {seen_by} only (exportTo), not to {scope.namespace}"
-    if imported_service(snapshot, scope, service.hostname) is None:
+    imported = imported_service(snapshot, scope, service.hostname)
+    if imported is None:
         return f"{service.hostname} is not among the egress hosts of this workload's Sidecar"
+    if imported.ports and not any(
+        scope.hears(port.number, service.namespace, service.hostname) for port in imported.ports
+    ):
+        return f"{service.hostname} is called at listeners of the Sidecar's own alone (captureMode NONE)"
     return ""

@@ -10,8 +10,9 @@ import msgspec
 from immutables import Map
 
 from proa.core.config.config import Config
-from proa.core.config.kinds.sidecar.schema import OutboundTrafficPolicy, Sidecar
+from proa.core.config.kinds.sidecar.schema import LOOPBACK, OutboundTrafficPolicy, Sidecar
 from proa.core.model.names import ObjectRef, WorkloadId, expand_host
+from proa.core.model.service import Protocol, normal_protocol
 from proa.core.model.settings import OutboundPolicy
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
@@ -28,8 +29,37 @@ class EgressProxy(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     sidecar: ObjectRef
 
 
+class PortImports(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """An egress listener with a port: what it imports of services' ports of that number (None: all). `bind`: where it
+    is the proxy's own, empty when it is not; `captures`: requests by proxy variables to that port keep to it."""
+
+    port: int
+    protocol: Protocol
+    imports: Imports | None
+    bind: str
+    captures: bool
+    sidecar: ObjectRef
+
+    @property
+    def name(self) -> str:
+        """Of the listener and of its routes."""
+        return f"{self.bind}_{self.port}"
+
+    @property
+    def is_http(self) -> bool:
+        """Whether requests are told apart there."""
+        return self.protocol in ("HTTP", "HTTP2", "GRPC")
+
+    def has(self, namespace: str, host: str) -> bool:
+        return self.imports is None or self.imports.has(namespace, host)
+
+    def touches(self, namespace: str, pattern: str) -> bool:
+        return self.imports is None or self.imports.touches(namespace, pattern)
+
+
 class Scope(msgspec.Struct, frozen=True, cache_hash=True):
-    """Proxies with an equal scope see the same. `imports`: what they see of what is exported to them (None: all);
+    """Proxies with an equal scope see the same. `imports`: what they see of what is exported to them (None: all),
+    but for `ports` that have a listener;
     `outbound`: where requests for other hosts go (None: as the mesh's settings say), and `egress` through whom;
     `wears`: of the selectors of
     DestinationRules in its namespace, those that hold for them."""
@@ -39,6 +69,36 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     outbound: OutboundPolicy | None = None
     egress: EgressProxy | None = None
     wears: frozenset[Labels] = frozenset()
+    ports: tuple[PortImports, ...] = ()
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether there may be something that it does not see."""
+        return self.imports is not None or bool(self.ports)
+
+    @property
+    def own(self) -> tuple[PortImports, ...]:
+        """The listeners that programs dial."""
+        return tuple(each for each in self.ports if each.bind)
+
+    def hears(self, port: int, namespace: str, host: str) -> bool:
+        """Whether a host's port is there for requests by proxy variables: the listener of that port is asked before
+        the one without any."""
+        for each in self.ports:
+            if each.captures and each.port == port:
+                return each.has(namespace, host)
+        return self.imports is None or self.imports.has(namespace, host)
+
+    def has(self, port: int, namespace: str, host: str) -> bool:
+        """Whether any listener imports it."""
+        found = (each.has(namespace, host) for each in self.ports if each.port == port)
+        return self.hears(port, namespace, host) or any(found)
+
+    def touches(self, namespace: str, pattern: str) -> bool:
+        """Whether rules for `pattern` are imported, by any listener."""
+        if self.imports is None or self.imports.touches(namespace, pattern):
+            return True
+        return any(each.touches(namespace, pattern) for each in self.ports)
 
 
 def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> Scope:
@@ -53,14 +113,26 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
         return plain
     ref, narrowest = in_force[0]
     policy = narrowest.outbound_traffic_policy
-    listeners = next((spec.egress for _, spec in in_force if spec.egress), ())
-    hosts = tuple(host for listener in listeners for host in listener.hosts)
+    who, listeners = next(((who, spec.egress) for who, spec in in_force if spec.egress), (ref, ()))
+    hosts = tuple(host for listener in listeners if listener.port is None for host in listener.hosts)
     return Scope(
         workload.namespace,
         imports=imports_of(hosts, workload.namespace) if listeners else None,
         outbound=policy.mode if policy else None,
         egress=_egress(policy, ref) if policy else None,
         wears=plain.wears,
+        ports=tuple(
+            PortImports(
+                port=listener.port.number,
+                protocol=normal_protocol(listener.port.protocol),
+                imports=imports_of(listener.hosts, workload.namespace),
+                bind=(listener.bind or LOOPBACK) if listener.has_own else "",
+                captures=listener.captures,
+                sidecar=who,
+            )
+            for listener in listeners
+            if listener.port is not None
+        ),
     )
 
 

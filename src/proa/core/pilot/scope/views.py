@@ -66,10 +66,19 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return self.origins[number] if self.origins else Origin(number=number)
 
 
+class OwnDoor(msgspec.Struct, frozen=True):
+    """A listener of a proxy's own: its name and the services' port that it is for."""
+
+    name: str
+    port: int
+    is_http: bool
+
+
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
     """One host as its clients see it. `names` are the spellings that mean it, the full one first; `destinations`
     those its rules name and that exist for this scope. `is_only_target`: the service is not imported, only rules that
-    are send to it; nobody calls it by its name. `wider`: of a host that only rules
+    are send to it; nobody calls it by its name. `unheard`: of its ports those that requests by proxy variables do
+    not reach, `own`: listeners of the proxy's own that lead to it. `wider`: of a host that only rules
     name, the service for all names below a wildcard that it is one of. `digest` tells two views of a host apart."""
 
     host: str
@@ -79,6 +88,8 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules | None
     destinations: Map[str, Destination]
     is_only_target: bool = False
+    unheard: frozenset[int] = frozenset()
+    own: tuple[OwnDoor, ...] = ()
     wider: Service | None = None
     retry: Retry = Retry()
     digest: str = ""
@@ -111,7 +122,9 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
     # Without a service a wildcard's rules are the wildcard's own affair: it has a view, too.
     rules = _rules(snapshot, index, scope, host, exact=service is None)
     is_only_target = service is None and _is_sent_to(snapshot, index, scope, host)
-    if is_only_target:
+    own = tuple(_doors(scope, host, service, rules))
+    if is_only_target or (scope.ports and service and _is_sent_to(snapshot, index, scope, host)):
+        # Rules may send to ports that are not imported.
         service = visible_service(snapshot, scope, host)
     if service is None and rules is None:
         return None
@@ -128,10 +141,30 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
         rules=rules,
         destinations=destinations,
         is_only_target=is_only_target and service is not None,
+        unheard=_unheard(scope, service) if scope.ports and service else frozenset(),
+        own=own,
         wider=_wider(snapshot, scope, host) if service is None else None,
         retry=snapshot.settings.retry,
     )
     return msgspec.structs.replace(view, digest=digest_of(view))
+
+
+def _doors(scope: Scope, host: str, service: Service | None, rules: Rules | None) -> Iterator[OwnDoor]:
+    for each in scope.own:
+        if service is not None:
+            leads = service.port(each.port) is not None and each.has(service.namespace, host)
+        else:
+            leads = rules is not None and each.touches(rules.ref.namespace, host)
+        if leads:
+            yield OwnDoor(each.name, each.port, each.is_http)
+
+
+def _unheard(scope: Scope, service: Service) -> frozenset[int]:
+    return frozenset(
+        port.number
+        for port in service.ports
+        if not scope.hears(port.number, service.namespace, service.hostname)
+    )
 
 
 def _wider(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
@@ -148,17 +181,23 @@ def visible_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service 
 
 
 def imported_service(snapshot: MeshSnapshot, scope: Scope, host: str) -> Service | None:
-    """What this scope may call by name."""
+    """What this scope may call by name, with the ports that it may call."""
     service = visible_service(snapshot, scope, host)
-    if service is None or scope.imports is None or scope.imports.has(service.namespace, host):
+    if service is None or not scope.is_narrow:
         return service
-    return None
+    if not scope.ports or not service.ports:
+        is_in = scope.imports is None or scope.imports.has(service.namespace, host)
+        return service if is_in else None
+    ports = tuple(port for port in service.ports if scope.has(port.number, service.namespace, host))
+    if len(ports) == len(service.ports):
+        return service
+    return msgspec.structs.replace(service, ports=ports) if ports else None
 
 
 def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str) -> bool:
     """Whether rules of this scope, its Sidecar, or policies that ask a program, may send to a host that it does not
     import."""
-    if scope.imports is None:
+    if not scope.is_narrow:
         return False
     if scope.egress is not None and scope.egress.host == host:
         return True
@@ -174,7 +213,7 @@ def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: st
 def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> frozenset[str]:
     """All names a scope may have a view of; only for a scope that is new."""
     seen = frozenset(host for host in snapshot.services if imported_service(snapshot, scope, host))
-    sent_to = frozenset(index.mentions) if scope.imports is not None else frozenset[str]()
+    sent_to = frozenset(index.mentions) if scope.is_narrow else frozenset[str]()
     egress = frozenset((scope.egress.host,)) if scope.egress is not None else frozenset[str]()
     asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
     return seen | frozenset(index.virtual_services) | sent_to | egress | asked
@@ -211,7 +250,7 @@ def _rules_named(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, name: s
     """The rules for a name, a wildcard as it is written, that are exported to this scope and imported by it; the oldest
     first."""
     for ref in by_age(snapshot, index.virtual_services.get(name, frozenset())):
-        if scope.imports is not None and not scope.imports.touches(ref.namespace, name):
+        if not scope.touches(ref.namespace, name):
             continue
         config = snapshot.configs[ref]
         if isinstance(config, Config) and isinstance(config.spec, VirtualService):

@@ -74,7 +74,19 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
         return f"127.0.0.1_{self.local_port}"
 
 
-Via = Explicit | Connect | Gateway | Inbound | Upstream
+class Own(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection to a listener of the sidecar's own that a Sidecar asks for."""
+
+    address: str
+    port: int
+    carries: Connection = HTTP1
+
+    @property
+    def listener(self) -> str:
+        return f"{self.address}_{self.port}"
+
+
+Via = Explicit | Connect | Gateway | Inbound | Upstream | Own
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,7 @@ from proa.core.pilot.simulate.request import (
     Connection,
     Gateway,
     Inbound,
+    Own,
     Request,
     Upstream,
     Via,
@@ -47,7 +48,7 @@ class Simulation:
             case Connect():
                 tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
                 return walk.tunnel(via, tunnel, request)
-            case Inbound() | Gateway():
+            case Inbound() | Gateway() | Own():
                 return walk.enter(via.listener, via.carries, request)
             case Upstream():
                 return walk.enter(via.listener, RAW, request)

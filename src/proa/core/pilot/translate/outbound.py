@@ -177,10 +177,12 @@ def _tls(traffic: TrafficPolicy, service: Service) -> ClientTls:
 
 
 class HostRoutes(msgspec.Struct, frozen=True, kw_only=True):
-    """`explicit` is the host's place in the explicit proxy's routes, `by_port` in those of each port."""
+    """`explicit` is the host's place in the explicit proxy's routes, `by_port` in those of each port, `own` in
+    those of listeners of the proxy's own."""
 
     explicit: tuple[VirtualHostIntent, ...]
     by_port: dict[int, VirtualHostIntent]
+    own: dict[str, VirtualHostIntent] = {}
     notes: tuple[Note, ...] = ()
 
 
@@ -193,19 +195,27 @@ def host_routes(view: HostView) -> HostRoutes:
     by_port: dict[int, VirtualHostIntent] = {}
     notes: list[Note] = []
     names = view.names
+    own: dict[str, VirtualHostIntent] = {}
     for port in view.service.ports:
+        doors = [each.name for each in view.own if each.port == port.number and each.is_http and port.is_http]
+        if port.number in view.unheard and not doors:
+            continue
         intent, found = _virtual_host(view, view.service, port)
         notes += found
         domains = tuple(f"{name}:{port.number}" for name in names)
+        for door in doors:
+            own[door] = msgspec.structs.replace(intent, domains=(*names, *domains))
+        if port.number in view.unheard:
+            continue
         bare = names if port.number == 80 else ()
         connect, streams = _connect(view, view.service, port)
         notes += streams
         explicit.append(msgspec.structs.replace(intent, domains=(*domains, *bare), connect=connect))
         if port.is_http:
             by_port[port.number] = msgspec.structs.replace(intent, domains=(*names, *domains))
-    if not view.host.startswith("*"):
+    if explicit and not view.host.startswith("*"):
         explicit.append(_unserved_ports(view, view.service))
-    return HostRoutes(explicit=tuple(explicit), by_port=by_port, notes=tuple(dict.fromkeys(notes)))
+    return HostRoutes(explicit=tuple(explicit), by_port=by_port, own=own, notes=tuple(dict.fromkeys(notes)))
 
 
 def tunnelled_ports(view: HostView) -> tuple[ServicePort, ...]:
@@ -213,17 +223,20 @@ def tunnelled_ports(view: HostView) -> tuple[ServicePort, ...]:
     if view.service is None or view.is_only_target:
         return ()
     has_streams = view.rules is not None and bool(view.rules.spec.tls or view.rules.spec.tcp)
-    return view.service.ports if view.service.has_endpoints or has_streams else ()
+    if not view.service.has_endpoints and not has_streams:
+        return ()
+    return tuple(port for port in view.service.ports if port.number not in view.unheard)
 
 
 def _unserved_ports(view: HostView, service: Service) -> VirtualHostIntent:
     """A known host on a port it does not serve is answered here, and says so: as an unknown host it would be asked of
     outside DNS."""
-    served = ", ".join(str(port.number) for port in service.ports)
+    heard = [port.number for port in service.ports if port.number not in view.unheard]
+    served = ", ".join(map(str, heard))
     refused = DirectResponse(
         status=UNSERVED_PORT_STATUS, body=f"service {view.host} serves port {served}, not this one\n"
     )
-    bare = () if service.port(80) else view.names
+    bare = () if 80 in heard else view.names
     return VirtualHostIntent(
         name=f"{view.host}:*",
         domains=(*bare, *(f"{name}:*" for name in view.names)),
@@ -310,8 +323,9 @@ def _hosts_of_rule(view: HostView) -> HostRoutes:
         routes=translated.routes,
         objects=view.rules.objects,
     )
+    own = {each.name: intent for each in view.own if each.is_http}
     if view.wider is None:
-        return HostRoutes(explicit=(intent,), by_port={}, notes=tuple(notes))
+        return HostRoutes(explicit=(intent,), by_port={}, own=own, notes=tuple(notes))
     return _below(view, view.wider, msgspec.structs.replace(intent, name=f"{view.host}:*"), notes)
 
 

@@ -1,7 +1,7 @@
 """What a Sidecar says, as users write it. Read by its validator and by Pilot's scopes."""
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 from proa.core.config.connection_pool import ConnectionPool
 from proa.core.config.record import Count32, Port, Record
@@ -9,6 +9,8 @@ from proa.core.config.server_tls import ServerTls
 from proa.core.config.workload_selector import WorkloadSelector
 
 OutboundMode = Literal["REGISTRY_ONLY", "ALLOW_ANY"]
+LOOPBACK: Final = "127.0.0.1"
+"""Where an egress listener is whose `bind` says nothing."""
 CaptureMode = Literal["DEFAULT", "IPTABLES", "NONE"]
 
 
@@ -45,18 +47,24 @@ class Ingress(Record, frozen=True, kw_only=True):
 
 class EgressListener(Record, frozen=True, kw_only=True):
     """`hosts` are written `namespace/name`: the namespace may be `*`, `.` or `~` (none), the name begin with `*`; a
-    `~` before a namespace takes such hosts out again."""
+    `~` before a namespace takes such hosts out again. With `port` they are those of services' ports of that number, and
+    the sidecar has a listener of its own for them at `bind`, on loopback unless it says otherwise. The program's proxy
+    variables lead to that list too for this number, unless NONE; they alone do with IPTABLES."""
 
-    NOT_YET = ("port", "bind", "captureMode")
-    NOT_YET_BECAUSE = MappingProxyType(
-        {
-            "port": "the explicit proxy takes all ports alike; list the hosts of all ports together",
-            "bind": "no port of the host is opened for a Sidecar; `proa run --upstream HOST:PORT@PORT` opens one",
-            "captureMode": "nothing is captured: a program's requests come by its proxy variables",
-        }
-    )
-
+    port: SidecarPort | None = None
+    bind: str = ""
+    capture_mode: CaptureMode = "DEFAULT"
     hosts: tuple[str, ...]
+
+    @property
+    def has_own(self) -> bool:
+        """Whether it is a listener that a program dials."""
+        return self.port is not None and self.capture_mode != "IPTABLES"
+
+    @property
+    def captures(self) -> bool:
+        """Whether requests by proxy variables to its port keep to its hosts."""
+        return self.port is not None and self.capture_mode != "NONE"
 
 
 class PortSelector(Record, frozen=True, kw_only=True):

@@ -1,11 +1,13 @@
 """Whether a Sidecar makes sense: Istio's rules for the fields of its schema. Called through the kinds table."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from proa.core.config.app_endpoint import parse_app_endpoint
 from proa.core.config.connection_pool import ConnectionPool, check_connection_pool
-from proa.core.config.hostnames import name_fault, sidecar_host_fault
+from proa.core.config.hostnames import is_ip, name_fault, sidecar_host_fault
 from proa.core.config.kinds.sidecar.schema import (
+    LOOPBACK,
     EgressListener,
     Ingress,
     OutboundTrafficPolicy,
@@ -21,6 +23,7 @@ from proa.core.config.server_tls import ServerTls, check_server_tls
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
+NOTHING_CAPTURED = "nothing is captured, requests come by a program's proxy variables"
 ENDING_MODES = ("SIMPLE", "MUTUAL", "OPTIONAL_MUTUAL")
 
 
@@ -36,10 +39,12 @@ def validate(spec: Sidecar, meta: Meta) -> Iterator[Finding]:
     if spec.outbound_traffic_policy is not None:
         yield from _check_policy(spec.outbound_traffic_policy, (*SPEC, "outboundTrafficPolicy"))
     at = (*SPEC, "egress")
-    for index in range(1, len(spec.egress)):
-        message = "only the last listener may be without a port; write all hosts in one list"
-        yield Finding((*at, index), "conflict", message)
+    taken: set[tuple[str, int]] = set()
     for index, listener in enumerate(spec.egress):
+        if listener.port is not None:
+            yield from _check_own(listener, listener.port, taken, (*at, index))
+        else:
+            yield from _check_portless(listener, (*at, index), is_last=index + 1 == len(spec.egress))
         yield from _check_hosts(listener, meta.namespace, (*at, index, "hosts"))
 
 
@@ -83,6 +88,57 @@ def _check_tls(tls: ServerTls, port: SidecarPort, at: Path) -> Iterator[Finding]
         message = "a port that takes TLS has nobody to redirect; remove it"
         yield Finding((*at, "httpsRedirect"), "conflict", message)
     yield from check_server_tls(tls, at)
+
+
+def _check_portless(listener: EgressListener, at: Path, *, is_last: bool) -> Iterator[Finding]:
+    if not is_last:
+        message = "only the last listener may be without a port; add one, or write all hosts in one list"
+        yield Finding(at, "conflict", message)
+    if listener.bind:
+        yield Finding((*at, "bind"), "conflict", "an address needs a port to listen at; add port")
+    if listener.capture_mode == "NONE":
+        message = "without a port there is no listener for a program to dial; add port, or remove it"
+        yield Finding((*at, "captureMode"), "conflict", message)
+    elif listener.capture_mode == "IPTABLES":
+        yield warning((*at, "captureMode"), "no-effect", f"{NOTHING_CAPTURED}; remove it")
+
+
+def _check_own(
+    listener: EgressListener, port: SidecarPort, taken: set[tuple[str, int]], at: Path
+) -> Iterator[Finding]:
+    bind, protocol = listener.bind, port.protocol.upper()
+    if not protocol:
+        yield Finding((*at, "port", "protocol"), "required", "a listener needs a protocol; add it")
+    elif not is_known(protocol) or protocol == "HTTP_PROXY":
+        message = f'"{shorten(port.protocol)}" is no protocol of a listener; write one of {", ".join(KNOWN_PROTOCOLS)}'
+        yield Finding((*at, "port", "protocol"), "bad-value", message)
+    elif protocol == "UDP":
+        yield Finding((*at, "port", "protocol"), "bad-value", "a sidecar carries no UDP; write TCP")
+    if listener.captures and ("captured", port.number) in taken:
+        message = f"another listener takes port {port.number}; with captureMode NONE and a bind of its own both can be"
+        yield Finding((*at, "port", "number"), "duplicate", message)
+    elif listener.has_own and (bind or LOOPBACK, port.number) in taken:
+        message = f"another listener is at {bind or LOOPBACK}:{port.number}; give this one another bind"
+        yield Finding((*at, "port", "number"), "duplicate", message)
+    taken |= {("captured", port.number)} if listener.captures else set()
+    taken |= {(bind or LOOPBACK, port.number)} if listener.has_own else set()
+    if bind.startswith("unix://"):
+        message = "no files are made on a workload's host for a Sidecar; write an IP address, like 127.0.0.1"
+        yield Finding((*at, "bind"), "bad-value", message)
+    elif bind and not is_ip(bind):
+        message = f'"{shorten(bind)}" is no IP address; write one, like 127.0.0.1'
+        yield Finding((*at, "bind"), "bad-value", message)
+    elif bind and not listener.has_own:
+        message = "with IPTABLES nothing listens for a program; remove bind, or write captureMode: NONE"
+        yield warning((*at, "bind"), "no-effect", message)
+    elif bind and not ip_address(bind).is_loopback:
+        message = f"whoever reaches {bind}:{port.number} calls as these workloads; write 127.0.0.1 unless that is meant"
+        yield warning((*at, "bind"), "identity-shared", message)
+    if listener.capture_mode == "IPTABLES":
+        message = (
+            f"{NOTHING_CAPTURED}: they alone keep to these hosts; DEFAULT has a listener to dial as well"
+        )
+        yield warning((*at, "captureMode"), "no-effect", message)
 
 
 def _check_policy(policy: OutboundTrafficPolicy, at: Path) -> Iterator[Finding]:

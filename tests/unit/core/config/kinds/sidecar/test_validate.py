@@ -30,7 +30,7 @@ def test_lists() -> None:
     assert judge("sidecar", {"egress": egress("./*", "default/*")}) == ["spec.egress[0].hosts[1] no-effect"]
     assert judge("sidecar", {"egress": egress("~shop/*")}) == ["spec.egress[0].hosts no-effect"]
     two: Json = [{"hosts": ["./*"]}, {"hosts": ["shop/*"]}]
-    assert judge("sidecar", {"egress": two}) == ["spec.egress[1] conflict"]
+    assert judge("sidecar", {"egress": two}) == ["spec.egress[0] conflict"]
 
 
 def test_ingress() -> None:
