@@ -1,13 +1,16 @@
 """What proxies are sent, in full: each input is a small mesh and objects, each golden file the decoded resources.
 
 An input's first document tells of the mesh: `workloads` are `[namespace/]service-version` with a protocol, `show`
-the workload whose proxy it is and the resources to print. One thing is shown per case; what it means is tested by
-simulation beside the translators.
+the workload whose proxy it is and the resources to print, `own` the places that agents have for listeners of their
+sidecars. One thing is shown per case; what it means is tested by simulation beside the translators.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
+import msgspec
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
@@ -39,15 +42,23 @@ EDGE = registration(
 )
 
 
-def small_mesh(workloads: dict[str, str]) -> Mesh:
+def small_mesh(workloads: dict[str, str], own: Mapping[str, list[str]] = MappingProxyType({})) -> Mesh:
     placed = []
     for number, (name, protocol) in enumerate(sorted(workloads.items())):
         identity = parse_workload_id(name)
         service, _, version = identity.name.partition("-")
         port = registered_port(service, 9080, protocol=protocol)
+        doors = tuple(_door(place) for place in own.get(name, ()))
         labels = {"app": service, "version": version}
-        placed.append(registration(name, port, address=f"10.0.0.{number + 1}", labels=labels))
+        placed.append(
+            registration(name, port, address=f"10.0.0.{number + 1}", labels=labels, gateway_ports=doors)
+        )
     return Mesh(EDGE, *placed)
+
+
+def _door(place: str) -> GatewayPort:
+    address, _, port = place.rpartition(":")
+    return GatewayPort(server_port=int(port), bound_port=int(port), address=address)
 
 
 @pytest.mark.parametrize("case", inputs(Path(__file__).parent), ids=case_name)
@@ -57,7 +68,8 @@ def test_translation(case: Path, golden: GoldenFiles) -> None:
     workloads, show = told["workloads"], told["show"]
     assert isinstance(workloads, dict)
     assert isinstance(show, dict)
-    mesh = small_mesh({name: str(protocol) for name, protocol in workloads.items()})
+    own = msgspec.convert(told.get("own", {}), dict[str, list[str]])
+    mesh = small_mesh({name: str(protocol) for name, protocol in workloads.items()}, own)
     for text in objects:
         mesh.apply(text)
     source = mesh.source(str(show["proxy"]))

@@ -503,6 +503,31 @@ _IMPORTS: Final = (
 )  # fmt: skip
 
 
+_HOSTS: Final[Values] = words.listed(either(*_IMPORTS), 1)
+_PORTLESS: Final[Values] = _HOSTS.map(lambda hosts: {"hosts": hosts})
+_OWN: Final[Values] = st.fixed_dictionaries(
+    {
+        "hosts": _HOSTS,
+        "port": either(
+            {"number": 9080, "protocol": "HTTP", "name": "web"},
+            {"number": 6379, "protocol": "TCP"},
+            {"number": 443, "protocol": "TLS"},
+            {"number": 80, "protocol": "GRPC"},
+        ),
+    },
+    optional={
+        "captureMode": either("DEFAULT", "NONE", "IPTABLES"),
+        "bind": either("127.0.0.1", "127.0.0.2", "::1"),
+    },
+).map(lambda listener: {**listener})
+
+
+def _egress(parts: tuple[Json, Json]) -> Json:
+    """Each port once, then the listener without one; there is at least one."""
+    own = unique(objects_in(parts[0]), lambda each: object_in(each["port"])["number"])
+    return [*own, *objects_in(parts[1])] or [{"hosts": ["./*"]}]
+
+
 def _fit_ingress(listener: Object) -> Object:
     """TLS is ended on ports of two protocols."""
     if "tls" not in listener:
@@ -525,7 +550,7 @@ def _fit_sidecar(spec: Object) -> Object:
 SIDECAR: Final[Recipes] = {
     sc.Sidecar: Recipe(
         values={
-            "egress": listed(words.listed(either(*_IMPORTS), 1).map(lambda hosts: {"hosts": hosts}), 1, 1)
+            "egress": st.tuples(listed(_OWN, 0, 2), listed(_PORTLESS, 0, 1)).map(_egress),
         },
         some=("egress", "ingress", "outbound_traffic_policy", "inbound_connection_pool"),
         filled=("ingress",),

@@ -95,6 +95,8 @@ def test_a_port_is_a_port(changed: Registration) -> None:
 @pytest.mark.parametrize(
     "changed",
     [
+        replace(GOOD, gateway_ports=(GatewayPort(server_port=80, bound_port=80, address="unix:///a"),)),
+        replace(GOOD, gateway_ports=(GatewayPort(server_port=80, bound_port=80, fault="a\nb"),)),
         replace(GOOD, weight=0),
         replace(GOOD, weight=MAX_WEIGHT + 1),
         replace(GOOD, ports=port(name="x\ny")),

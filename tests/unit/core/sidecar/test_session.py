@@ -15,6 +15,7 @@ from proa.core.sidecar.session import (
     Message,
     MessageError,
     NodeState,
+    OwnListener,
     Refusal,
     RegisteredPort,
     Registration,
@@ -132,3 +133,14 @@ def test_a_registration_is_a_claim() -> None:
     assert REVIEWS.services == ("reviews",)
     assert refusals(Grant(node="a", placements=BROAD), REVIEWS) == ()
     assert refusals(Grant(node="b", placements=BROAD), REVIEWS)
+
+
+def test_what_a_workload_is_to_listen_at() -> None:
+    edge, page = WorkloadId("default", "edge"), WorkloadId("default", "page")
+    own = OwnListener("127.0.0.1", 9080)
+    wanted = (WantedPorts(id=edge, ports=(80,)), WantedPorts(id=page, ports=(), listeners=(own,)))
+    answer = SessionState(version=1, gateway_ports=wanted)
+    assert decode(encode(answer), SessionState) == answer
+    assert answer.listeners_wanted_of(edge) == (OwnListener("", 80),)
+    assert answer.listeners_wanted_of(page) == (own,)
+    assert answer.listeners_wanted_of(WorkloadId("default", "nobody")) == ()

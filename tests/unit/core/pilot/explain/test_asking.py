@@ -8,14 +8,23 @@ from proa.core.model.workload import GatewayPort, Workload
 from proa.core.pilot.explain.asking import BadQuestion, ask
 from proa.core.pilot.explain.mesh import Known, Place
 from proa.core.pilot.explain.story import Question
-from proa.core.pilot.simulate import RAW, Connect, Explicit, Gateway
+from proa.core.pilot.simulate import RAW, Connect, Explicit, Gateway, Own
 
 PAGE, EDGE, BARE = (WorkloadId("default", name) for name in ("page", "edge", "bare"))
 KNOWN = Known(
     workloads=Map(
         {
             PAGE: Workload(id=PAGE, kind="sidecar", node="", account="page", outbound_port=15001),
-            BARE: Workload(id=BARE, kind="sidecar", node="", account="bare"),
+            BARE: Workload(
+                id=BARE,
+                kind="sidecar",
+                node="",
+                account="bare",
+                gateway_ports=(
+                    GatewayPort(port=9080, bound_port=9080, address="127.0.0.1"),
+                    GatewayPort(port=81, bound_port=81, address="127.0.0.1", fault="taken"),
+                ),
+            ),
             EDGE: Workload(
                 id=EDGE,
                 kind="gateway",
@@ -72,3 +81,12 @@ def test_a_gateway_by_its_port_or_the_one_bound(port: str) -> None:
 def test_bad_questions(question: Question, said: str) -> None:
     with pytest.raises(BadQuestion, match=said):
         ask(KNOWN, question)
+
+
+def test_a_listener_of_the_sidecars_own_is_dialled_by_its_address() -> None:
+    url = "http://localhost:9080/a"
+    asked = ask(KNOWN, Question(url=url, source=BARE, headers=(("Host", "reviews"), ("x", "y"))))
+    assert asked.via == Own(address="127.0.0.1", port=9080)
+    assert (asked.request.authority, asked.request.headers) == ("reviews", (("x", "y"),))
+    with pytest.raises(BadQuestion):
+        ask(KNOWN, Question(url="http://127.0.0.1:81/", source=BARE))

@@ -91,3 +91,21 @@ def test_what_says_the_same_is_one_scope() -> None:
     made = mesh(sidecar("a", FOR_V1 + egress("shop/*", "./*")) + sidecar("b", egress("default/*", "shop/*")))
     assert scope(made, V1) == scope(made, V2)
     assert made.source(V1).shared is made.source(V2).shared
+
+
+def test_ports_with_lists_of_their_own() -> None:
+    at_80 = "{port: {number: 80, protocol: HTTP}, hosts: [a/*]}"
+    at_81 = "{port: {number: 81, protocol: TCP}, captureMode: NONE, bind: 127.0.0.2, hosts: [b/*]}"
+    at_82 = "{port: {number: 82, protocol: HTTP}, captureMode: IPTABLES, hosts: [c/*]}"
+    made = mesh(sidecar("s", f"egress: [{at_80}, {at_81}, {at_82}, {{hosts: [d/*]}}]"))
+    found = scope(made, V1)
+    assert [each.name for each in found.own] == ["127.0.0.1_80", "127.0.0.2_81"]
+    heard = {(port, owner) for port in (80, 81, 82, 83) for owner in "abcd" if found.hears(port, owner, "x")}
+    assert heard == {(80, "a"), (81, "d"), (82, "c"), (83, "d")}
+    seen = {(port, owner) for port in (80, 81, 82, 83) for owner in "abcd" if found.has(port, owner, "x")}
+    assert seen == heard | {(81, "b")}
+    assert all(found.touches(owner, "x") for owner in "abcd")
+    assert not found.touches("e", "x")
+    alone = scope(mesh(sidecar("s", f"egress: [{at_81}]")), V1)
+    assert alone.is_narrow
+    assert not alone.hears(81, "b", "x"), "nothing is left for proxy variables"

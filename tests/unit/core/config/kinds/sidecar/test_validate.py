@@ -95,3 +95,43 @@ def test_how_callers_come_in() -> None:
 
     assert judged("NONE") == judged("DEFAULT") == []
     assert judged("IPTABLES") == ["spec.ingress[0].captureMode no-effect"]
+
+
+def listeners(*given: dict[str, Json]) -> list[str]:
+    all_of: list[Json] = [{"hosts": ["./*"], **each} for each in given]
+    return [place.removeprefix("spec.egress") for place in judge("sidecar", {"egress": all_of})]
+
+
+def at(number: Json = 80, protocol: Json = "HTTP", **more: Json) -> dict[str, Json]:
+    port: Json = {"number": number, "protocol": protocol} if protocol else {"number": number}
+    return {"port": port, **more}
+
+
+def test_egress_listeners_with_a_port() -> None:
+    assert listeners(at(), at(81, "TLS", bind="127.0.0.2", captureMode="NONE"), {}) == []
+    assert listeners({}, at()) == ["[0] conflict"]
+    assert listeners(at(protocol="")) == ["[0].port.protocol required"]
+    for protocol in ("UDP", "HTTP_PROXY", "X"):
+        assert listeners(at(protocol=protocol)) == ["[0].port.protocol bad-value"]
+    for bind in ("unix:///run/a", "localhost"):
+        assert listeners(at(bind=bind)) == ["[0].bind bad-value"]
+    assert listeners(at(bind="0.0.0.0")) == ["[0].bind identity-shared"]
+    assert listeners(at(captureMode="IPTABLES", bind="::1")) == [
+        "[0].bind no-effect",
+        "[0].captureMode no-effect",
+    ]
+
+
+def test_two_listeners_of_one_place() -> None:
+    own: dict[str, Json] = {"captureMode": "NONE"}
+    assert listeners(at(), at()) == ["[1].port.number duplicate"]
+    assert listeners(at(), at(**own)) == ["[1].port.number duplicate"]
+    assert listeners(at(), at(bind="127.0.0.2", **own)) == []
+    assert listeners(at(bind="127.0.0.2"), at()) == ["[1].port.number duplicate"]
+
+
+def test_what_needs_a_port() -> None:
+    assert listeners({"bind": "127.0.0.1"}) == ["[0].bind conflict"]
+    assert listeners({"captureMode": "NONE"}) == ["[0].captureMode conflict"]
+    assert listeners({"captureMode": "IPTABLES"}) == ["[0].captureMode no-effect"]
+    assert listeners({"captureMode": "DEFAULT"}) == []
