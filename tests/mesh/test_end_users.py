@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
 A = "https://a.example.com"
 GONE = "https://gone.example.com"
+OLD = "https://old.example.com"
 PORT = 8123
 
 
@@ -322,3 +323,32 @@ def test_a_gateway_sends_requests_by_what_their_tokens_say(shared_mesh: Mesh, ke
             assert status(**{"@request.auth.claims.plan.tier": "gold"}) in (224, 400), "a header is no claim"
     finally:
         mesh.stop("ingressgateway")
+
+
+def policy_of_2018(issuer: Issuer) -> str:
+    return f"""
+apiVersion: authentication.istio.io/v1alpha1
+kind: Policy
+metadata: {{name: echo}}
+spec:
+  targets: [{{name: echo}}]
+  origins:
+  - jwt: {{issuer: {OLD}, audiences: [shop], jwksUri: {issuer.url}/keys, jwtHeaders: [x-old], jwtParams: [old]}}
+  principalBinding: USE_ORIGIN
+"""
+
+
+def test_a_policy_of_2018_demands_a_token_of_its_origins(
+    shared_mesh: Mesh, issuer: Issuer, key: SigningKey
+) -> None:
+    good = key.sign(OLD, aud=["shop", "x"])
+    with shared_mesh.applied(policy_of_2018(issuer)), Caller(shared_mesh) as caller:
+        until(lambda: caller.ask()[0] == 401, "who has no token is refused")
+        until(lambda: caller.ask(x_old=good)[0] == 200, "the keys are there")
+        assert caller.seen(f"/?old={good}")["(path)"].endswith(good), "handed on, as in 2018"
+        assert caller.ask(x_old=key.sign(OLD, aud="x"))[0] == 403
+        assert caller.ask(x_old=key.sign(OLD, aud="shop", exp=int(time.time()) - 3600))[0] == 401
+        optional = policy_of_2018(issuer).replace("principalBinding: USE_ORIGIN", "originIsOptional: true")
+        shared_mesh.apply(optional)
+        until(lambda: caller.ask()[0] == 200, "then none is demanded")
+        assert caller.ask(x_old=SigningKey("two").sign(OLD, aud="shop"))[0] == 401

@@ -114,7 +114,6 @@ READ_ONLY: Final[Recipes] = {
         texts=words.own_header,
         never=("jwks_uri",),
     ),
-    policy.PathMatch: Recipe(one_of=(("exact", "prefix", "suffix", "regex"),)),
     policy.Policy: Recipe(never=("targets", "origins", "principal_binding")),
     rbac.Constraint: Recipe(values={"key": either("destination.labels[a]", "request.headers[x-a]")}),
     rbac.AccessRule: Recipe(texts=_PATTERNS),

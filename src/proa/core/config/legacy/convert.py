@@ -2,9 +2,9 @@
 
 One VirtualService has all RouteRules for a host, in the order of their precedence; one DestinationRule all
 DestinationPolicies for a host and all versions that rules name there; one PeerAuthentication what all policies say of
-a service's peers. `groups_of` tells which old objects make one
-object of today, `convert_group` makes it: who converts again and again (a live mesh) keeps what a group of the same
-members gave before. Nothing here looks at the order in which objects come.
+a service's peers, one RequestAuthentication what they say of its end users. `groups_of` tells which old objects make
+one object of today, `convert_group` makes it: who converts again and again (a live mesh) keeps what a group of the
+same members gave before. Nothing here looks at the order in which objects come.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from typing import Literal, Protocol, TypeAlias, TypeVar
 import msgspec
 
 from proa.core.config.kinds.policy_2018.schema import Policy
-from proa.core.config.legacy import peers
+from proa.core.config.legacy import origins, peers
 from proa.core.config.legacy.draft import SPEC, Derived, Place
 from proa.core.config.legacy.egress import service_entry
 from proa.core.config.legacy.ingress import CLASS_ANNOTATION, convert_ingress, is_ours
@@ -58,10 +58,10 @@ class OldObject(Protocol):
 
 
 class Group(msgspec.Struct, frozen=True, order=True):
-    """What old objects have in common that become one object: `about` is a host in full, or a name. Peers of no service
-    are those of the whole namespace."""
+    """What old objects have in common that become one object: `about` is a host in full, or a name. Peers and
+    users of no service are those of the whole namespace."""
 
-    makes: Literal["routes", "destination", "egress", "ingress", "ingress rules", "peers"]
+    makes: Literal["routes", "destination", "egress", "ingress", "ingress rules", "peers", "users"]
     namespace: str
     about: str = ""
 
@@ -132,7 +132,11 @@ def groups_for(each: OldObject) -> list[Group]:
             return [Group("ingress", namespace, name)] if ours else []
         case Policy() as policy:
             home = peers.home_of_policy(each.ref)
-            return [Group("peers", home, service) for service in peers.services_of(policy) or ("",)]
+            services = peers.services_of(policy) or ("",)
+            makes: tuple[Literal["peers", "users"], ...] = (
+                ("peers", "users") if policy.origins else ("peers",)
+            )
+            return [Group(each, home, service) for service in services for each in makes]
         case _:
             return []
 
@@ -168,6 +172,10 @@ def convert_group(group: Group, members: Iterable[OldObject]) -> Converted:
                 else peers.of_all(group.namespace, policies)
             )
             return Converted(derived=made_of, findings=told)
+        case "users":
+            policies = [(each.ref, each.spec) for each in members if isinstance(each.spec, Policy)]
+            users, told = origins.users_of(group.namespace, group.about, policies)
+            return Converted(derived=users, findings=told)
 
 
 def _ranked(members: Iterable[OldObject], kind: type[R]) -> list[tuple[ObjectRef, R]]:

@@ -1,5 +1,6 @@
 """What 2018's authentication Policy and MeshPolicy say, as users wrote them. Read by their validator."""
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from proa.core.config.record import Filled, NullIsEmpty, Port, Record
@@ -29,26 +30,20 @@ class MutualTls(Record2018, frozen=True, kw_only=True):
     mode: MtlsMode = "STRICT"
 
 
-class PathMatch(Record2018, frozen=True, kw_only=True):
-    exact: str | None = None
-    prefix: str | None = None
-    suffix: str | None = None
-    regex: str | None = None
-
-
-class TriggerRule(Record2018, frozen=True, kw_only=True):
-    excluded_paths: tuple[PathMatch, ...] = ()
-    included_paths: tuple[PathMatch, ...] = ()
-
-
 class Jwt(Record2018, frozen=True, kw_only=True):
+    GONE = MappingProxyType(
+        {
+            "triggerRules": "said on which paths tokens count, which they do on all today; set originIsOptional, and"
+            " say by an AuthorizationPolicy which paths need one"
+        }
+    )
+
     issuer: str
     audiences: tuple[Filled, ...] = ()
     jwks_uri: str = ""
     jwks: str = ""
     jwt_headers: tuple[Filled, ...] = ()
     jwt_params: tuple[Filled, ...] = ()
-    trigger_rules: tuple[TriggerRule, ...] = ()
 
 
 class Peer(Record2018, frozen=True, kw_only=True):

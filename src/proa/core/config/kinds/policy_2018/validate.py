@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from proa.core.config.headers import header_name_fault
 from proa.core.config.hostnames import is_dns_label
 from proa.core.config.jwt_keys import key_set_fault, web_address_fault
-from proa.core.config.kinds.policy_2018.schema import Jwt, PathMatch, Policy, Target
+from proa.core.config.kinds.policy_2018.schema import Jwt, Policy, Target
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
-from proa.core.config.regex import regex_fault
 from proa.core.config.tree import shorten
 from proa.core.model.names import ROOT_NAMESPACE
 
@@ -85,13 +84,22 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
             yield Finding((*at, "issuer"), "duplicate", "the issuer is there already; remove one")
         issuers.add(origin.jwt.issuer)
     if spec.origins:
-        message = "end users' tokens are read and checked, and nothing acts on them yet; remove the field"
-        yield Finding((*SPEC, "origins"), "not-supported-yet", message)
+        yield from _check_ports(spec)
     elif spec.principal_binding == "USE_ORIGIN":
         message = "principals come from origins, and there are none; remove it, or add an origin"
         yield Finding((*SPEC, "principalBinding"), "conflict", message)
     if not spec.peers and not spec.origins:
         yield warning(SPEC, "no-effect", "no peers and no origins: everybody is let in; is that meant?")
+
+
+def _check_ports(spec: Policy) -> Iterator[Finding]:
+    for index, target in enumerate(spec.targets):
+        if target.ports:
+            message = (
+                "today tokens are looked at on all ports of a workload; name the service alone, and say by an"
+                " AuthorizationPolicy which ports need one"
+            )
+            yield Finding((*SPEC, "targets", index, "ports"), "no-equivalent", message)
 
 
 def _check_jwt(jwt: Jwt, at: Path) -> Iterator[Finding]:
@@ -104,16 +112,3 @@ def _check_jwt(jwt: Jwt, at: Path) -> Iterator[Finding]:
     for index, header in enumerate(jwt.jwt_headers):
         if header and (fault := header_name_fault(header)):
             yield Finding((*at, "jwtHeaders", index), "bad-value", fault)
-    for index, rule in enumerate(jwt.trigger_rules):
-        for field, paths in (("excludedPaths", rule.excluded_paths), ("includedPaths", rule.included_paths)):
-            for number, path in enumerate(paths):
-                yield from _check_path(path, (*at, "triggerRules", index, field, number))
-
-
-def _check_path(path: PathMatch, at: Path) -> Iterator[Finding]:
-    given = [text for text in (path.exact, path.prefix, path.suffix, path.regex) if text is not None]
-    if len(given) != 1:
-        code = "conflict" if given else "required"
-        yield Finding(at, code, "a path has one of exact, prefix, suffix and regex; write one")
-    if path.regex is not None and (fault := regex_fault(path.regex)):
-        yield Finding((*at, "regex"), *fault)
