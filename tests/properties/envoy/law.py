@@ -7,10 +7,11 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
+from hypothesis import strategies as st
 
 from proa.core.config import Config, to_manifest, to_yaml
 from proa.testing.strategies import valid_sets
-from tests.properties.envoy.referee import Referee, referee
+from tests.properties.envoy.referee import Referee, Verdict, referee
 
 
 def refused(configs: tuple[Config, ...], why: object) -> str:
@@ -18,12 +19,13 @@ def refused(configs: tuple[Config, ...], why: object) -> str:
     return f"valid objects are not taken:\n{written}\n{why}"
 
 
-def hold(examples: int, seed: int | None = None, until: float | None = None) -> Referee:
-    """So many sets, or as many as are judged until then (of `time.monotonic`). Raises AssertionError with the objects
-    and Envoy's words. Without a seed they are the same each time."""
+def hold(examples: int, seed: int | None = None, until: float | None = None, most: int = 8) -> Referee:
+    """So many sets of at most `most` objects, or as many as are judged until then (of `time.monotonic`). Raises
+    AssertionError with the objects and Envoy's words. Without a seed they are the same each time."""
     with asyncio.Runner() as runner, tempfile.TemporaryDirectory(prefix="proa-law-") as folder:
         opened = referee(Path(folder))
         judge = runner.run(opened.__aenter__())
+        found: list[Verdict] = []
 
         @settings(
             max_examples=examples,
@@ -32,12 +34,16 @@ def hold(examples: int, seed: int | None = None, until: float | None = None) -> 
             derandomize=seed is None,
             suppress_health_check=list(HealthCheck),
         )
-        @given(valid_sets())
-        def every_set_is_taken(configs: tuple[Config, ...]) -> None:
-            if until is not None and time.monotonic() > until:
+        @given(st.data())
+        def every_set_is_taken(data: st.DataObject) -> None:
+            # Not while a failure is shrunk; and what will not be judged is not drawn either.
+            if until is not None and not found and time.monotonic() > until:
                 return
+            configs = data.draw(valid_sets(most=most))
             verdict = runner.run(judge.judge(configs))
-            assert not verdict.refusals, refused(configs, verdict)
+            if verdict.refusals:
+                found.append(verdict)
+                raise AssertionError(refused(configs, verdict))
 
         try:
             (every_set_is_taken if seed is None else seeded(seed)(every_set_is_taken))()

@@ -65,35 +65,64 @@ _NUMBERS: Final[Values] = st.sampled_from((0, 80, 9080))
 _IN_MANAGER: Final[Values] = st.sampled_from(
     ({"filter": {"name": _MANAGER, "subFilter": {"name": _ROUTER}}}, {"filter": {"name": _MANAGER}}, {})
 )
+_NAMED_MANAGER: Final[Values] = st.just({"name": _MANAGER})
+_CHAINS: Final[Values] = st.fixed_dictionaries(
+    {"filter": _NAMED_MANAGER},
+    optional={
+        "name": st.just("default"),
+        "sni": words.host,
+        "transportProtocol": st.sampled_from(("tls", "raw_buffer")),
+        "applicationProtocols": st.sampled_from(("h2,http/1.1", "istio")),
+        "destinationPort": _NUMBERS,
+    },
+).map(_as_json)
 _HTTP_FILTER: Final = _patches(
     "HTTP_FILTER",
-    _matched("listener", _IN_MANAGER, portNumber=_NUMBERS),
+    _matched("listener", _IN_MANAGER, portNumber=_NUMBERS, portName=st.sampled_from(("http", "web"))),
     {"operation": "INSERT_BEFORE", "value": _LUA},
     {"operation": "INSERT_FIRST", "value": _LUA},
 )
 _NETWORK_FILTER: Final = _patches(
     "NETWORK_FILTER",
-    _matched("listener", st.just({"filter": {"name": _MANAGER}}), portNumber=_NUMBERS),
+    _matched(
+        "listener",
+        _CHAINS,
+        portNumber=_NUMBERS,
+        name=st.sampled_from(("http_proxy", "nowhere")),
+        listenerFilter=st.just("envoy.filters.listener.tls_inspector"),
+    ),
     {"operation": "MERGE", "value": _VIA},
 )
 _CLUSTER: Final = _patches(
     "CLUSTER",
-    _matched("cluster", portNumber=_NUMBERS, service=words.host, subset=st.sampled_from(("", "v1"))),
+    _matched(
+        "cluster",
+        name=st.just("nowhere"),
+        portNumber=_NUMBERS,
+        service=words.host,
+        subset=st.sampled_from(("", "v1")),
+    ),
     {"operation": "MERGE", "value": {"connect_timeout": "3s"}},
     {"operation": "MERGE_AND_REPLACE_LIST", "value": {"per_connection_buffer_limit_bytes": 4096}},
 )
 _ROUTES: Final = _patches(
     "ROUTE_CONFIGURATION",
     _matched(
-        "routeConfiguration", portNumber=_NUMBERS, gateway=st.sampled_from(("default/edge", "shop/one"))
+        "routeConfiguration",
+        portNumber=_NUMBERS,
+        name=st.sampled_from(("http_proxy", "80")),
+        portName=st.just("http"),
+        gateway=st.sampled_from(("default/edge", "shop/one")),
     ),
     {"operation": "MERGE", "value": {"request_headers_to_remove": ["x-gone"]}},
 )
 _VIRTUAL_HOST: Final = _patches(
     "VIRTUAL_HOST",
-    _matched("routeConfiguration", vhost=st.sampled_from(({"name": "a.default.svc.cluster.local:9080"}, {}))),
+    _matched(
+        "routeConfiguration",
+        vhost=st.sampled_from(({"name": "a.default.svc.cluster.local:9080"}, {"domainName": "*"}, {})),
+    ),
     {"operation": "MERGE", "value": {"include_request_attempt_count": True}},
-    {"operation": "ADD", "value": {"name": "extra", "domains": ["extra.invalid"]}},
 )
 _ROUTE: Final = _patches(
     "HTTP_ROUTE",

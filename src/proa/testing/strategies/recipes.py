@@ -16,6 +16,7 @@ from proa.core.config.kinds.peer_authentication import schema as pa
 from proa.core.config.kinds.service_entry import schema as se
 from proa.core.config.kinds.sidecar import schema as sc
 from proa.core.config.kinds.virtual_service import schema as vs
+from proa.core.config.locality import Distribute, Failover, LocalityLbSetting
 from proa.core.config.retries import Retries
 from proa.core.config.selection import WorkloadSelector as SelectorOfPolicies
 from proa.core.config.workload_selector import WorkloadSelector
@@ -50,21 +51,6 @@ def unique(items: list[Object], key: Callable[[Object], Json]) -> list[Json]:
 def only_beside(value: Object, name: str, needed: str) -> Object:
     return value if needed in value else without(value, [name])
 
-
-_BY_GRPC: Final[Json] = {
-    "name": "grpc",
-    "envoyExtAuthzGrpc": {"service": "a.example", "port": 9, "timeout": "1s", "statusOnError": "503"},
-}
-_BY_HTTP: Final[Json] = {
-    "name": "http",
-    "envoyExtAuthzHttp": {
-        "service": "shop/a",
-        "port": 9,
-        "includeRequestHeadersInCheck": ["x-*", "*"],
-        "includeAdditionalHeadersInCheck": {"x-a": "b"},
-        "headersToDownstreamOnDeny": ["x-why"],
-    },
-}
 
 # -- VirtualService --
 
@@ -181,7 +167,7 @@ VIRTUAL_SERVICE: Final[Recipes] = {
     vs.Destination: Recipe(values={"host": words.host | words.host | words.wild_host}),
     vs.HttpRoute: Recipe(
         values={"name": either("a", "é b", "x" * 300)},
-        one_of=(("route", "route", "route", "route", "redirect", "direct_response", "delegate"),),
+        one_of=(("route", "route", "route", "route", "redirect", "redirect", "direct_response", "delegate"),),
         filled=("route",),
         fit=_fit_http,
     ),
@@ -300,6 +286,33 @@ DESTINATION_RULE: Final[Recipes] = {
         )
     ),
     dr.Subset: Recipe(values={"name": either(*words.SUBSETS)}),
+    dr.Tunnel: Recipe(
+        values={
+            "protocol": either("", "CONNECT", "POST"),
+            "target_host": either("x.example.com", "a", "192.0.2.1"),
+        }
+    ),
+    Distribute: Recipe(
+        values={
+            "origin": either("eu/eu-1/*", "us/*", "asia"),
+            "to": either({"eu": 100}, {"eu/eu-1": 80, "us/*": 20}),
+        },
+        always=("origin", "to"),
+    ),
+    Failover: Recipe(
+        values={"origin": either("eu", "us"), "to": either("asia", "é")}, always=("origin", "to")
+    ),
+    LocalityLbSetting: Recipe(
+        values={"failover_priority": listed(either("app", "version=v1", "topology.istio.io/subzone"), 1)},
+        one_of=(("distribute", "failover", "failover_priority", ""),),
+        filled=("distribute", "failover"),
+        fit=lambda value: {
+            name: unique(objects_in(each), lambda item: item["from"])
+            if name in ("distribute", "failover")
+            else each
+            for name, each in value.items()
+        },
+    ),
     ConnectionPool: Recipe(some=("tcp", "http")),
     HttpPool: Recipe(
         fit=lambda value: without(value, ["h2UpgradePolicy"]) if value.get("useClientProtocol") else value
@@ -338,9 +351,9 @@ _CERTIFICATES: Final[tuple[Mapping[str, Values], ...]] = (
     {"credentialNames": words.FIELDS["credential_names"]},
     _PAIR,
     {
-        "tlsCertificates": st.lists(st.fixed_dictionaries(_PAIR), min_size=1, max_size=2).map(
-            lambda each: [*each]
-        )
+        "tlsCertificates": st.lists(
+            st.fixed_dictionaries(_PAIR, optional={"caCertificates": words.file}), min_size=1, max_size=2
+        ).map(lambda each: [*each])
     },
 )
 _ROOTS: Final[tuple[Mapping[str, Values], ...]] = (
@@ -482,6 +495,7 @@ SERVICE_ENTRY: Final[Recipes] = {
             "export_to": words.export_to | st.just(["~"]),
         },
         always=("ports", "resolution"),
+        one_of=(("endpoints", "endpoints", "workload_selector", ""),),
         filled=("endpoints",),
         fit=_fit_entry,
     ),
@@ -568,6 +582,17 @@ SIDECAR: Final[Recipes] = {
 }
 
 
+def _fit_mesh_config(spec: Object) -> Object:
+    """A format that is an object says so; providers have names of their own."""
+    form = str(spec.get("accessLogFormat", ""))
+    if form:
+        spec = spec | {"accessLogEncoding": "JSON" if form.startswith("{") else "TEXT"}
+    if "extensionProviders" in spec:
+        providers = unique(objects_in(spec["extensionProviders"]), lambda each: each["name"])
+        spec = spec | {"extensionProviders": providers}
+    return spec
+
+
 def _encoded(form: Json) -> str:
     return msgspec.json.encode(form).decode()
 
@@ -582,17 +607,36 @@ MESH_CONFIG: Final[Recipes] = {
             | words.log_format.map(lambda text: _encoded({"a": text, "%": {"b": [text, True]}})),
             "dns_resolvers": listed(either("127.0.0.1:1", "[::1]:1")),
             "root_namespace": either("", "istio-system", "shop"),
-            "extension_providers": either([], [_BY_GRPC], [_BY_HTTP, _BY_GRPC]),
             **{
                 f"default_{name}_export_to": words.export_to
                 for name in ("service", "virtual_service", "destination_rule")
             },
         },
-        fit=lambda spec: (
-            spec
-            if str(spec.get("accessLogFormat", "{")).startswith("{")
-            else without(spec, ["accessLogEncoding"])
-        ),
+        filled=("extension_providers",),
+        fit=_fit_mesh_config,
+    ),
+    mc.ExtensionProvider: Recipe(
+        values={"name": either("grpc", "http")},
+        one_of=(("envoy_ext_authz_http", "envoy_ext_authz_grpc"),),
+    ),
+    mc.GrpcChecker: Recipe(
+        values={
+            "service": either(
+                "a.default.svc.cluster.local", "shop/a.shop.svc.cluster.local", "x.example.com"
+            ),
+            "status_on_error": either("", "403", "503"),
+            "path_prefix": either("", "/check", "/a b"),
+            "include_additional_headers_in_check": words.mapped(words.own_header, either("1", "é")),
+            **{
+                name: listed(words.own_header | either("x-*", "*-b"), 1)
+                for name in (
+                    "include_request_headers_in_check",
+                    "headers_to_upstream_on_allow",
+                    "headers_to_downstream_on_deny",
+                    "headers_to_downstream_on_allow",
+                )
+            },
+        }
     ),
     Retries: _RETRIES,
 }

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from proa.core.config import Json
 from proa.core.config.gateway_api import gateway_schema as gateways
+from proa.core.config.gateway_api import policy_schema as policies
 from proa.core.config.gateway_api import schema as routes
 from proa.testing.strategies import vocabulary as words
 from proa.testing.strategies.recipes import either, object_in, objects_in, unique
@@ -23,10 +24,17 @@ _PARENTS: Final = either(
     {"group": "", "kind": "Service", "name": "a", "namespace": "shop", "port": 9080},
 )
 _GATEWAYS: Final = either(
-    {"name": "edge"}, {"name": "edge", "namespace": "istio-system"}, {"name": "edge", "sectionName": "l1"}
+    {"name": "edge"},
+    {"name": "edge", "group": "gateway.networking.k8s.io", "kind": "Gateway", "port": 9443},
+    {"name": "edge", "namespace": "istio-system"},
+    {"name": "edge", "sectionName": "l1"},
 )
 _BACKEND: Final[dict[str, Values]] = {"name": either("a", "b", "c"), "port": either(80, 9080, 443, 6379)}
-_ELSEWHERE: Final[dict[str, Values]] = {"namespace": either("default", "shop")}
+_ELSEWHERE: Final[dict[str, Values]] = {
+    "namespace": either("default", "shop"),
+    "group": either(""),
+    "kind": either("Service"),
+}
 _WEIGHT: Final[dict[str, Values]] = {"weight": either(0, 1, 2, 1_000_000)}
 _PAIRS: Final = listed(
     st.builds(lambda name, value: {"name": name, "value": value}, words.own_header, words.literal_value),
@@ -181,16 +189,19 @@ def _named(listeners: Json) -> Json:
     return [{**object_in(each), "name": f"l{number}"} for number, each in enumerate(kept)]
 
 
+_FROM: Final = either(
+    {"from": "Same"},
+    {"from": "All"},
+    {"from": "None"},
+    {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}},
+)
 _ALLOWED: Final = _object(
     {},
     {
-        "namespaces": either(
-            {"from": "Same"},
-            {"from": "All"},
-            {"from": "None"},
-            {"from": "Selector", "selector": {"matchLabels": {"kubernetes.io/metadata.name": "shop"}}},
+        "namespaces": _FROM,
+        "kinds": listed(
+            either({"kind": "HTTPRoute"}, {"group": routes.GROUP, "kind": "TCPRoute"}, {"kind": "TLSRoute"})
         ),
-        "kinds": listed(either({"kind": "HTTPRoute"}, {"kind": "TCPRoute"}, {"kind": "TLSRoute"})),
     },
 )
 _ONE_STREAM_RULE: Final = listed(
@@ -208,6 +219,17 @@ _METHODS: Final = st.one_of(
         {"method": either("Get|Put")},
     ),
 )
+
+
+def _fit_session(value: Object) -> Object:
+    """A time is a permanent cookie's, and such a cookie has one."""
+    if value.get("type") == "Header":
+        return without(value, ["cookieConfig", "absoluteTimeout"])
+    if object_in(value.get("cookieConfig")).get("lifetimeType") == "Permanent":
+        return {"absoluteTimeout": "90s", **value}
+    return without(value, ["absoluteTimeout"])
+
+
 GATEWAY_API: Final[Recipes] = {
     gateways.GatewayClass: Recipe(
         values={
@@ -218,6 +240,52 @@ GATEWAY_API: Final[Recipes] = {
     ),
     gateways.Gateway: Recipe(
         values={"gateway_class_name": either("proa", "istio", "one"), "listeners": _listeners()}
+    ),
+    gateways.AllowedListeners: Recipe(values={"namespaces": _FROM}),
+    gateways.ListenerSet: Recipe(
+        values={
+            "parent_ref": either(
+                {"name": "edge"},
+                {"name": "edge", "namespace": "istio-system"},
+                {"name": "edge", "group": routes.GROUP, "kind": "Gateway"},
+            ),
+            "listeners": _listeners(),
+        }
+    ),
+    policies.BackendTlsPolicy: Recipe(
+        values={
+            "target_refs": listed(
+                _object(
+                    {"group": either(""), "kind": either("Service"), "name": either("a", "b")},
+                    {"sectionName": either("http-9080", "web")},
+                ),
+                1,
+            ).map(lambda targets: unique(objects_in(targets), lambda each: each["name"]))
+        }
+    ),
+    policies.Validation: Recipe(
+        values={
+            "ca_certificate_refs": listed(
+                either(
+                    {"group": "", "kind": "ConfigMap", "name": "roots"},
+                    {"kind": "Secret", "name": "a", "group": ""},
+                ),
+                1,
+                1,
+            ),
+            "subject_alt_names": listed(
+                either(
+                    {"type": "Hostname", "hostname": "a.example"},
+                    {"type": "Hostname", "hostname": "b.a.example"},
+                    {"type": "URI", "uri": "spiffe://cluster.local/ns/default/sa/a"},
+                ),
+                1,
+            ),
+        },
+        one_of=(("ca_certificate_refs", "well_known_ca_certificates"),),
+    ),
+    routes.SessionPersistence: Recipe(
+        values={"session_name": either("", "x-session", "A_b")}, fit=_fit_session
     ),
     gateways.ReferenceGrant: Recipe(filled=("from_", "to")),
     gateways.GrantFrom: Recipe(
@@ -230,8 +298,16 @@ GATEWAY_API: Final[Recipes] = {
     gateways.GrantTo: Recipe(
         values={"group": either(""), "kind": either("Service"), "name": either("", "a", "b")}
     ),
-    routes.HttpRoute: Recipe(values={"parent_refs": listed(_PARENTS, 1), "hostnames": listed(_HOSTNAMES)}),
-    routes.GrpcRoute: Recipe(values={"parent_refs": listed(_PARENTS, 1), "hostnames": listed(_HOSTNAMES)}),
+    routes.HttpRoute: Recipe(
+        values={"parent_refs": listed(_PARENTS, 1), "hostnames": listed(_HOSTNAMES)},
+        always=("rules",),
+        filled=("rules",),
+    ),
+    routes.GrpcRoute: Recipe(
+        values={"parent_refs": listed(_PARENTS, 1), "hostnames": listed(_HOSTNAMES)},
+        always=("rules",),
+        filled=("rules",),
+    ),
     routes.TlsRoute: Recipe(
         values={
             "parent_refs": listed(_GATEWAYS, 1),
@@ -262,5 +338,7 @@ GATEWAY_API: Final[Recipes] = {
     routes.Timeouts: Recipe(
         values={"request": either("10s", "0s", "1h"), "backend_request": either("0s", "1ms", "10s")},
     ),
-    routes.Retry: Recipe(values={"attempts": either(0, 1, 5, 2**31 - 1)}),
+    routes.Retry: Recipe(
+        values={"codes": listed(st.sampled_from((400, 503, 599)), 1), "attempts": either(0, 1, 5, 2**31 - 1)}
+    ),
 }
