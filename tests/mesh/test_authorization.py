@@ -6,6 +6,7 @@
 
 import contextlib
 import http.client
+import re
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -69,6 +70,11 @@ class Client:
         self._connection.close()
 
 
+def told(mesh: Mesh, url: str, whose: str) -> str:
+    """What `proa explain` says, in one line."""
+    return " ".join(mesh.proa("explain", "GET", url, whose).stdout.split())
+
+
 Clients = Callable[..., Client]
 
 
@@ -116,6 +122,14 @@ def test_who_may_do_what(shop: Mesh, client: Clients) -> None:
             details="rbac_access_denied_matched_policy[ns[default]-policy[never]-rule[0]]",
         )
         shop.logged("web", path="/opened", details="rbac_access_denied_matched_policy[none]")
+        for path, said in (
+            ("/items/secret", "=> 403: denied by ns[default]-policy[never]-rule[0]"),
+            ("/opened", "=> 403: denied (none): none of 2 rules that allow lets it in"),
+            ("/items/7", "allowed by ns[default]-policy[front]-rule[0]"),
+        ):
+            page = told(shop, f"http://web.default:8081{path}", "--from=caller")
+            assert said in page
+            assert "by AuthorizationPolicy/default/" in page
     assert caller.status("/opened") == 200
     after = shop.stats("web", r"http\.inbound\.downstream_cx_total$")
     assert sum(after.values()) - sum(before.values()) <= 1, "only `far` has come: no connection was closed"
@@ -299,5 +313,10 @@ spec: {hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: web,
                     answer.read()
                     statuses.append(answer.status)
             assert statuses == [200, 403, 403, 200]
+            page = told(shop, "http://any.example/admin", "--via=authz-edge")
+            assert "=> 403: denied by ns[istio-system]-policy[edge]-rule[0]" in page
+            assert re.search(
+                r"by AuthorizationPolicy/istio-system/edge rules\[0\] \(\S+yaml:\d+, version", page
+            )
     finally:
         shop.stop("authz-edge")

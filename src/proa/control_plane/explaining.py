@@ -8,10 +8,12 @@ from proa.control_plane.conversion import Conversion
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.world import World
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.workload import Workload
 from proa.core.pilot.explain.hops import explain
 from proa.core.pilot.explain.mesh import Known, Place, Proxy
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.scope.authorization import AuthorizationView, authorization_view
 from proa.core.pilot.scope.hiding import why_unknown
 from proa.core.pilot.scope.scope import scope_of
 
@@ -48,9 +50,14 @@ def explain_mesh(
     def notes(ref: ObjectRef) -> tuple[str, ...]:
         return tuple(note.message for note in world.notes() if note.about == ref)
 
+    def policies(workload: Workload) -> AuthorizationView:
+        return authorization_view(world.snapshot, world.index, workload)
+
     known = Known(
         workloads=world.snapshot.workloads,
+        settings=world.snapshot.settings,
         proxy=proxy,
+        policies=policies,
         place=place,
         why_unknown=why,
         sources=conversion.sources_of,

@@ -118,10 +118,11 @@ def test_files_with_errors_are_not_explained(proa: Proa, tmp_path: Path) -> None
 
 def test_the_page_shows_what_is_printed(proa: Proa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[3] / "docs/explain.md").read_text()
-    (text,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    (tmp_path / "mesh.yaml").write_text(text)
+    texts = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    for name, text in zip(("mesh.yaml", "policy.yaml"), texts, strict=True):
+        (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
     shown = re.findall(r"^```console\n\$ proa (.*?)\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(shown) == 2
+    assert len(shown) == 3
     for words, printed in shown:
         assert proa(*words.split()).stdout == printed

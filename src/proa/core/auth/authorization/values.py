@@ -7,6 +7,7 @@ A rule holds when any of its sources, any of its operations and all of its condi
 does not have matches no value, so a term about it holds exactly when it is negated.
 """
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -106,10 +107,28 @@ NO_RULE: Final = "none"
 """Names what no rule decided: an ALLOW that was wanted and did not come. Envoy's own word, as dashboards know it."""
 
 
+_KINDS: Final = {"ServiceRole": "role", "ServiceRoleBinding": "binding"}
+_NAME: Final = re.compile(r"ns\[([^\]]*)\]-(\w+)\[([^\]]*)\]-rule\[([^\]]*)\]")
+
+
 def rule_name(ref: ObjectRef, number: int | str) -> str:
     """As Istio names them, so that its dashboards and habits work: `ns[default]-policy[frontend]-rule[0]`."""
-    kind = {"ServiceRole": "role", "ServiceRoleBinding": "binding"}.get(ref.kind, "policy")
-    return f"ns[{ref.namespace}]-{kind}[{ref.name}]-rule[{number}]"
+    return f"ns[{ref.namespace}]-{_KINDS.get(ref.kind, 'policy')}[{ref.name}]-rule[{number}]"
+
+
+def written_as(name: str) -> tuple[tuple[ObjectRef, str], ...]:
+    """Who wrote the rule of that name, and where in the object; of a binding its role as well, whose rule it is. A rule
+    that stands for a whole object has no place in it."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return ()
+    namespace, word, object_name, number = found.groups()
+    kind = next((kind for kind, each in _KINDS.items() if each == word), "AuthorizationPolicy")
+    ref = ObjectRef(kind, namespace, object_name)
+    role, dot, of_role = number.rpartition(".")
+    if kind == "ServiceRoleBinding" and dot:
+        return ((ref, ""), (ObjectRef("ServiceRole", namespace, role), f"rules[{of_role}]"))
+    return ((ref, f"rules[{number}]" if number.isdecimal() else ""),)
 
 
 def closing(ref: ObjectRef, why: str) -> Policy:

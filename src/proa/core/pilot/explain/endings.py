@@ -4,7 +4,7 @@ from typing import Final
 
 from proa.core.model.names import parse_cluster_name
 from proa.core.pilot.explain.story import Verdict
-from proa.core.pilot.simulate import Answered, Candidate, Outcome
+from proa.core.pilot.simulate import Answered, Candidate, Check, Outcome
 
 BLACK_HOLE: Final = "BlackHoleCluster"
 
@@ -32,6 +32,14 @@ def refused(outcome: Outcome, share: float) -> Verdict:
     return Verdict(end="refused", text=f"the connection is closed: {outcome.why[-1]}", share=share * 100)
 
 
+def denied(check: Check, share: float) -> Verdict:
+    return Verdict(end="denied", text=f"the connection is closed: {check.why}", share=share * 100)
+
+
+def failed_check(outcome: Outcome) -> Check | None:
+    return next((check for check in outcome.checks if check.passed is False), None)
+
+
 def answered(outcome: Outcome, end: Answered, advice: tuple[str, ...], share: float) -> Verdict:
     return Verdict(
         end="answered",
@@ -44,7 +52,7 @@ def answered(outcome: Outcome, end: Answered, advice: tuple[str, ...], share: fl
 
 
 def _reason(outcome: Outcome, end: Answered) -> str:
-    failed = next((check for check in outcome.checks if check.passed is False), None)
+    failed = failed_check(outcome)
     if failed is not None:
         return failed.why
     match end.flag:

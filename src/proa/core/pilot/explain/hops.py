@@ -10,11 +10,13 @@ from typing import Final
 import msgspec
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
+from proa.core.auth.authorization.request import Caller
 from proa.core.model.names import ObjectRef, WorkloadId, parse_object_ref, parse_workload_id
 from proa.core.pilot.explain.asking import ask
 from proa.core.pilot.explain.clusters import cluster_steps, transport_words, whole_of
-from proa.core.pilot.explain.endings import answered, arrived, broken, leaves, refused
+from proa.core.pilot.explain.endings import answered, arrived, broken, denied, failed_check, leaves, refused
 from proa.core.pilot.explain.mesh import Known, Proxy
+from proa.core.pilot.explain.policies import NOBODY, PolicyAsker, caller_of
 from proa.core.pilot.explain.routes import causes_of, near_domains, nothing_matched, routing_steps
 from proa.core.pilot.explain.story import Explanation, Hop, Question, Role, Step, Tone, Verdict
 from proa.core.pilot.resource import ResourceType
@@ -26,6 +28,7 @@ from proa.core.pilot.simulate import (
     RAW,
     Answered,
     Candidate,
+    Check,
     Connect,
     Connection,
     Forwarded,
@@ -94,7 +97,13 @@ class _Story:
         ]
 
     def tell(
-        self, workload: WorkloadId, request: Request, via: Via, share: float, depth: int
+        self,
+        workload: WorkloadId,
+        request: Request,
+        via: Via,
+        share: float,
+        depth: int,
+        caller: Caller = NOBODY,
     ) -> list[Verdict]:
         """What this proxy does, and all behind it. `share` of all requests come here."""
         proxy = self._known.proxy(workload)
@@ -106,7 +115,7 @@ class _Story:
             "server" if isinstance(via, Inbound) else "gateway" if isinstance(via, Gateway) else "client"
         )
         steps = self._steps.setdefault((workload, role), {})
-        simulation = Simulation(proxy.lookup)
+        simulation = Simulation(proxy.lookup, PolicyAsker(self._known, workload, via, caller).ask)
         verdicts: list[Verdict] = []
         for outcome, number in _ways(simulation, request, via):
             part = share * number / ROLLS
@@ -134,10 +143,9 @@ class _Story:
             unknown = self._why_unknown(workload, outcome.seen.authority)
             steps += nothing_matched(self._known, configuration, outcome.seen, unknown)
         steps += self._unknown_host(workload, outcome, configuration)
-        for check in outcome.checks:
-            tone = _TONES[check.passed]
-            causes = causes_of(self._known, check.objects)
-            steps.append(Step(kind="check", text=f"{check.filter}: {check.why}", tone=tone, causes=causes))
+        steps += [self._check(proxy, check) for check in outcome.checks]
+        if failed_check(outcome) is not None:
+            return steps
         if isinstance(outcome.end, Forwarded) or (outcome.cluster and not isinstance(via, Inbound)):
             candidates = outcome.candidates
             if not isinstance(via, Inbound):
@@ -145,6 +153,19 @@ class _Story:
             elif candidates:
                 steps.append(_app(candidates[0]))
         return steps
+
+    def _check(self, proxy: Proxy, check: Check) -> Step:
+        causes = dict.fromkeys(
+            cause for name, rule in check.causes for cause in causes_of(self._known, (name,), rule)
+        )
+        return Step(
+            kind="check",
+            text=f"{check.filter}: {check.why}",
+            details=check.details,
+            causes=tuple(causes),
+            tone=_TONES[check.passed],
+            standing=proxy.behind.get((ResourceType.EXTENSION, check.filter), ""),
+        )
 
     def _listener(
         self, workload: WorkloadId, proxy: Proxy, simulation: Simulation, outcome: Outcome, via: Via
@@ -200,6 +221,9 @@ class _Story:
         self, workload: WorkloadId, request: Request, outcome: Outcome, via: Via, share: float, depth: int
     ) -> list[Verdict]:
         candidates = outcome.candidates
+        failed = failed_check(outcome)
+        if failed is not None:
+            return [denied(failed, share)]
         if not candidates:
             return [refused(outcome, share)]
         if isinstance(via, Inbound):
@@ -211,13 +235,20 @@ class _Story:
         onward = _onward(request, outcome)
         verdicts: list[Verdict] = []
         for each in candidates:
-            verdicts += self._enter(each, onward, outcome, share * each.share, depth)
+            verdicts += self._enter(workload, each, onward, outcome, share * each.share, depth)
         return verdicts
 
     def _enter(
-        self, candidate: Candidate, request: Request, outcome: Outcome, share: float, depth: int
+        self,
+        sender: WorkloadId,
+        candidate: Candidate,
+        request: Request,
+        outcome: Outcome,
+        share: float,
+        depth: int,
     ) -> list[Verdict]:
         known = self._known
+        caller = caller_of(known, sender, candidate.transport)
         workload = parse_workload_id(candidate.workload) if candidate.workload else None
         workload = workload or known.at(candidate.address, candidate.port)
         its = known.workloads.get(workload) if workload else None
@@ -227,12 +258,12 @@ class _Story:
         for bound in its.gateway_ports:
             if bound.bound_port == candidate.port and not bound.address:
                 via: Via = Gateway(port=bound.port, carries=_carried(candidate, is_http=is_http))
-                return self.tell(workload, request, via, share, depth + 1)
+                return self.tell(workload, request, via, share, depth + 1, caller)
         port = next((each for each in its.inbound if each.sidecar_port == candidate.port), None)
         if port is None:
             return [arrived(str(workload), candidate, share)]
         inbound = Inbound(port=port.service_port, carries=_carried(candidate, is_http=is_http))
-        verdicts = self.tell(workload, request, inbound, share, depth + 1)
+        verdicts = self.tell(workload, request, inbound, share, depth + 1, caller)
         if not is_http and port.protocol not in STREAMS:
             text = f"{workload} takes requests ({port.protocol}) at port {port.service_port}, and this is a stream"
             return [broken(text, share)]

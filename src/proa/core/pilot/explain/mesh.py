@@ -5,9 +5,11 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from proa.core.model.names import ObjectRef, WorkloadId, parse_object_ref
+from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import Workload
 from proa.core.pilot.explain.story import Cause
 from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.scope.authorization import AuthorizationView
 from proa.core.pilot.simulate import Lookup
 
 Name = tuple[ResourceType, str]
@@ -31,11 +33,13 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """`proxy` is None for a workload that has none. `why_unknown` says why a proxy does not know a host, empty if
-    nobody does; `notes` are what the control plane noted of an object."""
+    """`proxy` is None for a workload that has none; `policies` are those in force for one. `why_unknown` says why a
+    proxy does not know a host, empty if nobody does; `notes` are what the control plane noted of an object."""
 
     workloads: Mapping[WorkloadId, Workload]
+    settings: MeshSettings
     proxy: Callable[[WorkloadId], Proxy | None]
+    policies: Callable[[Workload], AuthorizationView]
     place: Callable[[ObjectRef, str], Place]
     why_unknown: Callable[[WorkloadId, str], str]
     sources: Callable[[ObjectRef], tuple[ObjectRef, ...]]

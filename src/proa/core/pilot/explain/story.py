@@ -9,7 +9,8 @@ from proa.core.pilot.simulate.request import Headers
 
 Tone = Literal["plain", "good", "warn", "bad"]
 Role = Literal["client", "gateway", "server"]
-End = Literal["arrives", "answered", "refused", "leaves"]
+End = Literal["arrives", "answered", "refused", "denied", "leaves"]
+"""`denied`: policies let go of a stream; `refused`: the connection is of a kind that is not taken."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

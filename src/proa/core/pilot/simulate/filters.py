@@ -2,8 +2,10 @@
 
 A filter that may answer instead of the service has a function here, in a table by the type of its configuration.
 Which configuration holds is Envoy's rule: that of the weighted share, else of the route, the virtual host, the chain.
-Policies that proxies decide (who may call, whose token is good) join by an entry in the table: what each says is a
-`Check`, which is told whether the request passes or not.
+What each says is a `Check`, which is told whether the request passes or not.
+
+Authorization policies stand in the resources as trees that nobody can tell back. Whoever knows the policies themselves
+may be asked in their place (`AskPolicies`); without him they are passed over.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +25,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
     HttpFilter,
 )
+from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as StreamRbac
 from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher_pb2 import (
     UpstreamIpPortMatcher,
 )
@@ -50,12 +53,28 @@ _DENOMINATORS: Final = {
 }
 
 
+class PolicyPlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter that asks authorization policies, by its name; of a stream `ends_tls`: whether TLS ends in front of
+    it, so that there may be a peer."""
+
+    filter: str
+    is_stream: bool = False
+    ends_tls: bool = True
+
+
 class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """What one filter says; nothing: it lets the request pass and there is nothing to tell."""
 
     answer: Answered | None = None
     fault: FaultTaken | None = None
     check: Check | None = None
+
+
+AskPolicies = Callable[[PolicyPlace, Request], Ruling | None]
+"""None: no policies are asked there."""
+STREAM_POLICIES: Final = frozenset(
+    (StreamRbac.DESCRIPTOR.full_name, "envoy.extensions.filters.network.ext_authz.v3.ExtAuthz")
+)
 
 
 class Passage(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,23 +86,40 @@ class Passage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pass_filters(
-    decoder: Decoder, manager: HttpConnectionManager, levels: Sequence[Settings], request: Request
+    decoder: Decoder,
+    manager: HttpConnectionManager,
+    levels: Sequence[Settings],
+    request: Request,
+    ask: AskPolicies | None = None,
 ) -> Passage:
     """`levels` are the settings beside the chain's own, the nearest to the request first."""
     passage = Passage()
-    for name, config in _configs(decoder, manager, levels):
-        judge = _JUDGES.get(config.type_url.rpartition("/")[2])
-        if judge is None:
-            continue
-        ruling = judge(name, config, request)
-        passage = Passage(
-            answer=ruling.answer,
-            fault=ruling.fault or passage.fault,
-            checks=(*passage.checks, ruling.check) if ruling.check else passage.checks,
-        )
-        if passage.answer is not None:
-            break
+    for each in manager.http_filters:
+        config = _in_force(decoder, each, levels)
+        for ruling in _rulings(each.name, config, request, ask) if config is not None else ():
+            passage = Passage(
+                answer=ruling.answer,
+                fault=ruling.fault or passage.fault,
+                checks=(*passage.checks, ruling.check) if ruling.check else passage.checks,
+            )
+            if passage.answer is not None:
+                return passage
     return passage
+
+
+def _rulings(name: str, config: AnyMessage, request: Request, ask: AskPolicies | None) -> Iterator[Ruling]:
+    """Of one filter, or of those that stand in a place, one after the other."""
+    held = held_filters(config)
+    if held is not None and ask is not None:
+        asked = ask(PolicyPlace(filter=name), request)
+        if asked is not None:
+            yield asked
+            return
+    filters = ((name, config),) if held is None else tuple((each.name, each.typed_config) for each in held)
+    for each, its in filters:
+        judge = _JUDGES.get(its.type_url.rpartition("/")[2])
+        if judge is not None:
+            yield judge(each, its, request)
 
 
 def claims_in(decoder: Decoder, manager: HttpConnectionManager, request: Request) -> str:

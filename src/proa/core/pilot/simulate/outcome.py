@@ -50,12 +50,14 @@ class FaultTaken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What one filter decided: `passed` None where that is known only when it happens. `objects` are who says so."""
+    """What one filter decided: `passed` None where that is known only when it happens. `causes` are who says so,
+    objects and their rules; `details`, what was near."""
 
     filter: str
     passed: bool | None
     why: str
-    objects: tuple[str, ...] = ()
+    causes: tuple[tuple[str, str], ...] = ()
+    details: tuple[str, ...] = ()
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,13 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 
 from proa.core.pilot.simulate.clusters import candidates_of, internal_listener_of
-from proa.core.pilot.simulate.filters import claims_in, pass_filters
+from proa.core.pilot.simulate.filters import (
+    STREAM_POLICIES,
+    AskPolicies,
+    PolicyPlace,
+    claims_in,
+    pass_filters,
+)
 from proa.core.pilot.simulate.outcome import Answered, Check, End, Forwarded, Outcome, Refused, RouteTaken
 from proa.core.pilot.simulate.reception import received
 from proa.core.pilot.simulate.request import (
@@ -36,14 +42,16 @@ M = TypeVar("M", HttpConnectionManager, TcpProxy)
 
 
 class Simulation:
-    """One proxy's resources, each decoded once for all the requests that are asked about."""
+    """One proxy's resources, each decoded once for all the requests that are asked about. `ask`: who knows its
+    authorization policies; without him they let everything pass."""
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, ask: AskPolicies | None = None) -> None:
         self.decoder = Decoder(lookup)
+        self._ask = ask
 
     def run(self, request: Request, via: Via) -> Outcome:
         """What the proxy does with the request. Raises BadResource."""
-        walk = _Walk(self.decoder)
+        walk = _Walk(self.decoder, self._ask)
         match via:
             case Connect():
                 tunnel = msgspec.structs.replace(request, method="CONNECT", authority=via.authority, path="")
@@ -64,8 +72,9 @@ def simulate(lookup: Lookup, request: Request, via: Via) -> Outcome:
 class _Walk:
     """One request's way, with what was decided so far in `why`."""
 
-    def __init__(self, decoder: Decoder) -> None:
+    def __init__(self, decoder: Decoder, ask: AskPolicies | None) -> None:
         self._decoder = decoder
+        self._ask = ask
         self._why: list[str] = []
         self._checks: tuple[Check, ...] = ()
         self._routes = ""
@@ -99,6 +108,8 @@ class _Walk:
         if proxy is not None:
             self._why.append(f"listener {name}, filter chain {chain.name or '(only one)'}: a raw stream")
             cluster = fallback or _cluster_of(proxy, request.roll)
+            if not self._admits(chain, request):
+                return self._end(name, Refused(cluster=cluster), "", chain.name)
             return self._reach(name, chain.name, None, cluster, request, is_http=False)
         return self._end(
             name, Refused(), f"filter chain {chain.name} of {name} ends in nothing known", chain.name
@@ -144,18 +155,34 @@ class _Walk:
         return self._reach(listener, chain, passed.taken, routed.cluster, request)
 
     def _pass(self, manager: HttpConnectionManager, routed: Routed, request: Request) -> Routed:
-        """The route, once the filters have seen the request: with their answer if one of them answers."""
-        if routed.taken is None:
-            return routed
-        passage = pass_filters(self._decoder, manager, routed.levels, request)
+        """The route, once the filters have seen the request: with their answer if one of them answers. They are asked
+        where there is no route as well, and before anybody says so."""
+        passage = pass_filters(self._decoder, manager, routed.levels, request, self._ask)
         self._checks = passage.checks
         self._why += [check.why for check in passage.checks]
-        taken = msgspec.structs.replace(routed.taken, fault=passage.fault)
         answer = passage.answer
+        if routed.taken is None:
+            return msgspec.structs.replace(routed, answer=answer) if answer is not None else routed
+        taken = msgspec.structs.replace(routed.taken, fault=passage.fault)
         if answer is None:
             return msgspec.structs.replace(routed, taken=taken)
         answer = msgspec.structs.replace(answer, cluster=routed.cluster)
         return msgspec.structs.replace(routed, taken=taken, answer=answer)
+
+    def _admits(self, chain: FilterChain, request: Request) -> bool:
+        """Whether policies let a stream in."""
+        if self._ask is None:
+            return True
+        ends_tls = chain.HasField("transport_socket")
+        for each in chain.filters:
+            if each.typed_config.type_url.rpartition("/")[2] in STREAM_POLICIES:
+                place = PolicyPlace(filter=each.name, is_stream=True, ends_tls=ends_tls)
+                ruling = self._ask(place, request)
+                check = ruling.check if ruling is not None else None
+                if check is not None and check not in self._checks:
+                    self._checks += (check,)
+                    self._why.append(check.why)
+        return all(check.passed is not False for check in self._checks)
 
     def _routes_of(self, manager: HttpConnectionManager) -> RouteConfiguration | None:
         if manager.HasField("rds"):

@@ -4,10 +4,12 @@ import pytest
 from immutables import Map
 
 from proa.core.model.names import WorkloadId
+from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import GatewayPort, Workload
 from proa.core.pilot.explain.asking import BadQuestion, ask
 from proa.core.pilot.explain.mesh import Known, Place
 from proa.core.pilot.explain.story import Question
+from proa.core.pilot.scope.authorization import AuthorizationView
 from proa.core.pilot.simulate import RAW, Connect, Explicit, Gateway, Own
 
 PAGE, EDGE, BARE = (WorkloadId("default", name) for name in ("page", "edge", "bare"))
@@ -34,7 +36,9 @@ KNOWN = Known(
             ),
         }
     ),
+    settings=MeshSettings(),
     proxy=lambda workload: None,
+    policies=lambda workload: AuthorizationView(),
     place=lambda ref, rule: Place(),
     why_unknown=lambda workload, host: "",
     sources=lambda ref: (),

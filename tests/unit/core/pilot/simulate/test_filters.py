@@ -18,8 +18,15 @@ from google.protobuf.message import Message
 
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.simulate import Request
-from proa.core.pilot.simulate.filters import Passage, is_address, pass_filters
+from proa.core.pilot.simulate.filters import Passage, PolicyPlace, Ruling, is_address, pass_filters
+from proa.core.pilot.simulate.outcome import Answered
 from proa.core.pilot.simulate.resources import Decoder
+from proa.core.pilot.translate.authorization.filters import (
+    AuthorizationIntent,
+    authorization_place,
+    build_authorization,
+)
+from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.encode import pack
 from proa.core.pilot.translate.filters.egress_guard import EgressGuardIntent, build_egress_guard
 from proa.core.pilot.translate.filters.names import CORS, EGRESS_GUARD, FAULT
@@ -120,6 +127,22 @@ def test_rules_that_ask_for_more_are_not_judged() -> None:
 def test_addresses() -> None:
     assert is_address("[::1]")
     assert not is_address("10.0.0.300")
+
+
+def test_policies_are_asked_of_who_knows_them() -> None:
+    place = Place(ports=(80,), trust_domain="cluster.local")
+    resource = build_authorization(AuthorizationIntent(name="proa.authz.80", place=place))
+    decoder = Decoder(lambda kind, name: resource)
+    manager = HttpConnectionManager(http_filters=[authorization_place("proa.authz.80")])
+    asked = list[PolicyPlace]()
+
+    def ask(place: PolicyPlace, request: Request) -> Ruling | None:
+        asked.append(place)
+        return Ruling(answer=Answered(status=403))
+
+    assert pass_filters(decoder, manager, [], Request(authority="a")) == Passage()
+    assert pass_filters(decoder, manager, [], Request(authority="a"), ask).answer == Answered(status=403)
+    assert asked == [PolicyPlace(filter="proa.authz.80")]
 
 
 def test_a_matcher_without_branches_lets_everybody_pass() -> None:

@@ -35,6 +35,10 @@ from proa.core.pilot.translate.encode import ADS, build_resource, pack
 
 _STATS: Final = "tcp."
 """As in Istio: `tcp.rbac.denied`."""
+PLACES: Final = "proa.authz."
+"""How the filters are called that ask policies: an HTTP filter's place by its port, a stream's filters by what they
+do."""
+WITHOUT_PEER: Final = ".plain"
 _ALLOW: Final = Rules.Action.ALLOW
 _DENY: Final = Rules.Action.DENY
 
@@ -50,7 +54,7 @@ class AuthorizationIntent(msgspec.Struct, frozen=True, kw_only=True):
 
 def authorization_name(port: int) -> str:
     """The resource of a port's policies."""
-    return f"proa.authz.{port}"
+    return f"{PLACES}{port}"
 
 
 def seen_from(intent: AuthorizationIntent, *, has_peer: bool) -> AuthorizationIntent:
@@ -59,7 +63,7 @@ def seen_from(intent: AuthorizationIntent, *, has_peer: bool) -> AuthorizationIn
     if has_peer == intent.place.has_peer:
         return intent
     place = msgspec.structs.replace(intent.place, has_peer=has_peer)
-    return msgspec.structs.replace(intent, place=place, name=f"{intent.name}.plain")
+    return msgspec.structs.replace(intent, place=place, name=f"{intent.name}{WITHOUT_PEER}")
 
 
 def authorization_place(name: str) -> HttpFilter:
