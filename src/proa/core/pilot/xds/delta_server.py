@@ -19,6 +19,7 @@ from proa.core.pilot.xds.subscriptions import Touch, subscribe
 from proa.core.pilot.xds.wire import Request, decode_request, encode_resource, encode_response
 
 _CLUSTER, _ENDPOINT = ResourceType.CLUSTER, ResourceType.ENDPOINT
+_EXTENSION = ResourceType.EXTENSION
 
 
 class _Batch:
@@ -232,6 +233,11 @@ class DeltaServer:
 
     def _touch(self, state: TypeState, names: list[str], first: int | None = None) -> None:
         absent = {name for name in names if self._source.lookup(state.kind, name) is None}
+        if state.kind is _EXTENSION:
+            # A listener that is gone serves its open connections for a while, by filters it looks up by name: without
+            # them it would answer 500. The client lets go of the name when the last of them is over.
+            names = [name for name in names if name not in absent or name not in state.held]
+            absent.intersection_update(names)
         state.touch(names, self._seq, first=self._seq if first is None else first, absent=absent)
 
     def _pump(self) -> Actions:

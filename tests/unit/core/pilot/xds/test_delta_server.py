@@ -4,7 +4,7 @@ from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.xds.actions import Acked, Action, Close, Rejected, Subscribed
 from proa.core.pilot.xds.delta_server import DeltaServer
 from proa.testing.playbook import ANY, Playbook
-from proa.testing.xds import CLUSTER, ENDPOINT, LISTENER, ROUTE, SECRET, FakeSource, fake_resource
+from proa.testing.xds import CLUSTER, ENDPOINT, EXTENSION, LISTENER, ROUTE, SECRET, FakeSource, fake_resource
 from tests.unit.core.pilot.xds.stories import Sent, ack, drop, nack, view, want
 
 Story = Playbook[Action]
@@ -214,6 +214,24 @@ def test_what_a_reconnected_proxy_holds_and_nobody_has_is_removed() -> None:
         << ANY
         << Sent(CLUSTER, "1", {}, ("gone",))
     )
+    story.ends()
+
+
+def test_a_filter_stays_with_the_listener_that_drains_by_it() -> None:
+    """Envoy asks by name on every connection, and lets the name go with the last of them."""
+    source, server, story = started((EXTENSION, "policy"))
+    story >> server.receive(want(EXTENSION, "policy", policy="1")) << ANY << ANY
+    story >> server.offer([source.remove(EXTENSION, "policy")])
+    story.ends()
+    assert server.is_settled
+    story >> server.offer([source.set(fake_resource(EXTENSION, "policy", "2"))])
+    story << Sent(EXTENSION, "1", {"policy": "2"})
+    story.ends()
+
+
+def test_a_filter_that_was_never_there_is_answered() -> None:
+    _, server, story = started()
+    story >> server.receive(want(EXTENSION, "policy")) << ANY << Sent(EXTENSION, "1", {}, ("policy",))
     story.ends()
 
 
