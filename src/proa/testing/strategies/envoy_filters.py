@@ -123,6 +123,14 @@ _VIRTUAL_HOST: Final = _patches(
         vhost=st.sampled_from(({"name": "a.default.svc.cluster.local:9080"}, {"domainName": "*"}, {})),
     ),
     {"operation": "MERGE", "value": {"include_request_attempt_count": True}},
+    {
+        "operation": "ADD",
+        "value": {
+            "name": "extra",
+            "domains": ["extra.invalid"],
+            "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 204}}],
+        },
+    },
 )
 _ROUTE: Final = _patches(
     "HTTP_ROUTE",

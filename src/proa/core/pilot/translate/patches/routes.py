@@ -45,7 +45,7 @@ def patch_routes(name: str, value: bytes, patching: Patching, recall: Recall) ->
         patched, seen = recall(piece, lambda piece=piece: _patch_piece(name, piece, patching, context))  # type: ignore[misc]
         patching.seen |= seen
         pieces.append(patched)
-    added = RouteConfiguration(virtual_hosts=_added(name, patching, context))
+    added = RouteConfiguration(virtual_hosts=_added(name, patching, context, _has_domain(pieces[1:])))
     return b"".join((*pieces, added.SerializeToString(deterministic=True)))
 
 
@@ -53,7 +53,9 @@ def patch_inline_routes(config: RouteConfiguration, patching: Patching, context:
     """A configuration inside its listener."""
     _patch_head(config, patching, context)
     kept = [host for host in config.virtual_hosts if _patch_host(host, config.name, patching, context)]
-    hosts = RouteConfiguration(virtual_hosts=[*kept, *_added(config.name, patching, context)]).virtual_hosts
+    taken = {domain.lower() for host in kept for domain in host.domains}
+    added = _added(config.name, patching, context, taken.__contains__)
+    hosts = RouteConfiguration(virtual_hosts=[*kept, *added]).virtual_hosts
     config.ClearField("virtual_hosts")
     config.virtual_hosts.extend(hosts)
 
@@ -142,14 +144,45 @@ def _patch_host(host: VirtualHost, name: str, patching: Patching, context: Conte
     return True
 
 
-def _added(name: str, patching: Patching, context: Context) -> Iterator[VirtualHost]:
+def _added(
+    name: str, patching: Patching, context: Context, is_taken: Callable[[str], bool]
+) -> Iterator[VirtualHost]:
+    """Hosts that patches ADD. An Envoy refuses a configuration with one domain twice: the first who has it keeps it,
+    and a patch none of whose domains is left has found no place."""
+    added: set[str] = set()
     for applied in patching.of("VIRTUAL_HOST", context):
         match = applied.match.route_configuration
-        if applied.operation == "ADD" and _is_configuration(match, name, patching, whole=True):
-            applied.hit()
-            value = applied.value
-            assert isinstance(value, VirtualHost)
-            yield value
+        if applied.operation != "ADD" or not _is_configuration(match, name, patching, whole=True):
+            continue
+        value = VirtualHost()
+        value.CopyFrom(applied.value)  # type: ignore[arg-type]  # read as a VirtualHost
+        wanted = {domain.lower(): domain for domain in reversed(value.domains)}
+        free = [domain for key, domain in reversed(wanted.items()) if key not in added and not is_taken(key)]
+        if not free:
+            continue
+        applied.hit()
+        added.update(domain.lower() for domain in free)
+        value.domains[:] = free
+        yield value
+
+
+def _has_domain(pieces: list[bytes]) -> Callable[[str], bool]:
+    """Whether one of the serialised hosts has a domain, in lower case; only those are read that bear its letters."""
+
+    def has(domain: str) -> bool:
+        letters = domain.encode()
+        return any(
+            domain
+            in (
+                each.lower()
+                for host in RouteConfiguration.FromString(piece).virtual_hosts
+                for each in host.domains
+            )
+            for piece in pieces
+            if letters in piece.lower()
+        )
+
+    return has
 
 
 def _is_configuration(

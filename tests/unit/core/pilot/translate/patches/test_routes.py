@@ -146,6 +146,27 @@ def test_virtual_hosts() -> None:
     assert seen == {0, 1, 2, 3}
 
 
+def test_a_domain_is_added_once() -> None:
+    """An Envoy refuses the whole configuration otherwise."""
+    where: Json = {"name": "http_proxy"}
+    found, seen = patched(
+        EXPLICIT,
+        patch(
+            "VIRTUAL_HOST",
+            "ADD",
+            {**host("new"), "domains": ["n", "N", "B:80", "m"]},
+            routeConfiguration=where,
+        ),
+        patch("VIRTUAL_HOST", "ADD", {**host("more"), "domains": ["m", "o"]}, routeConfiguration=where),
+        patch("VIRTUAL_HOST", "ADD", {**host("none"), "domains": ["a", "O"]}, routeConfiguration=where),
+    )
+    assert [(each.name, list(each.domains)) for each in found.virtual_hosts[3:]] == [
+        ("new", ["n", "m"]),
+        ("more", ["o"]),
+    ]
+    assert seen == {0, 1}, "the last has found no place, which its author is told"
+
+
 def test_the_configuration_itself() -> None:
     value: Json = {"response_headers_to_remove": ["y"]}
     found, _ = patched(
