@@ -101,8 +101,8 @@ def test_a_missing_file_is_a_usage_error(proa: Proa) -> None:
 
 
 READ_ONLY = """\
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
 metadata:
   name: nobody
 spec: {}
@@ -115,4 +115,4 @@ def test_a_kind_that_nothing_acts_on_is_checked_with_a_warning(proa: Proa, tmp_p
     result = proa("validate", "-f", tmp_path / "a.yaml")
 
     assert result.exit_code == 0
-    assert "warning: AuthorizationPolicy is read and checked; Proa does not act on it yet" in result.stderr
+    assert "warning: Telemetry is read and checked; Proa does not act on it yet" in result.stderr

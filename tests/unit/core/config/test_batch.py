@@ -51,6 +51,6 @@ def test_objects_keep_the_namespace_asked_for() -> None:
 
 
 def test_only_who_does_not_apply_gets_objects_that_nothing_acts_on() -> None:
-    text = "apiVersion: security.istio.io/v1\nkind: RequestAuthentication\nmetadata: {name: a}\nspec: {}\n"
+    text = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\nspec: {}\n"
     assert not read_batch([("a.yaml", text)]).is_valid
     assert read_batch([("a.yaml", text)], only_in_force=False).is_valid
