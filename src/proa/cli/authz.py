@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from proa.core.auth.authorization.request import Caller
     from proa.core.auth.authorization.values import Policy
     from proa.core.config import Config
+    from proa.core.model.settings import MeshSettings
 
 NOBODY = "nobody"
 
@@ -93,14 +94,17 @@ def check(
     from proa.core.auth.authorization.evaluate import evaluate
     from proa.core.auth.authorization.request import Request
     from proa.core.model.names import parse_workload_id
+    from proa.core.pilot.simulate.reception import path_in_mode
 
     configs, workloads = _configs(context, named, more, namespace)
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     target = parse_workload_id(server if "/" in server else f"{namespace}/{server}")
     known = workloads.get(str(target), (target.name, Map({"app": target.name})))
+    settings = _settings(configs)
+    labels_worn = known[1].update(labels)
     policies = _policies(
-        configs, workloads, str(target), known[0], known[1].update(labels), parts.hostname or ""
+        configs, workloads, str(target), known[0], labels_worn, parts.hostname or "", settings
     )
     request = Request(
         caller=_caller(caller, namespace, workloads, source_ip),
@@ -108,7 +112,9 @@ def check(
         is_stream=is_stream,
         method=method.upper(),
         authority=parts.netloc,
-        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        path=path_in_mode(
+            (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), settings.handling.paths
+        ),
         headers=headers,
         claims=Map(claims),
     )
@@ -170,6 +176,15 @@ def _caller(
     return Caller(principal=principal, workload=f"{workload.name}.{workload.namespace}", address=address)
 
 
+def _settings(configs: "list[Config]") -> "MeshSettings":
+    from proa.core.config.kinds.mesh_config.schema import MeshConfig
+    from proa.core.model.settings import MeshSettings
+    from proa.core.pilot.registry.mesh_config import settings_of
+
+    specs = [config.spec for config in configs if isinstance(config.spec, MeshConfig)]
+    return settings_of(MeshSettings(), specs[0]) if specs else MeshSettings()
+
+
 def _policies(
     configs: "list[Config]",
     workloads: "dict[str, tuple[str, Map[str, str]]]",
@@ -177,20 +192,16 @@ def _policies(
     account: str,
     labels: "Map[str, str]",
     host: str,
+    settings: "MeshSettings",
 ) -> "tuple[Policy, ...]":
-    """As the control plane would have them, with its settings."""
+    """As the control plane would have them."""
     from proa.core.auth.authorization.custom import obeyable
     from proa.core.auth.authorization.in_force import selecting
     from proa.core.auth.authorization.reading import TrustDomains, read_policy
     from proa.core.auth.authorization.roles import Server, matches, read_roles
     from proa.core.auth.authorization.values import Value
-    from proa.core.config.kinds.mesh_config.schema import MeshConfig
     from proa.core.model.names import DEFAULT_TRUST_DOMAIN, expand_host, parse_workload_id
-    from proa.core.model.settings import MeshSettings
-    from proa.core.pilot.registry.mesh_config import settings_of
 
-    specs = [config.spec for config in configs if isinstance(config.spec, MeshConfig)]
-    settings = settings_of(MeshSettings(), specs[0]) if specs else MeshSettings()
     target = parse_workload_id(workload)
     domains = TrustDomains(own=settings.trust_domain, aliases=settings.trust_domain_aliases)
     found = selecting(configs, target.namespace, labels, settings.root_namespace)

@@ -57,3 +57,29 @@ def test_words_that_are_none(proa: Proa, tmp_path: Path) -> None:
     assert done.exit_code == 1
     bad = proa("authz", "check", "--from", "a", "--to", "b", "-H", "novalue", "GET", "http://b/")
     assert bad.exit_code == 2
+
+
+def test_the_path_is_made_canonical_as_the_meshs_settings_say(proa: Proa, tmp_path: Path) -> None:
+    file, settings = tmp_path / "p.yaml", tmp_path / "s.yaml"
+    file.write_text("""
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: admin, namespace: default}
+spec: {action: DENY, rules: [{to: [{operation: {paths: [/admin/x]}}]}]}
+""")
+
+    def denied(mode: str, path: str) -> bool:
+        settings.write_text(f"""
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {{name: istio, namespace: istio-system}}
+spec: {{pathNormalization: {{normalization: {mode}}}}}
+""")
+        words = ("-f", str(file), "-f", str(settings), "--from", "a", "--to", "web", "GET")
+        return proa("authz", "check", *words, f"http://web:8080{path}").exit_code == 1
+
+    modes = ("NONE", "DEFAULT", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+    assert [denied(mode, "/admin/x?a") for mode in modes] == [True] * 4
+    assert [denied(mode, "/a/../%61dmin/./x") for mode in modes] == [False, True, True, True]
+    assert [denied(mode, "//admin//x") for mode in modes] == [False, False, True, True]
+    assert [denied(mode, "/admin%2Fx") for mode in modes] == [False, False, False, True]

@@ -12,6 +12,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
+from proa.core.model.settings import PathNormalization
 from proa.core.pilot.simulate.request import Request
 
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
@@ -25,7 +26,13 @@ def received(manager: HttpConnectionManager, request: Request, *, is_absolute: b
     """The request as routes see it. The scheme is that of a whole URL (`is_absolute`), else what the client says it was
     called by, where clients are believed."""
     authority = _without_dot(request.authority) if manager.strip_trailing_host_dot else request.authority
-    path = _path(manager, request.path) if request.path else ""
+    unescapes = manager.path_with_escaped_slashes_action == HttpConnectionManager.UNESCAPE_AND_FORWARD
+    path = request.path and _path(
+        request.path,
+        unescapes=unescapes,
+        follows=manager.normalize_path.value,
+        merges=manager.merge_slashes,
+    )
     scheme = request.scheme
     said = request.header("x-forwarded-proto")
     if said is not None and manager.use_remote_address.value:
@@ -38,14 +45,24 @@ def received(manager: HttpConnectionManager, request: Request, *, is_absolute: b
     return msgspec.structs.replace(request, authority=authority, path=path, scheme=scheme)
 
 
-def _path(manager: HttpConnectionManager, path: str) -> str:
+def path_in_mode(path: str, mode: PathNormalization) -> str:
+    """A path with its query, as rules and programs see it where the mesh's settings say `mode`."""
+    return _path(
+        path,
+        unescapes=mode == "DECODE_AND_MERGE_SLASHES",
+        follows=mode != "NONE",
+        merges=mode in ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"),
+    )
+
+
+def _path(path: str, *, unescapes: bool, follows: bool, merges: bool) -> str:
     """Escaped slashes first, then dots, then slashes that stand together."""
     bare, mark, query = path.partition("?")
-    if manager.path_with_escaped_slashes_action == HttpConnectionManager.UNESCAPE_AND_FORWARD:
+    if unescapes:
         bare = _ESCAPED_SLASH.sub(lambda found: chr(int(found[0][1:], 16)), bare)
-    if manager.normalize_path.value:
+    if follows:
         bare = canonical(bare)
-    if manager.merge_slashes:
+    if merges:
         bare = _SLASHES.sub("/", bare)
     return bare + mark + query
 
@@ -61,9 +78,12 @@ def _without_dot(authority: str) -> str:
 def canonical(path: str) -> str:
     """A path with its query, which stays as it is."""
     bare, mark, query = path.partition("?")
-    written = _ESCAPE.sub(_unescaped, bare.replace("\\", "/"))
-    written = "".join(f"%{ord(each):02X}" if each in _MUST_ESCAPE else each for each in written)
-    return _followed(written) + mark + query
+    return _followed(bare.replace("\\", "/")) + mark + query
+
+
+def _written(segment: str) -> str:
+    plain = _ESCAPE.sub(_unescaped, segment)
+    return "".join(f"%{ord(each):02X}" if each in _MUST_ESCAPE else each for each in plain)
 
 
 def _unescaped(match: re.Match[str]) -> str:
@@ -72,14 +92,22 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _followed(path: str) -> str:
-    """Without `.` and `..`; an empty segment is one like any other."""
+    """Written anew without `.` and `..`; an empty segment is one like any other."""
     kept: list[str] = []
     *inner, last = path.split("/")[1:]
     for segment in inner:
-        if segment == "..":
+        dots = _dots(segment)
+        if dots == "..":
             del kept[-1:]
-        elif segment != ".":
-            kept.append(segment)
-    if last == "..":
+        elif not dots:
+            kept.append(_written(segment))
+    dots = _dots(last)
+    if dots == "..":
         del kept[-1:]
-    return "/" + "".join(f"{each}/" for each in kept) + ("" if last in (".", "..") else last)
+    return "/" + "".join(f"{each}/" for each in kept) + ("" if dots else _written(last))
+
+
+def _dots(segment: str) -> str:
+    """`.` or `..` when the segment means that: also escaped, or with parameters (`..;a=b`), and not both at once."""
+    bare = segment.partition(";")[0] if ";" in segment else _written(segment)
+    return bare if bare in (".", "..") else ""

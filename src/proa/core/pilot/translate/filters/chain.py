@@ -10,7 +10,11 @@ from typing import Final
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLogFilter, ResponseFlagFilter
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.config_source_pb2 import ExtensionConfigSource
-from envoy.config.core.v3.protocol_pb2 import Http1ProtocolOptions, Http2ProtocolOptions
+from envoy.config.core.v3.protocol_pb2 import (
+    Http1ProtocolOptions,
+    Http2ProtocolOptions,
+    HttpProtocolOptions,
+)
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import Cors
@@ -41,7 +45,7 @@ from proa.core.model.settings import Handling, PathNormalization
 from proa.core.pilot.translate.authorization.filters import authorization_place
 from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
-from proa.core.pilot.translate.filters import filter_state
+from proa.core.pilot.translate.filters import filter_state, unbelieved
 from proa.core.pilot.translate.filters.access_log import build_access_log
 from proa.core.pilot.translate.filters.egress_guard import build_stream_guard
 from proa.core.pilot.translate.filters.names import (
@@ -168,13 +172,20 @@ def http_chain(
             manager.forward_client_cert_details = HttpConnectionManager.SANITIZE_SET
             manager.set_current_client_cert_details.uri = True
             manager.local_reply_config.CopyFrom(_app_refused())
+            manager.early_header_mutation_extensions.append(unbelieved.CALLERS)
         case Direction.GATEWAY:
             # The edge: what a stranger says of itself (x-forwarded-*, client certificates) is not believed.
             manager.use_remote_address.CopyFrom(boolean(True))
             manager.request_headers_timeout.CopyFrom(millis(STRANGERS_HEADERS_MS))
             manager.forward_client_cert_details = HttpConnectionManager.SANITIZE
+            manager.early_header_mutation_extensions.append(unbelieved.STRANGERS)
+            # Many programs read x_user and x-user as one, and so believe a stranger what only a proxy may say.
+            manager.common_http_protocol_options.headers_with_underscores_action = (
+                HttpProtocolOptions.REJECT_REQUEST
+            )
         case Direction.OUTBOUND:
             manager.forward_client_cert_details = HttpConnectionManager.SANITIZE
+            manager.early_header_mutation_extensions.append(unbelieved.PROGRAMS)
     return Filter(name="envoy.filters.network.http_connection_manager", typed_config=pack(manager))
 
 

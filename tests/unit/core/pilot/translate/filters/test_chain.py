@@ -1,11 +1,13 @@
 """Which filters a connection manager has, and what strangers may say of themselves."""
 
+from envoy.config.core.v3.protocol_pb2 import HttpProtocolOptions
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
 
 from proa.core.model.settings import Handling
 from proa.core.pilot.simulate.resources import unpack
+from proa.core.pilot.translate.filters import unbelieved
 from proa.core.pilot.translate.filters.chain import (
     Direction,
     http_chain,
@@ -63,3 +65,21 @@ def test_a_stream_out_says_that_it_is_one() -> None:
 def test_headers_that_trickle_in_are_not_waited_for_at_the_edge() -> None:
     assert manager(Direction.GATEWAY).request_headers_timeout.seconds == 10
     assert not manager(Direction.OUTBOUND).HasField("request_headers_timeout")
+
+
+def test_underscores_are_refused_at_the_edge_alone() -> None:
+    asked = {
+        direction: manager(direction).common_http_protocol_options.headers_with_underscores_action
+        for direction in Direction
+    }
+    assert asked[Direction.GATEWAY] == HttpProtocolOptions.REJECT_REQUEST
+    assert asked[Direction.INBOUND] == asked[Direction.OUTBOUND] == HttpProtocolOptions.ALLOW
+
+
+def test_each_direction_takes_off_what_its_callers_may_not_say() -> None:
+    taken = {direction: list(manager(direction).early_header_mutation_extensions) for direction in Direction}
+    assert taken == {
+        Direction.GATEWAY: [unbelieved.STRANGERS],
+        Direction.OUTBOUND: [unbelieved.PROGRAMS],
+        Direction.INBOUND: [unbelieved.CALLERS],
+    }
