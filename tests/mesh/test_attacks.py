@@ -21,7 +21,7 @@ import pytest
 from proa.core.auth.authorization.evaluate import evaluate
 from proa.core.auth.authorization.reading import TrustDomains, read_policy
 from proa.core.auth.authorization.request import Caller, Request
-from proa.core.config import Config, Document, load
+from proa.core.config import Config, Document, Json, load
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.settings import PathNormalization
 from proa.core.pilot.simulate.reception import path_in_mode
@@ -57,7 +57,7 @@ ALLOWED = ["/open", "/a/b", "/h/*"]
 DENIED = ["/h/secret"]
 
 
-def policy(name: str, spec: dict[str, object]) -> dict[str, object]:
+def policy(name: str, spec: dict[str, Json]) -> dict[str, Json]:
     return {
         "apiVersion": "security.istio.io/v1",
         "kind": "AuthorizationPolicy",
@@ -70,6 +70,15 @@ POLICIES = (
     policy("only", {"rules": [{"to": [{"operation": {"paths": ALLOWED}}]}]}),
     policy("never", {"action": "DENY", "rules": [{"to": [{"operation": {"paths": DENIED}}]}]}),
 )
+
+
+def said_on(connection: socket.socket, text: str) -> tuple[int, str]:
+    """As `Target.say`, on a connection that stays open."""
+    connection.sendall(text.encode("latin-1"))
+    with connection.makefile("rb") as answer:
+        status = int(answer.readline().split()[1])
+        fields = dict(line.lower().split(b": ", 1) for line in iter(answer.readline, b"\r\n"))
+        return status, answer.read(int(fields.get(b"content-length", b"0"))).decode()
 
 
 class Target:
@@ -89,11 +98,7 @@ class Target:
     def say(self, text: str) -> tuple[int, str]:
         """Status and body of what comes back first."""
         with self.dial() as connection:
-            connection.sendall(text.encode("latin-1"))
-            with connection.makefile("rb") as answer:
-                status = int(answer.readline().split()[1])
-                fields = dict(line.lower().split(b": ", 1) for line in iter(answer.readline, b"\r\n"))
-                return status, answer.read(int(fields.get(b"content-length", b"0"))).decode()
+            return said_on(connection, text)
 
     def get(self, path: str, headers: str = "") -> tuple[int, str]:
         return self.say(f"GET {path} HTTP/1.1\r\n{HOST}{headers}\r\n")
@@ -214,7 +219,7 @@ def is_answered(connection: socket.socket) -> bool:
     """Whether there is a response before the other side resets the stream or hangs up."""
     client = h2.connection.H2Connection()
     client.initiate_connection()
-    client.send_headers(1, H2 + ((":path", "/"),), end_stream=True)
+    client.send_headers(1, (*H2, (":path", "/")), end_stream=True)
     with contextlib.suppress(ConnectionError):
         while data := connection.recv(65536):
             events = client.receive_data(data)
@@ -321,35 +326,45 @@ ROUTED = (
 )
 
 
-@pytest.mark.parametrize("mode", get_args(PathNormalization))
-def test_rules_routes_and_the_evaluator_see_one_path(
-    scene: dict[str, Target], mode: PathNormalization
-) -> None:
-    settings = {
-        "apiVersion": "mesh.istio.io/v1alpha1",
-        "kind": "MeshConfig",
-        "metadata": {"name": "istio", "namespace": "istio-system"},
-        "spec": {"pathNormalization": {"normalization": mode}},
-    }
+def test_rules_routes_and_the_evaluator_see_one_path(scene: dict[str, Target]) -> None:
+    mesh = scene["sidecar"].mesh
+    _sees_one_path(scene, "BASE")  # the default
+    first, *others = (mode for mode in get_args(PathNormalization) if mode != "BASE")
+    with mesh.applied(normalizing(first)):
+        _sees_one_path(scene, first)
+        for mode in others:
+            mesh.apply(normalizing(mode))
+            _sees_one_path(scene, mode)
+
+
+def normalizing(mode: PathNormalization) -> str:
+    return json.dumps(
+        {
+            "apiVersion": "mesh.istio.io/v1alpha1",
+            "kind": "MeshConfig",
+            "metadata": {"name": "istio", "namespace": "istio-system"},
+            "spec": {"pathNormalization": {"normalization": mode}},
+        }
+    )
+
+
+def _sees_one_path(scene: dict[str, Target], mode: PathNormalization) -> None:
     read = [load(Document(file="f", line=1, value=each, marks=NO_MARKS)) for each in POLICIES]
-    domains = TrustDomains(own="cluster.local", aliases=())
-    policies = tuple(read_policy(each, domains) for each in read if isinstance(each, Config))
+    policies = tuple(read_policy(each, TrustDomains()) for each in read if isinstance(each, Config))
+    assert len(policies) == len(POLICIES)
     caller = Caller(principal="cluster.local/ns/default/sa/caller", workload="caller.default")
-    server, edge = scene["sidecar"], scene["gateway"]
-    # BASE is the default.
-    changed = () if mode == "BASE" else (json.dumps(settings),)
-    with server.mesh.applied(*changed) if changed else contextlib.nullcontext():
+    with scene["sidecar"].dial() as connection:
         for path in TRICKS:
             seen = path_in_mode(path, mode)
             request = Request(caller=caller, ports=(8080,), authority="echo.default:8080", path=seen)
-            status, body = server.get(path)
+            status, body = said_on(connection, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
             allowed = evaluate(policies, request).final.outcome == "allowed"
-            assert status == (200 if allowed else 403), (path, seen)
-            assert not allowed or json.loads(body)["raw_path"] == seen, (
-                "the program gets the path that was judged"
-            )
+            assert status == (200 if allowed else 403), (mode, path, seen)
+            assert not allowed or json.loads(body)["raw_path"] == seen, "the program gets what was judged"
+    with scene["gateway"].dial() as connection:
         for path in ROUTED:
-            assert (edge.get(path)[0] == 418) == (path_in_mode(path, mode) == "/only/routed"), path
+            status, _ = said_on(connection, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
+            assert (status == 418) == (path_in_mode(path, mode) == "/only/routed"), (mode, path)
 
 
 def test_the_mesh_speaks_tls_1_3_alone(scene: dict[str, Target], tmp_path: Path) -> None:

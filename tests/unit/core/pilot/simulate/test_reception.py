@@ -57,7 +57,7 @@ def test_paths(written: str, seen: str) -> None:
     ],
 )
 def test_dots_with_parameters(written: str, seen: str) -> None:
-    """Envoy's canonical paths are not always canonical: one that is escaped as well changes once more at the next proxy."""
+    """One that is escaped as well changes once more at the next proxy."""
     assert canonical(written) == seen
 
 

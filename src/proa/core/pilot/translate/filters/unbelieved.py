@@ -1,7 +1,7 @@
 """Headers that a proxy takes off a request before it looks at anything: who sends them has no right to say them.
 
-Only proxies write `x-envoy-*`. A gateway believes none of a stranger, be it a time-out, a count of retries or a path that
-the log would show instead of the real one. A sidecar leaves its program those that steer its own calls, and not those
+Only proxies write `x-envoy-*`. A gateway believes none of a stranger, be it a time-out, a count of retries or a path
+that the log would show instead of the real one. A sidecar leaves its program those that steer its own calls, and not those
 that tell what a request was before it was rewritten. A server's sidecar lets them pass to its program, which may want
 to know what was asked of the gateway; nothing of ours reads them there.
 
