@@ -53,8 +53,8 @@ spec:
     directResponse: {status: 418}
   - route: [{destination: {host: echo, port: {number: 8080}}}]
 """
-ALLOWED = ["/open", "/a/b", "/h/*"]
-DENIED = ["/h/secret"]
+ALLOWED: list[Json] = ["/open", "/a/b", "/h/*"]
+DENIED: list[Json] = ["/h/secret"]
 
 
 def policy(name: str, spec: dict[str, Json]) -> dict[str, Json]:

@@ -1,9 +1,9 @@
 """Headers that a proxy takes off a request before it looks at anything: who sends them has no right to say them.
 
 Only proxies write `x-envoy-*`. A gateway believes none of a stranger, be it a time-out, a count of retries or a path
-that the log would show instead of the real one. A sidecar leaves its program those that steer its own calls, and not those
-that tell what a request was before it was rewritten. A server's sidecar lets them pass to its program, which may want
-to know what was asked of the gateway; nothing of ours reads them there.
+that the log would show instead of the real one. A sidecar leaves its program those that steer its own calls, and not
+those that tell what a request was before it was rewritten. A server's sidecar lets them pass to its program, which may
+want to know what was asked of the gateway; nothing of ours reads them there.
 
 The caller's certificate (`x-forwarded-client-cert`) is replaced by Envoy itself. Programs behind WSGI or CGI, though,
 read `x_forwarded_client_cert` as the same header, so that spelling goes too. A gateway refuses every underscore.
