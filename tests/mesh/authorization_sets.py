@@ -190,29 +190,48 @@ def small_set(rng: Random, *, is_stream: bool = False) -> tuple[Policy, ...]:
 
 
 def large_set(rng: Random, rules: int) -> tuple[Policy, ...]:
-    """So many rules as one mesh's table of who calls what: names, some patterns, some without a principal or path."""
-    written: list[dict[str, Any]] = []
-    for number in range(rules):
-        who = (
-            f"cluster.local/ns/n{number % 40}/sa/a{number}" if rng.random() < 0.8 else rng.choice(PRINCIPALS)
-        )
-        path = f"/api/v{number % 9}/i{number}" if rng.random() < 0.7 else rng.choice(_PATHS)
-        rule: dict[str, Any] = {}
-        if rng.random() < 0.9:
-            rule["from"] = [{"source": {"principals": [who if rng.random() < 0.9 else _pattern(rng, who)]}}]
-        if rng.random() < 0.9:
-            operation: dict[str, Any] = {"paths": [path if rng.random() < 0.7 else f"{path}*"]}
-            if rng.random() < 0.3:
-                operation["methods"] = [rng.choice(_METHODS)]
-            if rng.random() < 0.1:
-                operation["notPaths"] = _patterns(rng, _PATHS)
-            rule["to"] = [{"operation": operation}]
-        if not rule or rng.random() < 0.02:
-            rule["when"] = [_condition(rng)]
-        written.append(rule)
-    cut = rng.randint(0, rules // 20)
-    denied = [each for each in written[:cut] if "from" in each and "to" in each] or written[:1]
+    """So many rules as one mesh's table of who calls what. Nearly all name a caller and a path, of which some are the
+    ones that requests have; a few are wide, so that about half of the requests find one."""
+    written = [_entry(rng, number) for number in range(rules)]
+    written[:: rules // 12] = [_wide(rng) for _ in written[:: rules // 12]]
+    cut = rng.randint(rules // 40, rules // 20)
+    denied = [each for each in written[:cut] if "from" in each]
+    denied += [_refusal(rng) for _ in range(6)]
     return (policy("many", {"rules": written[cut:]}), policy("few", {"action": "DENY", "rules": denied}))
+
+
+def _entry(rng: Random, number: int) -> dict[str, Any]:
+    who = rng.choice(PRINCIPALS) if rng.random() < 0.3 else f"cluster.local/ns/n{number % 40}/sa/a{number}"
+    path = rng.choice(_PATHS) if rng.random() < 0.1 else f"/api/v{number % 9}/i{number}"
+    operation: dict[str, Any] = {"paths": [path if rng.random() < 0.8 else f"{path}*"]}
+    if rng.random() < 0.3:
+        operation["methods"] = [rng.choice(_METHODS)]
+    if rng.random() < 0.1:
+        operation["notPaths"] = _patterns(rng, _PATHS)
+    rule: dict[str, Any] = {"from": [{"source": {"principals": [who]}}], "to": [{"operation": operation}]}
+    if rng.random() < 0.05:
+        rule["when"] = [_condition(rng)]
+    return rule
+
+
+def _refusal(rng: Random) -> dict[str, Any]:
+    """Of a caller and a path that requests have."""
+    source = {"principals": [rng.choice(PRINCIPALS)]}
+    return {"from": [{"source": source}], "to": [{"operation": {"paths": [rng.choice(_PATHS)]}}]}
+
+
+def _wide(rng: Random) -> dict[str, Any]:
+    """One of the two sides is anybody, or a pattern."""
+    if rng.random() < 0.5:
+        principal = rng.choice(PRINCIPALS)
+        shaped = rng.choice((f"{principal.rpartition('/')[0]}/*", f"*{principal[13:]}", principal))
+        methods = rng.sample(_METHODS, k=4)
+        return {
+            "from": [{"source": {"principals": [shaped]}}],
+            "to": [{"operation": {"methods": methods}}],
+        }
+    operation = {"paths": [_pattern(rng, rng.choice(_PATHS))], "methods": [rng.choice(_METHODS)]}
+    return {"to": [{"operation": operation}], "when": [_condition(rng)]}
 
 
 def policy(name: str, spec: dict[str, Any], *, dry: bool = False) -> Policy:
@@ -269,7 +288,7 @@ def _target(rng: Random) -> str:
     path = rng.choice(_PATHS)
     if rng.random() < 0.3:
         path += rng.choice(("7", "/", "/items", "/v1/items"))
-    if rng.random() < 0.1:
+    if rng.random() < 0.2:
         number = rng.randrange(1000)
         path = f"/api/v{number % 9}/i{number}"
     return path + rng.choice(("", "", "?", "?x=/admin", "?/api"))

@@ -7,12 +7,16 @@
 import contextlib
 import http.client
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
+from proa.core.model.names import WorkloadId
+from proa.core.pilot.explain.page import draw
+from proa.core.pilot.explain.story import Question
 from tests.mesh.harness import FOREVER, Mesh, app, until
 
 pytestmark = pytest.mark.mesh
@@ -21,24 +25,30 @@ LINES = 7000
 _LOCAL: dict[str, int] = {}
 
 
+EDGE = "authz-edge"
+
+
 @pytest.fixture(scope="module")
 def shop(shared_mesh: Mesh) -> Iterator[Mesh]:
-    with contextlib.ExitStack() as stack:
-        for name in ("lines", "mine"):
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                _LOCAL[name] = probe.getsockname()[1]
-        stack.enter_context(
-            shared_mesh.running(
-                "lines", app("lines", str(_LOCAL["lines"])), port=f"{LINES}:{_LOCAL['lines']}/tcp"
-            )
-        )
-        upstream = f"--upstream=lines:{LINES}@{_LOCAL['mine']}"
-        stack.enter_context(shared_mesh.running("typist", FOREVER, upstream))
-        stack.enter_context(
-            shared_mesh.running("web", app("echo"), "--label=tier=front", port="8081:auto/http")
-        )
-        stack.enter_context(shared_mesh.running("far", FOREVER, namespace="shop"))
-        yield shared_mesh
+    """All that any test here calls, started and stopped together."""
+    mesh = shared_mesh
+    for name in ("lines", "mine"):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            _LOCAL[name] = probe.getsockname()[1]
+    mesh.run("lines", app("lines", str(_LOCAL["lines"])), port=f"{LINES}:{_LOCAL['lines']}/tcp", wait=False)
+    mesh.run("typist", FOREVER, f"--upstream=lines:{LINES}@{_LOCAL['mine']}", wait=False)
+    mesh.run("web", app("echo"), "--label=tier=front", port="8081:auto/http", wait=False)
+    mesh.run("far", FOREVER, namespace="shop", wait=False)
+    mesh.run("checker", app("checker"), port="9001:auto/http", wait=False)
+    mesh.run("grpc-checker", app("checker", "grpc"), port="9002:auto/grpc", wait=False)
+    mesh.gateway(f"--label=app={EDGE}", name=EDGE, wait=False)
+    names = ("lines", "typist", "web", "far", "checker", "grpc-checker", EDGE)
+    mesh.until_healthy(*names)
+    yield mesh
+    for name in names:
+        mesh.workloads[name].send(signal.SIGTERM)
+    for name in names:
+        mesh.stop(name)
 
 
 def policy(name: str, spec: str, *, namespace: str = "default", dry: bool = False) -> str:
@@ -70,9 +80,10 @@ class Client:
         self._connection.close()
 
 
-def told(mesh: Mesh, url: str, whose: str) -> str:
+def told(mesh: Mesh, question: Question) -> str:
     """What `proa explain` says, in one line."""
-    return " ".join(mesh.proa("explain", "GET", url, whose).stdout.split())
+    lines = ("".join(piece.text for piece in line) for line in draw(mesh.admin.explain(question)))
+    return " ".join(" ".join(lines).split())
 
 
 Clients = Callable[..., Client]
@@ -127,7 +138,8 @@ def test_who_may_do_what(shop: Mesh, client: Clients) -> None:
             ("/opened", "=> 403: denied (none): none of 2 rules that allow lets it in"),
             ("/items/7", "allowed by ns[default]-policy[front]-rule[0]"),
         ):
-            page = told(shop, f"http://web.default:8081{path}", "--from=caller")
+            source = WorkloadId("default", "caller")
+            page = told(shop, Question(url=f"http://web.default:8081{path}", source=source))
             assert said in page
             assert "by AuthorizationPolicy/default/" in page
     assert caller.status("/opened") == 200
@@ -169,8 +181,8 @@ def test_streams(shop: Mesh) -> None:
         return socket.create_connection(("127.0.0.1", _LOCAL["mine"]), timeout=30)
 
     lines = "selector: {matchLabels: {app: lines}}"
-    other = policy("others", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/caller']}}}}]}}]")
-    ours = policy("ours", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/typist']}}}}]}}]")
+    other = policy("some", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/caller']}}}}]}}]")
+    ours = policy("some", f"{lines}, rules: [{{from: [{{source: {{principals: ['*/sa/typist']}}}}]}}]")
     by_http = policy(
         "by-http", f"{lines}, action: DENY, rules: [{{to: [{{operation: {{methods: [PUT]}}}}]}}]"
     )
@@ -215,30 +227,22 @@ def test_asked_of_a_program(shop: Mesh, client: Clients) -> None:
     def answers(*decisions: str) -> list[int]:
         return [caller.status("/asked", x_decision=decision) for decision in decisions]
 
-    with (
-        shop.running("checker", app("checker"), port="9001:auto/http"),
-        shop.running("grpc-checker", app("checker", "grpc"), port="9002:auto/grpc"),
-        shop.applied(SETTINGS),
-    ):
-        with shop.applied(custom("by-http")):
-            assert answers("", "deny", "error", "hang") == [200, 403, 403, 403]
-            assert caller.status("/free", x_decision="deny") == 200
-            also = policy(
-                "also", f"{FRONT}, action: DENY, rules: [{{to: [{{operation: {{paths: [/asked/no]}}}}]}}]"
-            )
-            with shop.applied(also):
-                assert caller.status("/asked/no") == 403, "after a yes the other policies are asked"
-        with shop.applied(custom("by-grpc")):
-            assert answers("", "deny", "error", "hang") == [200, 403, 503, 503]
-        with shop.applied(custom("open")):
-            assert answers("deny") == [200], "nobody is there, and its entry says failOpen"
-        with shop.applied(custom("nobody-knows")):
-            assert caller.status("/free") == 403, "who cannot be asked lets nobody in"
-            shop.logged(
-                "web",
-                path="/free",
-                details="rbac_access_denied_matched_policy[ns[default]-policy[ask]-rule[provider]]",
-            )
+    also = policy("also", f"{FRONT}, action: DENY, rules: [{{to: [{{operation: {{paths: [/asked/no]}}}}]}}]")
+    with shop.applied(SETTINGS, custom("by-http"), also):
+        assert answers("", "deny", "error", "hang") == [200, 403, 403, 403]
+        assert caller.status("/free", x_decision="deny") == 200
+        assert caller.status("/asked/no") == 403, "after a yes the other policies are asked"
+        shop.apply(custom("by-grpc"))
+        assert answers("", "deny", "error", "hang") == [200, 403, 503, 503]
+        shop.apply(custom("open"))
+        assert answers("deny") == [200], "nobody is there, and its entry says failOpen"
+        shop.apply(custom("nobody-knows"))
+        assert caller.status("/free") == 403, "who cannot be asked lets nobody in"
+        shop.logged(
+            "web",
+            path="/free",
+            details="rbac_access_denied_matched_policy[ns[default]-policy[ask]-rule[provider]]",
+        )
 
 
 ROLES = """
@@ -269,13 +273,12 @@ spec: {mode: %s, %s: {services: [web.default.svc.cluster.local]}}
 def test_roles_of_2018(shop: Mesh, client: Clients) -> None:
     caller, far, typist = client("caller"), client("far"), client("typist")
     echo = client("caller", host="echo.default:8080")
-    with shop.applied(ROLES):
+    with shop.applied(ROLES, SWITCH % ("ON_WITH_INCLUSION", "inclusion")):
+        assert [each.status("/books/7") for each in (caller, far, typist)] == [200, 200, 403]
+        assert [caller.status("/"), caller.status("/books", "POST"), echo.status()] == [403, 403, 200]
+        shop.apply(SWITCH % ("ON_WITH_EXCLUSION", "exclusion"))
         assert typist.status("/books") == 200, "roles alone refuse nobody"
-        with shop.applied(SWITCH % ("ON_WITH_INCLUSION", "inclusion")):
-            assert [each.status("/books/7") for each in (caller, far, typist)] == [200, 200, 403]
-            assert [caller.status("/"), caller.status("/books", "POST"), echo.status()] == [403, 403, 200]
-        with shop.applied(SWITCH % ("ON_WITH_EXCLUSION", "exclusion")):
-            assert [caller.status("/"), echo.status()] == [200, 403]
+        assert [caller.status("/"), echo.status()] == [200, 403]
 
 
 def test_at_a_gateway(shop: Mesh) -> None:
@@ -301,22 +304,17 @@ spec: {hosts: ["*"], gateways: [edge], http: [{route: [{destination: {host: web,
             namespace="istio-system",
         ),
     )
-    shop.gateway("--label=app=authz-edge", name="authz-edge")
-    try:
-        with shop.applied(*texts):
-            place = ("127.0.0.1", shop.gateway_port(80, "authz-edge"))
-            statuses = []
-            with contextlib.closing(http.client.HTTPConnection(*place, timeout=30)) as edge:
-                for path in ("/", "/admin?x", "/./admin", "/other"):
-                    edge.request("GET", path)
-                    answer = edge.getresponse()
-                    answer.read()
-                    statuses.append(answer.status)
-            assert statuses == [200, 403, 403, 200]
-            page = told(shop, "http://any.example/admin", "--via=authz-edge")
-            assert "=> 403: denied by ns[istio-system]-policy[edge]-rule[0]" in page
-            assert re.search(
-                r"by AuthorizationPolicy/istio-system/edge rules\[0\] \(\S+yaml:\d+, version", page
-            )
-    finally:
-        shop.stop("authz-edge")
+    with shop.applied(*texts):
+        place = ("127.0.0.1", shop.gateway_port(80, EDGE))
+        statuses = []
+        with contextlib.closing(http.client.HTTPConnection(*place, timeout=30)) as edge:
+            for path in ("/", "/admin?x", "/./admin", "/other"):
+                edge.request("GET", path)
+                answer = edge.getresponse()
+                answer.read()
+                statuses.append(answer.status)
+        assert statuses == [200, 403, 403, 200]
+        gateway = next(each.id for each in shop.admin.proxies().proxies if each.id.name == EDGE)
+        page = told(shop, Question(url="http://any.example/admin", gateway=gateway))
+        assert "=> 403: denied by ns[istio-system]-policy[edge]-rule[0]" in page
+        assert re.search(r"by AuthorizationPolicy/istio-system/edge rules\[0\] \(\S+yaml:\d+, version", page)
