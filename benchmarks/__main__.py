@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import history
+from benchmarks.authorization import measure_authorization
 from benchmarks.churn import measure_churn
 from benchmarks.data_plane.run import measure_cpu, measure_saturation
 from benchmarks.figures import Figure, Skipped
@@ -31,6 +32,7 @@ from benchmarks.workshop import Workshop
 BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] = {
     "B2": measure_cpu,
     "B3": measure_saturation,
+    "B5": measure_authorization,
     "B8": measure_generation,
     "B9": measure_propagation,
     "B11": measure_storm,

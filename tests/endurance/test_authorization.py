@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 
-from tests.mesh.authorization_arena import Arena
+from proa.testing.authorization.arena import Arena
+from proa.testing.authorization.sets import large_set, small_set
 from tests.mesh.authorization_law import try_requests, try_streams
-from tests.mesh.authorization_sets import large_set, small_set
 
 pytestmark = [pytest.mark.mesh, pytest.mark.endurance, pytest.mark.timeout(900)]
 

@@ -9,8 +9,8 @@ from random import Random
 from proa.core.auth.authorization.evaluate import Decision, Shadow, evaluate
 from proa.core.auth.authorization.request import Request
 from proa.core.auth.authorization.values import NO_RULE, Policy
-from tests.mesh.authorization_arena import Answer, Arena
-from tests.mesh.authorization_sets import PORTS, SOURCES, Asked, asked
+from proa.testing.authorization.arena import Answer, Arena
+from proa.testing.authorization.sets import PORTS, SOURCES, Asked, asked
 
 
 def try_requests(arena: Arena, sets: list[tuple[Policy, ...]], rng: Random, times: int) -> dict[str, int]:

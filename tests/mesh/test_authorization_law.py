@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.mesh.authorization_arena import Arena
+from proa.testing.authorization.arena import Arena
+from proa.testing.authorization.sets import large_set, small_set
 from tests.mesh.authorization_law import try_requests, try_streams
-from tests.mesh.authorization_sets import large_set, small_set
 from tests.mesh.programs import why_no_envoy
 
 pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy() or "Envoy")]

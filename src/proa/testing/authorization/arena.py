@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.listener.v3.listener_components_pb2 import Filter
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.message import Message
@@ -42,10 +43,18 @@ from proa.core.pilot.translate.authorization.predicates import Place
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
-from tests.mesh.authorization_sets import PORTS, Asked
-from tests.mesh.programs import until
+from proa.testing.authorization.sets import PORTS, Asked
 
 T = "type.googleapis.com/"
+READY_S = 60.0
+LOOK_S = 0.02
+CALLERS = (
+    ("cluster.local", WorkloadId("shop", "web-1"), "web"),
+    ("cluster.local", WorkloadId("shop", "api.x"), "api"),
+    ("cluster.local", WorkloadId("prod", "web-1"), "web"),
+    ("partner.example", WorkloadId("shop", "web-1"), "web"),
+    ("cluster.local", WorkloadId("x", "sh"), "sh"),
+)
 CHECKER = CheckProvider(
     name="checker", host="checker.test", port=1, is_grpc=False, request_headers=("x-checker",)
 )
@@ -73,8 +82,11 @@ def place(*, is_stream: bool = False, has_peer: bool = True) -> Place:
     return Place(ports=PORTS, is_stream=is_stream, has_peer=has_peer, trust_domain="cluster.local")
 
 
-def make_identities(folder: Path) -> tuple[list[Identity], str]:
-    """Six peers of two trust domains, the last no workload; with the roots that vouch for them."""
+def make_identities(
+    folder: Path, callers: Sequence[tuple[str, WorkloadId, str]]
+) -> tuple[list[Identity], str]:
+    """Workloads of two trust domains (domain, name, account), the last no workload but a node; with the roots that
+    vouch for them."""
     now = time.time()
     roots = {
         domain: make_root(
@@ -83,14 +95,7 @@ def make_identities(folder: Path) -> tuple[list[Identity], str]:
         for domain in ("cluster.local", "partner.example")
     }
     made = [
-        _identity(folder, roots[domain], domain, WorkloadId(namespace, workload), account)
-        for domain, namespace, account, workload in (
-            ("cluster.local", "shop", "web", "web-1"),
-            ("cluster.local", "shop", "api", "api.x"),
-            ("cluster.local", "prod", "web", "web-1"),
-            ("partner.example", "shop", "web", "web-1"),
-            ("cluster.local", "x", "sh", "sh"),
-        )
+        _identity(folder, roots[domain], domain, workload, account) for domain, workload, account in callers
     ]
     made.append(_identity(folder, roots["cluster.local"], "cluster.local", None, "here"))
     trusted = folder / "roots.pem"
@@ -118,14 +123,25 @@ def _identity(folder: Path, ca: Ca, domain: str, workload: WorkloadId | None, na
 
 
 class Arena:
-    """`sets` are tried by number."""
+    """`sets` are tried by number, and behind them `others`: filters that somebody else made. `before`: words in front
+    of Envoy's command line. `pid` is Envoy's while it runs."""
 
     def __init__(
-        self, folder: Path, sets: Sequence[tuple[Policy, ...]], *, are_streams: bool = False
+        self,
+        folder: Path,
+        sets: Sequence[tuple[Policy, ...]],
+        *,
+        are_streams: bool = False,
+        others: Sequence[Sequence[TypedExtensionConfig]] = (),
+        callers: Sequence[tuple[str, WorkloadId, str]] = CALLERS,
+        before: Sequence[str] = (),
     ) -> None:
         self.folder = folder
-        self.identities, self._roots = make_identities(folder)
+        self.identities, self._roots = make_identities(folder, callers)
         self._sets = sets
+        self._others = others
+        self._before = before
+        self.pid = 0
         self._are_streams = are_streams
         self._connections: dict[tuple[int | None, str, str], http.client.HTTPConnection] = {}
         self._ports: dict[str, int] = {}
@@ -137,13 +153,29 @@ class Arena:
         config.write_text(json.dumps(self._bootstrap()))
         log = (self.folder / "envoy.log").open("w")
         binary = str(find_envoy(NodeOptions(home=Home("/nonexistent"))))
-        command = [binary, "-c", str(config), "--concurrency", "1", "-l", "error", "--use-dynamic-base-id"]
+        command = [
+            *self._before,
+            binary,
+            "-c",
+            str(config),
+            "--concurrency",
+            "1",
+            "-l",
+            "error",
+            "--use-dynamic-base-id",
+        ]
         process = subprocess.Popen(
             [*command, "--admin-address-path", str(addresses)], stdout=log, stderr=subprocess.STDOUT
         )
         try:
-            until(lambda: process.poll() is not None or self._find_ports(addresses), "Envoy's listeners", 60)
-            assert process.poll() is None, (self.folder / "envoy.log").read_text()[-3000:]
+            deadline = time.monotonic() + READY_S
+            while process.poll() is None and not self._find_ports(addresses):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"Envoy has no listeners after {READY_S} s")
+                time.sleep(LOOK_S)
+            if process.poll() is not None:
+                raise RuntimeError((self.folder / "envoy.log").read_text()[-3000:])
+            self.pid = process.pid
             yield self
         finally:
             for connection in self._connections.values():
@@ -183,6 +215,18 @@ class Arena:
         answer.read()
         return Answer(status=answer.status, told={name: answer.getheader(name, "") for name in TOLD})
 
+    def context(self, who: int) -> ssl.SSLContext:
+        """For connections of one of the identities."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.load_cert_chain(*self.identities[who].files)
+        return context
+
+    @property
+    def mesh_port(self) -> int:
+        return self._ports["mesh"]
+
     def _connection(self, asked: Asked) -> http.client.HTTPConnection:
         key = (asked.who, asked.source, asked.sni)
         if key not in self._connections:
@@ -205,11 +249,7 @@ class Arena:
         plain = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
         if who is None:
             return plain
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        context.load_cert_chain(*self.identities[who].files)
-        return context.wrap_socket(plain, server_hostname=sni or None)
+        return self.context(who).wrap_socket(plain, server_hostname=sni or None)
 
     def request(self, asked: Asked) -> Request:
         """The same, as the evaluator is told it."""
@@ -293,13 +333,15 @@ class Arena:
 
     def _manager(self, *, has_peer: bool) -> dict[str, Any]:
         routes = []
-        for number, policies in enumerate(self._sets):
+        held: list[Sequence[TypedExtensionConfig]] = []
+        for policies in self._sets:
             intent = AuthorizationIntent(
                 name="authz", place=place(has_peer=has_peer), policies=policies, providers=(CHECKER,)
             )
+            held.append(request_filters(intent))
+        for number, filters in enumerate((*held, *self._others)):
             match = {"headers": [{"name": "x-set", "string_match": {"exact": str(number)}}]}
             route = _answer_route(match)
-            filters = request_filters(intent)
             if filters:
                 route["typed_per_filter_config"] = {"authz": _any(filter_chain(filters, per_route=True))}
             routes.append(route)
@@ -313,8 +355,8 @@ class Arena:
                 ],
             },
         }
-        held = {"name": "authz", "typed_config": _any(filter_chain(()))}
-        return _manager("mesh", routes, [to_metadata, held, _router()])
+        place_held = {"name": "authz", "typed_config": _any(filter_chain(()))}
+        return _manager("mesh", routes, [to_metadata, place_held, _router()])
 
     def _mesh_chain(self, filters: list[dict[str, Any]]) -> dict[str, Any]:
         return {"transport_socket": self._tls(), "filters": filters}
