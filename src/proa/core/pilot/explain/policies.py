@@ -72,15 +72,15 @@ class PolicyAsker:
         self._workload = known.workloads[workload]
         self._via = via if isinstance(via, Inbound | Gateway) else None
         self._caller = caller
-        self._judged: dict[tuple[PolicyPlace, Asked], Ruling] = {}
+        self._judged: dict[tuple[PolicyPlace, Request], Ruling] = {}
 
     def ask(self, place: PolicyPlace, request: Request) -> Ruling | None:
         if self._via is None or not place.filter.startswith(PLACES):
             return None
-        has_peer = place.ends_tls and not place.filter.endswith(WITHOUT_PEER)
-        asked = self._asked(request, self._ports(self._via), is_stream=place.is_stream, has_peer=has_peer)
-        key = (place, asked)
+        key = (place, msgspec.structs.replace(request, roll=0.0, fault_roll=None))
         if key not in self._judged:
+            has_peer = place.ends_tls and not place.filter.endswith(WITHOUT_PEER)
+            asked = self._asked(request, self._ports(self._via), is_stream=place.is_stream, has_peer=has_peer)
             view = self._known.policies(self._workload)
             written = view.everywhere if isinstance(self._via, Gateway) else view.at(self._via.port)
             self._judged[key] = self._judge(place, written, asked)

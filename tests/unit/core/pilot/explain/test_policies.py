@@ -1,9 +1,18 @@
 """What is told of authorization: who refuses, by which rule, where it stands; and what is left open."""
 
+import msgspec
 import pytest
 
+from proa.core.auth.authorization.values import Policy, Rule, Term, Value, rule_name
+from proa.core.model.names import ObjectRef
+from proa.core.pilot.explain.policies import NOBODY, PolicyAsker
 from proa.core.pilot.explain.story import Explanation, Step
+from proa.core.pilot.scope.authorization import AuthorizationView
+from proa.core.pilot.simulate import Gateway, Request
+from proa.core.pilot.simulate.filters import PolicyPlace
 from tests.unit.core.pilot.explain.conftest import Explain
+from tests.unit.core.pilot.explain.test_asking import EDGE as EDGE_ID
+from tests.unit.core.pilot.explain.test_asking import KNOWN
 
 EDGE = """
 apiVersion: networking.istio.io/v1
@@ -196,6 +205,26 @@ def test_streams(explain: Explain) -> None:
     let_in = explain("", TO_V1 + only.replace("PAGE", "page"), tcp="reviews:9081")
     assert let_in.arrives
     assert check_of(let_in).text == "proa.authz.rules: allowed by ns[default]-policy[only]-rule[0]"
+
+
+def test_what_a_token_says_counts() -> None:
+    ref = ObjectRef("AuthorizationPolicy", "default", "mine")
+    wanted = Term(attribute="claim", key=("groups",), values=(Value("exact", "admin"),))
+    mine = Policy(ref=ref, action="ALLOW", rules=(Rule(name=rule_name(ref, 0), conditions=(wanted,)),))
+    known = msgspec.structs.replace(KNOWN, policies=lambda workload: AuthorizationView(everywhere=(mine,)))
+    asker = PolicyAsker(known, EDGE_ID, Gateway(port=80), NOBODY)
+    place = PolicyPlace(filter="proa.authz.80")
+
+    def passed(claims: str) -> bool | None:
+        ruling = asker.ask(place, Request(authority="a", claims=claims))
+        assert ruling is not None
+        assert ruling.check is not None
+        return ruling.check.passed
+
+    assert passed('{"groups": ["admin", "user"]}') is True
+    assert passed('{"groups": "user"}') is False
+    assert passed("") is False
+    assert asker.ask(PolicyPlace(filter="proa.authn.80"), Request(authority="a")) is None
 
 
 PROVIDER = """
