@@ -92,9 +92,10 @@ def _unescaped(match: re.Match[str]) -> str:
 
 
 def _followed(path: str) -> str:
-    """Written anew without `.` and `..`; an empty segment is one like any other."""
+    """Written anew without `.` and `..`; an empty segment is one like any other. What begins with no slash, as the `*`
+    of OPTIONS, gets one."""
     kept: list[str] = []
-    *inner, last = path.split("/")[1:]
+    *inner, last = path.removeprefix("/").split("/")
     for segment in inner:
         dots = _dots(segment)
         if dots == "..":

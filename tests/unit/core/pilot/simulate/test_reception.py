@@ -33,6 +33,7 @@ EDGE = HttpConnectionManager(use_remote_address=BoolValue(value=True))
         ("/a%2Fb%20c", "/a%2Fb%20c"),
         ("/a\\..\\b", "/b"),
         ("/{x}", "/%7Bx%7D"),
+        ("*", "/*"),
     ],
 )
 def test_paths(written: str, seen: str) -> None:

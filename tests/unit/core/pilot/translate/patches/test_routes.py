@@ -1,6 +1,6 @@
 """Route configurations taken apart, patched piece by piece, and put together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
@@ -29,8 +29,12 @@ def route(name: str, **action: Json) -> Json:
     return {"name": name, "match": {"prefix": "/"}, **(action or {"route": {"cluster": "c"}})}
 
 
-def host(name: str, *routes: Json) -> Json:
-    return {"name": name, "domains": [name.partition(":")[0], name], "routes": list(routes)}
+def host(name: str, *routes: Json, domains: Sequence[str] = ()) -> Json:
+    return {
+        "name": name,
+        "domains": list(domains or (name.partition(":")[0], name)),
+        "routes": list(routes),
+    }
 
 
 def configuration(name: str, *hosts: Json, **fields: Json) -> RouteConfiguration:
@@ -154,11 +158,11 @@ def test_a_domain_is_added_once() -> None:
         patch(
             "VIRTUAL_HOST",
             "ADD",
-            {**host("new"), "domains": ["n", "N", "B:80", "m"]},
+            host("new", domains=["n", "N", "B:80", "m"]),
             routeConfiguration=where,
         ),
-        patch("VIRTUAL_HOST", "ADD", {**host("more"), "domains": ["m", "o"]}, routeConfiguration=where),
-        patch("VIRTUAL_HOST", "ADD", {**host("none"), "domains": ["a", "O"]}, routeConfiguration=where),
+        patch("VIRTUAL_HOST", "ADD", host("more", domains=["m", "o"]), routeConfiguration=where),
+        patch("VIRTUAL_HOST", "ADD", host("none", domains=["a", "O"]), routeConfiguration=where),
     )
     assert [(each.name, list(each.domains)) for each in found.virtual_hosts[3:]] == [
         ("new", ["n", "m"]),
