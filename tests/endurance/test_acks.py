@@ -14,7 +14,7 @@ from tests.mesh.programs import why_no_envoy
 from tests.properties.envoy.law import hold
 
 pytestmark = [pytest.mark.endurance, pytest.mark.timeout(7200)]
-SETS_AT_ONCE = 500
+SETS_AT_ONCE = 60
 """Envoys and control plane begin anew so often, and hypothesis forgets what it has seen."""
 
 

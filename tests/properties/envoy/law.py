@@ -36,10 +36,10 @@ def hold(examples: int, seed: int | None = None, until: float | None = None, mos
         )
         @given(st.data())
         def every_set_is_taken(data: st.DataObject) -> None:
-            # Not while a failure is shrunk; and what will not be judged is not drawn either.
+            configs = data.draw(valid_sets(most=most))
+            # What is drawn may not depend on the clock. While a failure is shrunk, there is no end of time.
             if until is not None and not found and time.monotonic() > until:
                 return
-            configs = data.draw(valid_sets(most=most))
             verdict = runner.run(judge.judge(configs))
             if verdict.refusals:
                 found.append(verdict)
