@@ -13,9 +13,10 @@ from proa.core.config.config import Config, examine
 from proa.core.config.document import Document, parse
 from proa.core.config.gateway_api.derive import derive
 from proa.core.config.gateway_api.today import is_api, read_derived
+from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.legacy.convert import convert
 from proa.core.config.legacy.today import is_old, read_back
-from proa.core.config.problem import Problem
+from proa.core.config.problem import Finding, Problem
 from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
 
 
@@ -61,6 +62,7 @@ def read_batch(
                 problems.append(_written_twice(ref, document, earlier.document))
             found[ref] = Written(config=examined.config, document=document)
     problems += _of_conversion(found)
+    problems += _of_delegates(found)
     return Batch(objects=tuple(found.values()), problems=tuple(sorted(set(problems))))
 
 
@@ -72,6 +74,25 @@ def _of_conversion(found: Mapping[ObjectRef, Written]) -> Iterator[Problem]:
     api = [written.config for written in found.values() if is_api(written.config)]
     for ref, finding in read_derived(derive(api)).findings if api else ():
         yield found[ref].document.placed(finding)
+
+
+def _of_delegates(found: Mapping[ObjectRef, Written]) -> Iterator[Problem]:
+    """v1alpha3 began without delegates: there a VirtualService without hosts is a slip, unless one that is taken
+    together with it hands on to it."""
+    rules = {ref: each.config for ref, each in found.items() if isinstance(each.config.spec, VirtualService)}
+    named = {
+        (rule.delegate.name, rule.delegate.namespace or ref.namespace)
+        for ref, config in rules.items()
+        if isinstance(config.spec, VirtualService)
+        for rule in config.spec.http
+        if rule.delegate is not None
+    }
+    for ref, config in rules.items():
+        is_early = config.api_version.endswith("/v1alpha3")
+        if is_early and isinstance(config.spec, VirtualService) and not config.spec.hosts:
+            if (ref.name, ref.namespace) not in named:
+                message = "a VirtualService of v1alpha3 needs hosts; a delegate goes along with its root, or is of v1"
+                yield found[ref].document.placed(Finding(("spec", "hosts"), "required", message))
 
 
 def _written_twice(ref: ObjectRef, document: Document, earlier: Document) -> Problem:

@@ -1,5 +1,7 @@
 """Several files as one apply takes them."""
 
+import pytest
+
 from proa.core.config import read_batch
 
 RULE = """\
@@ -54,3 +56,38 @@ def test_only_who_does_not_apply_gets_objects_that_nothing_acts_on() -> None:
     text = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\nspec: {}\n"
     assert not read_batch([("a.yaml", text)]).is_valid
     assert read_batch([("a.yaml", text)], only_in_force=False).is_valid
+
+
+RULES = """\
+apiVersion: networking.istio.io/{version}
+kind: VirtualService
+metadata: {{name: handed, namespace: shop}}
+spec:
+  http: [{{route: [{{destination: {{host: cart}}}}]}}]
+"""
+ROOT = """\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: root}
+spec:
+  hosts: [shop.example.com]
+  http: [{match: [{uri: {prefix: /}}], delegate: {name: handed, namespace: shop}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("texts", "codes"),
+    [
+        ((RULES.format(version="v1"),), []),
+        ((RULES.format(version="v1alpha3"),), [("spec.hosts", "required")]),
+        ((RULES.format(version="v1alpha3"), ROOT), []),
+        (
+            (RULES.format(version="v1alpha3"), ROOT.replace("namespace: shop", "namespace: other")),
+            [("spec.hosts", "required")],
+        ),
+    ],
+    ids=["today", "of 2018", "with its root", "with another's root"],
+)
+def test_rules_without_hosts(texts: tuple[str, ...], codes: list[tuple[str, str]]) -> None:
+    batch = read_batch([(f"{number}.yaml", text) for number, text in enumerate(texts)])
+    assert [(each.path, each.code) for each in batch.problems if each.severity == "error"] == codes
