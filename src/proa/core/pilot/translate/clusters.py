@@ -158,15 +158,16 @@ def _discover(cluster: Cluster, intent: ClusterIntent) -> None:
             _look_up_on_request(cluster, intent.resolving)
             return
         case _:
-            # Envoy refuses one at a time of several names: a host of which several objects tell has them all.
-            one = intent.resolution == "DNS_ROUND_ROBIN" and len(intent.endpoints) == 1
+            assignment = build_load_assignment(intent.name, intent.endpoints, intent.preference)
+            # Envoy refuses one at a time of several names, as of a host of which several objects tell; and of none,
+            # as where a rule sends everybody to other places.
+            one = [len(each.lb_endpoints) for each in assignment.endpoints] == [1]
+            one = one and intent.resolution == "DNS_ROUND_ROBIN"
             cluster.type = Cluster.LOGICAL_DNS if one else Cluster.STRICT_DNS
             cluster.dns_lookup_family = Cluster.V4_PREFERRED
             cluster.respect_dns_ttl = True
             _resolve(cluster, intent.resolving)
-            cluster.load_assignment.CopyFrom(
-                build_load_assignment(intent.name, intent.endpoints, intent.preference)
-            )
+            cluster.load_assignment.CopyFrom(assignment)
     balance(cluster, intent.balancing)
 
 

@@ -26,6 +26,7 @@ from proa.core.pilot.translate.clusters import (
     build_passthrough,
     dns_cache,
 )
+from proa.core.pilot.translate.nearness import Preference
 from proa.core.pilot.translate.operator_tls import OriginatedTls
 from proa.testing.builders import endpoint
 
@@ -144,6 +145,9 @@ def test_names_are_looked_up_once_or_all_their_addresses_are_taken() -> None:
     assert servers == [("192.0.2.1", 53), ("2001:db8::1", 54)]
     several = built(resolution="DNS_ROUND_ROBIN", endpoints=(one, two))
     assert several.type == built(resolution="DNS", endpoints=(one,)).type == Cluster.STRICT_DNS
+    elsewhere = Preference(shares=(("eu", 100),))
+    nobody = built(resolution="DNS_ROUND_ROBIN", endpoints=(one,), preference=elsewhere)
+    assert nobody.type == Cluster.STRICT_DNS, "an Envoy refuses one name of none"
 
 
 def decode_resolvers(cluster: Cluster) -> list[tuple[str, int]]:
