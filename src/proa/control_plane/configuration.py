@@ -51,6 +51,7 @@ class Configuration:
         self._problems: dict[str, tuple[Problem, ...]] = {}
         self._generations: dict[int, int] = {}
         self._version = -1
+        self._coming = -1
         self._moved = asyncio.Event()
         self.synced: set[str] = set()
 
@@ -58,6 +59,11 @@ class Configuration:
     def version(self) -> int:
         """The newest store version that is folded; -1 before the first."""
         return self._version
+
+    @property
+    def coming(self) -> int:
+        """The newest store version that is folded or being folded: ports are aimed by it before `version` names it."""
+        return self._coming
 
     @property
     def stored(self) -> Mapping[ObjectRef, StoredObject]:
@@ -136,6 +142,7 @@ class Configuration:
         self._stored = dict(state.objects)
         self._from_store = loaded
         self._problems["store"] = tuple(problems)
+        self._coming = state.version
         generation = await self._fold_in()
         self._generations[state.version] = generation
         for old in [each for each in self._generations if each <= state.version - KEPT_VERSIONS]:

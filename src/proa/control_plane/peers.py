@@ -150,9 +150,7 @@ class OtherControlPlanes:
         return bool(self._leases.holder_of(node))
 
     def have_taken(self, key: PortKey, port: PortTls) -> bool:
-        return all(
-            _has_taken(peer.word, key, port, self._configuration.version) for peer in self._concerned()
-        )
+        return all(_has_taken(peer.word, key, port, self._configuration.coming) for peer in self._concerned())
 
     def _concerned(self) -> Iterator[Peer]:
         """Those who hold nodes, or say that they serve proxies which are not connected here: one that died a moment ago

@@ -13,8 +13,9 @@ PATIENCE_S = 30.0
 class Envoy:
     """Says one count after the other, and the last one for ever; None is silence."""
 
-    def __init__(self, says: Iterable[tuple[int, int] | None]) -> None:
+    def __init__(self, says: Iterable[tuple[int, int] | None], warming: Iterable[int] = ()) -> None:
         self.says = list(says)
+        self.warming = list(warming)
         self.asked = 0
 
     async def look(self) -> ListenerCounts:
@@ -23,7 +24,8 @@ class Envoy:
         if said is None:
             raise AdminUnavailable("it ends")
         changes, judged = said
-        return ListenerCounts(changes=changes, judged=judged, warming=0, has_workers=True)
+        warming = self.warming.pop(0) if self.warming else 0
+        return ListenerCounts(changes=changes, judged=judged, warming=warming, has_workers=True)
 
 
 def asked_until_there(workers: Workers, envoy: Envoy) -> int:
@@ -44,6 +46,12 @@ def test_it_waits_for_each_worker() -> None:
 def test_what_is_there_is_not_waited_for() -> None:
     envoy = Envoy([(3, 3)])
     assert asked_until_there(Workers("default/a", 1, envoy.look), envoy) == 1
+
+
+def test_a_listener_that_warms_is_on_its_way() -> None:
+    """Its filters are asked for by name after it has been accepted."""
+    envoy = Envoy([(3, 2), (3, 2), (3, 2), (3, 3)], warming=[1, 1])
+    assert asked_until_there(Workers("default/a", 1, envoy.look), envoy) == 4
 
 
 def test_a_change_that_no_worker_will_ever_have_is_waited_for_once() -> None:

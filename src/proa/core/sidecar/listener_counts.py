@@ -24,7 +24,7 @@ COUNTERS: Final = (
 
 class ListenerCounts(msgspec.Struct, frozen=True, kw_only=True):
     """`changes` were accepted since the Envoy began, `judged` is how often a worker has taken one or failed to.
-    `warming` ones wait for what they need; no worker hears of them before."""
+    `warming` ones wait for what they need, as filters by name; no worker hears of them before."""
 
     changes: int
     judged: int
