@@ -70,7 +70,8 @@ class FakeEnvoy:
     As Envoy: endpoints are subscribed before CDS is answered; once up, CDS is not answered while a cluster warms;
     LDS is asked for when the first clusters are warm; LDS is ACKed at once. `refuses` holds (type, name, version);
     `applies_parts` keeps the good part of a refused CDS or LDS response, unrecorded, as Envoy does.
-    `faults` lists what make-before-break forbids: a route used before its cluster, a cluster gone before its route.
+    `faults` lists what make-before-break forbids: a route used before its cluster, a cluster gone before its route. A
+    cluster that changes warms beside the one before it, which serves until then.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class FakeEnvoy:
         self.applies_parts = applies_parts
         self.content: dict[ResourceType, dict[str, Resource]] = {kind: {} for kind in ORDER}
         self.warming: set[str] = set()
+        self._serving: set[str] = set()
         self.faults: list[str] = []
         self.is_up = False
         self.received: list[Received] = []
@@ -110,7 +112,9 @@ class FakeEnvoy:
             requests += self._apply(received.type, good, received.removed)
         if bad:
             # A refused answer ends warming too: "We need to allow server startup to continue".
-            self.warming.difference_update(r.name for r in bad if r.type is ENDPOINT)
+            for resource in bad:
+                if resource.type is ENDPOINT:
+                    self._warmed(resource.name)
             error = "Error adding/updating: " + ", ".join(f"{r.name}: refused" for r in bad)
             answer = encode_request(received.type, nonce=received.nonce, error=error)
         else:
@@ -160,15 +164,18 @@ class FakeEnvoy:
                 continue  # it was on its way when the subscription ended
             is_same = rows.get(resource.name) == resource
             rows[resource.name] = resource
-            if kind is CLUSTER and ENDPOINT in needs_of(resource) and not is_same:
+            if kind is CLUSTER and ENDPOINT not in needs_of(resource):
+                self._warmed(resource.name)
+            elif kind is CLUSTER and not is_same:
                 self.warming.add(resource.name)
             if kind is ENDPOINT:
-                self.warming.discard(resource.name)
+                self._warmed(resource.name)
             self._check_route(resource)
         for name in removed:
             rows.pop(name, None)
             self.warming.discard(name)
             if kind is CLUSTER:
+                self._serving.discard(name)
                 self._check_removal(name)
         match kind:
             case ResourceType.CLUSTER:
@@ -181,6 +188,11 @@ class FakeEnvoy:
                     for request in self._follow(needed, {n for needs in every for n in needs.get(needed, ())})
                 ]
         return []
+
+    def _warmed(self, cluster: str) -> None:
+        self.warming.discard(cluster)
+        if cluster in self.content[CLUSTER]:
+            self._serving.add(cluster)
 
     def _follow(self, kind: ResourceType, names: set[str]) -> list[bytes]:
         """Subscriptions follow what the content names."""
@@ -198,7 +210,7 @@ class FakeEnvoy:
     def _check_route(self, resource: Resource) -> None:
         if resource.type is ROUTE:
             for name in needs_of(resource).get(CLUSTER, ()):
-                if name not in self.content[CLUSTER] or name in self.warming:
+                if name not in self._serving:
                     self.faults.append(f"route {resource.name} {resource.digest} came before cluster {name}")
 
     def _check_removal(self, cluster: str) -> None:
