@@ -86,6 +86,19 @@ spec:
   - hosts: [./*]
   outboundTrafficPolicy: {mode: REGISTRY_ONLY}
 """
+OTHERS = "---".join(
+    f"""
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {{name: other-{number}}}
+spec:
+  hosts: [other-{number}.example.com]
+  resolution: STATIC
+  ports: [{{number: 80, name: http, protocol: HTTP}}]
+  endpoints: [{{address: 192.0.2.1}}]
+"""
+    for number in range(200)
+)
 EXPORTED = """
 apiVersion: networking.istio.io/v1
 kind: VirtualService
@@ -140,6 +153,22 @@ def test_a_sidecar_hides_hosts_and_their_clusters(shop: Mesh) -> None:
         assert status(shop, "caller", hidden) == 200
     assert clusters(shop, "narrow", "shop") == before
     assert status(shop, "shop/narrow", hidden) == 200
+
+
+def test_a_sidecar_spares_its_envoy_the_memory_of_what_it_hides(shop: Mesh) -> None:
+    def occupied(workload: str, namespace: str) -> int:
+        """What its Envoy's allocations hold, bytes, as of its last flush of statistics."""
+        return shop.stats(workload, "^server.memory_allocated", namespace)["server.memory_allocated"]
+
+    with shop.applied(OTHERS):
+        until(
+            lambda: min(occupied("caller", "default"), occupied("narrow", "shop")) > 14e6,
+            "room for all of them in both",
+        )
+        with shop.applied(NARROW):
+            until(
+                lambda: 2 * occupied("narrow", "shop") < occupied("caller", "default"), "half is not needed"
+            )
 
 
 def test_a_policy_for_some_workloads_is_theirs_alone(shop: Mesh) -> None:
