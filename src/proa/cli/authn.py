@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import Format, output_option, print_problems, print_value
+from proa.cli.output import Format, output_option, print_page, print_value
 from proa.cli.parameters import files_options, namespace_option
-from proa.cli.surroundings import Failure, Surroundings
+from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 
-COLOURS = {"good": "green", "warn": "yellow", "bad": "red"}
 NOBODY = "-"
 
 
@@ -84,24 +83,14 @@ def _of_files(
 ) -> "PeerReport":
     import msgspec
 
-    from proa.cli.documents import read_files
-    from proa.control_plane.paper_mesh import PaperMesh, UnknownWorkload
-    from proa.core.config import read_batch
-    from proa.core.pilot.explain.asking import BadQuestion
+    from proa.cli.paper import paper_mesh
 
-    batch = read_batch([(file.name, file.text) for file in read_files(*files)], question.namespace)
-    print_problems(batch.problems)
-    if not batch.is_valid:
-        raise Failure("the files have errors")
-    mesh = PaperMesh(batch.objects)
     remark = ""
-    try:
+    with paper_mesh(files, question.namespace) as mesh:
         if source != NOBODY:
             workload, remark = mesh.workload(source, question.namespace)
             question = msgspec.structs.replace(question, source=workload)
         found = mesh.check_peers(question)
-    except (UnknownWorkload, BadQuestion) as error:
-        raise Failure(str(error)) from None
     return msgspec.structs.replace(found, remarks=(*found.remarks, *([remark] if remark else [])))
 
 
@@ -111,11 +100,4 @@ def _print(report: "PeerReport", output: Format) -> None:
         return
     from proa.core.pilot.explain.peers_page import draw_peers
 
-    for line in draw_peers(report):
-        click.echo("".join(_styled(piece.text, piece.style) for piece in line))
-
-
-def _styled(text: str, style: str) -> str:
-    if style in COLOURS:
-        return click.style(text, fg=COLOURS[style])
-    return click.style(text, bold=style == "title", dim=style == "dim") if style != "plain" else text
+    print_page(draw_peers(report))

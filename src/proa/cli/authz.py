@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from proa.cli.output import Format, as_json, output_option, print_problems, print_value
+from proa.cli.output import Format, as_json, output_option, print_value
 from proa.cli.parameters import files_options, namespace_option
 from proa.cli.surroundings import Surroundings
 
@@ -130,17 +130,13 @@ def _configs(
     context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str
 ) -> "tuple[list[Config], dict[str, tuple[str, Map[str, str]]]]":
     """Objects, and workloads by `namespace/name`: their accounts and labels."""
-    from proa.cli.documents import read_files
-    from proa.core.config import Document, examine, read_batch
+    from proa.cli.paper import valid_batch
+    from proa.core.config import Document, examine
     from proa.core.config.yaml_reader import NO_MARKS
     from proa.servers.admin.operations import ObjectQuery
 
     if named or more:
-        batch = read_batch([(file.name, file.text) for file in read_files(named, more)], namespace)
-        print_problems(batch.problems)
-        if not batch.is_valid:
-            context.exit(1)
-        return [written.config for written in batch.objects], {}
+        return [written.config for written in valid_batch((named, more), namespace).objects], {}
     with context.ensure_object(Surroundings).control_plane() as client:
         stored = client.objects(ObjectQuery()).objects
         statuses = client.services().services

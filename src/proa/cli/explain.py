@@ -4,16 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import Format, output_option, print_problems, print_value
+from proa.cli.output import Format, output_option, print_page, print_value
 from proa.cli.parameters import WorkloadWord, files_options, namespace_option
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
     from proa.core.model.names import WorkloadId
-    from proa.core.pilot.explain.page import Piece
     from proa.core.pilot.explain.story import Explanation, Question
-
-COLOURS = {"good": "green", "warn": "yellow", "bad": "red"}
 
 
 @click.command("explain", short_help="Tell what becomes of a request, hop by hop, and why.")
@@ -119,26 +116,16 @@ def _from_files(
 ) -> "Explanation":
     import msgspec
 
-    from proa.cli.documents import read_files
-    from proa.control_plane.paper_mesh import PaperMesh, UnknownWorkload
-    from proa.core.config import read_batch
-    from proa.core.pilot.explain.asking import BadQuestion
+    from proa.cli.paper import paper_mesh
 
-    batch = read_batch([(file.name, file.text) for file in read_files(*files)], namespace)
-    print_problems(batch.problems)
-    if not batch.is_valid:
-        raise Failure("the files have errors")
-    mesh = PaperMesh(batch.objects)
     remark = ""
-    try:
+    with paper_mesh(files, namespace) as mesh:
         if gateway:
             chosen = msgspec.structs.replace(question, gateway=mesh.gateway(gateway, namespace))
         else:
             workload, remark = mesh.workload(source or "", namespace)
             chosen = msgspec.structs.replace(question, source=workload)
         found = mesh.explain(chosen)
-    except (UnknownWorkload, BadQuestion) as error:
-        raise Failure(str(error)) from None
     return msgspec.structs.replace(found, remarks=(*found.remarks, *([remark] if remark else [])))
 
 
@@ -148,17 +135,4 @@ def _print(explanation: "Explanation", output: Format) -> None:
         return
     from proa.core.pilot.explain.page import draw
 
-    for line in draw(explanation):
-        click.echo("".join(_styled(piece) for piece in line))
-
-
-def _styled(piece: "Piece") -> str:
-    match piece.style:
-        case "title":
-            return click.style(piece.text, bold=True)
-        case "dim":
-            return click.style(piece.text, dim=True)
-        case "plain":
-            return piece.text
-        case tone:
-            return click.style(piece.text, fg=COLOURS[tone])
+    print_page(draw(explanation))

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from proa.core.config.problem import Problem
+    from proa.core.pilot.explain.page import Line
     from proa.servers.admin.operations import Rejection
 
 Format = Literal["table", "json", "yaml"]
@@ -75,6 +78,21 @@ def print_problems(problems: "Sequence[Problem]") -> None:
         click.echo(
             click.style(str(problem), fg="yellow" if problem.severity == "warning" else "red"), err=True
         )
+
+
+_TONES = {"good": "green", "warn": "yellow", "bad": "red"}
+
+
+def print_page(lines: "Iterable[Line]") -> None:
+    """Lines of styled pieces, as explanations are drawn."""
+    for line in lines:
+        click.echo("".join(_styled(piece.text, piece.style) for piece in line))
+
+
+def _styled(text: str, style: str) -> str:
+    if style in _TONES:
+        return click.style(text, fg=_TONES[style])
+    return click.style(text, bold=style == "title", dim=style == "dim") if style != "plain" else text
 
 
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}

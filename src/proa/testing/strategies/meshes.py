@@ -403,27 +403,3 @@ def changes() -> st.SearchStrategy[Change]:
 def meshes() -> st.SearchStrategy[tuple[Fact, ...]]:
     """What several sources say, each of something else: it may be told in any order."""
     return st.lists(additions(), min_size=1, max_size=8, unique_by=_about).map(tuple)
-
-
-__all__ = [
-    "GATEWAY",
-    "HOSTS",
-    "NAMESPACES",
-    "Fact",
-    "additions",
-    "change_from",
-    "changes",
-    "destination_rules",
-    "facts",
-    "gateways",
-    "http_routes",
-    "meshes",
-    "objects",
-    "registrations",
-    "service_entries",
-    "settings",
-    "sidecars",
-    "virtual_services",
-    "withdrawals",
-    "workload_entries",
-]

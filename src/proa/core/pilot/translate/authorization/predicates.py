@@ -84,27 +84,29 @@ def term_predicate(term: Term, action: Action, place: Place) -> Decided:
 
 
 def all_of(parts: Iterable[Decided]) -> Decided:
-    kept: list[Predicate] = []
-    for part in parts:
-        if part is False:
-            return False
-        if part is not True:
-            kept.append(part)
-    if not kept:
-        return True
+    kept = _open(parts, decisive=False)
+    if isinstance(kept, bool):
+        return kept
     return kept[0] if len(kept) == 1 else Predicate(and_matcher=Predicate.PredicateList(predicate=kept))
 
 
 def any_of(parts: Iterable[Decided]) -> Decided:
+    kept = _open(parts, decisive=True)
+    if isinstance(kept, bool):
+        return kept
+    return kept[0] if len(kept) == 1 else Predicate(or_matcher=Predicate.PredicateList(predicate=kept))
+
+
+def _open(parts: Iterable[Decided], *, decisive: bool) -> list[Predicate] | bool:
+    """The parts still to be asked, at least one; or what they come to without asking: one part that is `decisive`
+    decides for all, and with none left it is the other way."""
     kept: list[Predicate] = []
     for part in parts:
-        if part is True:
-            return True
-        if part is not False:
+        if part is decisive:
+            return decisive
+        if not isinstance(part, bool):
             kept.append(part)
-    if not kept:
-        return False
-    return kept[0] if len(kept) == 1 else Predicate(or_matcher=Predicate.PredicateList(predicate=kept))
+    return kept or not decisive
 
 
 def negation(part: Decided) -> Decided:

@@ -1,0 +1,38 @@
+"""A mesh that files describe, to ask without a control plane."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from proa.cli.output import print_problems
+from proa.cli.surroundings import Failure
+
+if TYPE_CHECKING:
+    from proa.control_plane.paper_mesh import PaperMesh
+    from proa.core.config import Batch
+
+
+def valid_batch(files: tuple[tuple[str, ...], tuple[str, ...]], namespace: str) -> "Batch":
+    """The objects of the files named with -f and of those named without; Failure when they have errors, which are
+    printed."""
+    from proa.cli.documents import read_files
+    from proa.core.config import read_batch
+
+    batch = read_batch([(file.name, file.text) for file in read_files(*files)], namespace)
+    print_problems(batch.problems)
+    if not batch.is_valid:
+        raise Failure("the files have errors")
+    return batch
+
+
+@contextmanager
+def paper_mesh(files: tuple[tuple[str, ...], tuple[str, ...]], namespace: str) -> "Iterator[PaperMesh]":
+    """What cannot be asked of it inside the block is a Failure."""
+    from proa.control_plane.paper_mesh import PaperMesh, UnknownWorkload
+    from proa.core.pilot.explain.asking import BadQuestion
+
+    mesh = PaperMesh(valid_batch(files, namespace).objects)
+    try:
+        yield mesh
+    except (UnknownWorkload, BadQuestion) as error:
+        raise Failure(str(error)) from None
