@@ -46,9 +46,9 @@ def check_mesh(
         Around(
             snapshot=world.snapshot,
             index=world.index,
-            policies=registrations.policies,
+            policies=registrations.modes.policies,
             cause=cause,
-            port_tls=registrations.port_tls,
+            port_tls=registrations.modes.of,
             behind=behind,
         ),
         question,

@@ -139,7 +139,9 @@ class Operations(ConfigurationOperations):
     def _progress(self, version: int, generation: int) -> WaitStatus:
         ours = (self._progress_of(stream, generation) for stream in self._streams.streams())
         proxies = tuple(sorted((*ours, *self._progress_elsewhere(version)), key=lambda proxy: proxy.id))
-        moving = self._registrations.is_moving or (self._others is not None and self._others.lagging(version))
+        moving = self._registrations.modes.is_moving or (
+            self._others is not None and self._others.lagging(version)
+        )
         done = not moving and all(proxy.state != "pending" for proxy in proxies)
         return WaitStatus(version=version, done=done, proxies=proxies)
 

@@ -15,8 +15,9 @@ import msgspec
 
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.leases import Leases
+from proa.control_plane.port_modes import PortKey
 from proa.control_plane.proxies import Proxies, ProxyStream
-from proa.control_plane.registrations import PortKey, Registrations
+from proa.control_plane.registrations import Registrations
 from proa.control_plane.showing import show_rejection
 from proa.core.auth.peer_policy import PortTls, advertised_for
 from proa.core.model.names import WorkloadId
@@ -213,9 +214,9 @@ class OtherControlPlanes:
             refused=tuple((workload, found) for workload, found in refusals if found),
             steps=tuple(
                 Step(workload=workload, port=number, at=port, has_arrived=has_arrived)
-                for (workload, number), port, has_arrived in self._registrations.moving()
+                for (workload, number), port, has_arrived in self._registrations.modes.moving()
             ),
-            is_moving=self._registrations.is_moving,
+            is_moving=self._registrations.modes.is_moving,
         )
 
     def _taken(self, stream: ProxyStream, opening: Opening) -> int:

@@ -1,34 +1,32 @@
 """Registered workloads: what the nodes say they run, checked against what they may place.
 
-Owner of all registrations and of where each port's TLS mode stands. It turns them into changes for the world and
-into answers for the nodes. A node whose session ended keeps its workloads for a while: a short break of the line
-is no reason to take endpoints from anybody.
+Owner of all registrations. It turns them into changes for the world and into answers for the nodes, and publishes
+where the TLS modes of their ports stand. A node whose session ended keeps its workloads for a while: a short break of
+the line is no reason to take endpoints from anybody.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import count
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from immutables import Map
 
 from proa.control_plane.limits import Limits
+from proa.control_plane.port_modes import PortKey, PortModes
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
 from proa.core.auth.grants import Grant, accepted_accounts, may_place_in, refusals
-from proa.core.auth.peer_policy import PortTls, advance, aim, mode_of, settled
 from proa.core.auth.revocation import refusal
 from proa.core.auth.spiffe import node_id, workload_dns_name, workload_id
 from proa.core.config.config import Config
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.revoked import Revoked
 from proa.core.model.snapshot import Change, Contribution
-from proa.core.model.workload import TlsMode
 from proa.core.pilot.registry.registration import contribution_of_registration, workload_source
-from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.index import Affected
 from proa.core.pilot.scope.scope import Scope
 from proa.core.sidecar.registration import registration_faults
@@ -37,7 +35,6 @@ from proa.core.sidecar.session import (
     PlanReply,
     PlanRequest,
     Refusal,
-    RegisteredPort,
     Registration,
     SessionState,
     WantedPorts,
@@ -47,7 +44,6 @@ from proa.servers.authority.node import NodeLine
 LEASE_S: Final = 30.0
 """How long a silent node's workloads stay: long enough for a control plane or a line to come back."""
 
-PortKey = tuple[WorkloadId, int]
 Service = tuple[str, str]
 _NEVER: Final[Mapping[WorkloadId, int]] = MappingProxyType({})
 
@@ -63,26 +59,6 @@ class _Node(msgspec.Struct):
     excess: tuple[WorkloadId, ...] = ()
     connected: bool = True
     silent_since: float = 0.0
-
-
-class Peers(Protocol):
-    """What registrations ask of the other control planes of the mesh."""
-
-    def serve(self, node: str) -> bool:
-        """Whether the node's proxies are connected to another control plane."""
-
-    def have_taken(self, key: PortKey, port: PortTls) -> bool:
-        """Whether every proxy of the others has taken that step of a port's mode, or a later one."""
-
-
-class NoPeers:
-    """The only control plane of its mesh."""
-
-    def serve(self, node: str) -> bool:
-        return False
-
-    def have_taken(self, key: PortKey, port: PortTls) -> bool:
-        return True
 
 
 class Registrations:
@@ -106,20 +82,16 @@ class Registrations:
         self._clock = clock
         self._grants: Map[str, Grant] = Map()
         self._revoked = Revoked()
-        self._policies: tuple[Config, ...] = ()
         self._nodes: dict[str, _Node] = {}
         self._claimants: dict[WorkloadId, list[str]] = {}
         self._accepted: dict[WorkloadId, Registration] = {}
         self._members: dict[Service, set[WorkloadId]] = {}
         self._accounts: dict[Service, tuple[str, ...]] = {}
-        self._port_tls: dict[PortKey, PortTls] = {}
-        self._numbers: dict[WorkloadId, frozenset[int]] = {}
-        self._moving: dict[PortKey, int] = {}
         self._published: dict[WorkloadId, Contribution] = {}
         self._news = asyncio.Event()
         self._since: dict[tuple[WorkloadId, str], int] = {}
         self.stamp: Callable[[], int] = count(1).__next__
-        self.peers: Peers = NoPeers()
+        self.modes = PortModes(world, proxies, MappingProxyType(self._accepted))
         world.subscribe(self._on_round)
 
     async def answers_changed(self) -> None:
@@ -294,92 +266,27 @@ class Registrations:
     # -- TLS modes --
 
     @property
-    def policies(self) -> tuple[Config, ...]:
-        """The PeerAuthentications in force."""
-        return self._policies
-
-    @property
     def trust_domain_aliases(self) -> tuple[str, ...]:
         """Other names of the mesh's trust domain."""
         return self._world.snapshot.settings.trust_domain_aliases
 
-    def port_tls(self, workload: WorkloadId, port: int) -> PortTls | None:
-        """Where a port's mode stands, None for a port that nobody registered."""
-        return self._port_tls.get((workload, port))
-
     def set_policies(self, policies: Iterable[Config]) -> None:
         """PeerAuthentications differ, or the mesh's settings: aim every port at its mode again. Nodes hear which other
         names the mesh has."""
-        self._policies = tuple(policies)
+        self.modes.policies = tuple(policies)
         self.tell()
-        aimed = {key for workload in self._accepted for key in self._aim(workload)}
+        aimed = {key for workload in self._accepted for key in self.modes.aim_at(workload)}
         self._publish({workload for workload, _ in aimed}, aimed)
         self.advance_modes()
 
-    @property
-    def is_moving(self) -> bool:
-        """Whether a change of a TLS mode is still on its way: the ports' last step is not in force. A port whose
-        proxy refuses a step stays where it is; that is a refusal to be shown, and nothing to wait for."""
-        return any(
-            not (self._port_tls[key].is_settled and self._has_arrived(key[0], moved_at))
-            and not self._is_refused(key[0], moved_at)
-            for key, moved_at in self._moving.items()
-        )
-
     def advance_modes(self) -> None:
         """Take every next step of the mode changes whose last step has arrived everywhere it must."""
-        was_moving = bool(self._moving)
-        while self._step():
-            pass
-        if was_moving and not self._moving:
+        was_moving = self.modes.awaits
+        while stepped := self.modes.step():
+            self._publish({workload for workload, _ in stepped}, stepped)
+        if was_moving and not self.modes.awaits:
             # The last step may be one of knowledge only, which no proxy hears of.
             self._proxies.look_again()
-
-    def _step(self) -> bool:
-        """One step of each port that can; whether there was any."""
-        stepped: set[PortKey] = set()
-        heard: dict[int, bool] = {}
-        for key, moved_at in list(self._moving.items()):
-            port = self._port_tls[key]
-            has_server = self._has_arrived(key[0], moved_at) and not self._is_refused(key[0], moved_at)
-            if port.is_settled:
-                if has_server:
-                    del self._moving[key]
-                continue
-            if moved_at not in heard:
-                heard[moved_at] = all(self._has_arrived(each, moved_at) for each in self._accepted)
-            if not self.peers.have_taken(key, port):
-                continue
-            following = advance(port, server_acked=has_server, clients_acked=heard[moved_at])
-            if following != port:
-                self._port_tls[key] = following
-                stepped.add(key)
-        self._publish({workload for workload, _ in stepped}, stepped)
-        return bool(stepped)
-
-    def _has_arrived(self, workload: WorkloadId, generation: int) -> bool:
-        """Whether a workload's proxy has judged a generation. One whose line is broken goes on as it was told last:
-        it counts as soon as it is back or its lease is over."""
-        registration = self._accepted.get(workload)
-        if registration is not None and self.peers.serve(registration.node):
-            return self._world.generation >= generation  # they answer for its proxy: `have_taken`
-        stream = self._proxies.stream_of(workload)
-        return self._world.generation >= generation and stream is not None and stream.has_taken(generation)
-
-    def _is_refused(self, workload: WorkloadId, generation: int) -> bool:
-        stream = self._proxies.stream_of(workload)
-        return stream is not None and any(
-            refusal.type is ResourceType.LISTENER and refusal.generation >= generation
-            for refusal in stream.refusals()
-        )
-
-    def moving(self) -> Iterator[tuple[PortKey, PortTls, bool]]:
-        """The ports whose mode is on its way, where they stand, and whether all our proxies have taken that."""
-        heard: dict[int, bool] = {}
-        for key, moved_at in self._moving.items():
-            if moved_at not in heard:
-                heard[moved_at] = all(self._has_arrived(each, moved_at) for each in self._accepted)
-            yield key, self._port_tls[key], heard[moved_at] and not self._is_refused(key[0], moved_at)
 
     # -- inside --
 
@@ -454,7 +361,7 @@ class Registrations:
                     members = self._members.setdefault((workload.namespace, name), set())
                     members.add(workload) if joins else members.discard(workload)
                     services.add((workload.namespace, name))
-            aimed |= self._aim(workload)
+            aimed |= self.modes.aim_at(workload)
         for service in services:
             claims = [self._accepted[member] for member in self._members[service]]
             accounts = accepted_accounts(self._grants, service[0], service[1], claims)
@@ -475,36 +382,6 @@ class Registrations:
                 return registration
         return None
 
-    def _aim(self, workload: WorkloadId) -> set[PortKey]:
-        """Set course for the modes that hold for a workload now; the ports whose mode was another one."""
-        registration = self._accepted.get(workload)
-        numbers = {port.service_port for port in registration.ports} if registration else set()
-        for number in self._numbers.pop(workload, frozenset()) - numbers:
-            del self._port_tls[(workload, number)]
-            self._moving.pop((workload, number), None)
-        if numbers:
-            self._numbers[workload] = frozenset(numbers)
-        aimed: set[PortKey] = set()
-        for port in registration.ports if registration else ():
-            key = (workload, port.service_port)
-            target = self._mode(registration, port) if registration else "STRICT"
-            known = self._port_tls.get(key)
-            if known is None:
-                self._port_tls[key] = settled(target)
-            elif known.target != target:
-                self._port_tls[key] = aim(known, target)
-                aimed.add(key)
-        return aimed
-
-    def _mode(self, registration: Registration, port: RegisteredPort) -> TlsMode:
-        return mode_of(
-            self._policies,
-            namespace=registration.id.namespace,
-            labels=registration.labels,
-            ports=(port.app_port, port.service_port),
-            root_namespace=self._world.snapshot.settings.root_namespace,
-        )
-
     def _publish(self, workloads: Iterable[WorkloadId], moved: Iterable[PortKey]) -> None:
         """Submit what differs of these workloads from what was published last. `moved` ports are waited for: until
         the next round has arrived, which folds what is submitted here, or the one they were waited for already."""
@@ -521,10 +398,7 @@ class Registrations:
                 accounts={
                     name: self._accounts.get((workload.namespace, name), ()) for name in registration.services
                 },
-                port_tls={
-                    port.service_port: self._port_tls[(workload, port.service_port)]
-                    for port in registration.ports
-                },
+                port_tls=self.modes.of_registration(registration),
                 trust_domain=self._world.snapshot.settings.trust_domain,
             )
             if self._published.get(workload) != contribution:
@@ -534,6 +408,4 @@ class Registrations:
             self._world.submit(Change(contributions=tuple(changed), removed_sources=tuple(removed)))
         submitted = {contribution.source for contribution in changed}
         for key in moved:
-            is_news = workload_source(key[0]) in submitted
-            now = self._world.generation
-            self._moving[key] = now + 1 if is_news else self._moving.get(key, now)
+            self.modes.moved(key, is_submitted=workload_source(key[0]) in submitted)

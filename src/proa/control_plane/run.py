@@ -168,7 +168,7 @@ async def run(options: ServeOptions) -> None:
         )
         others: OtherControlPlanes | None = None
         if sharing is not None:
-            others = registrations.peers = OtherControlPlanes(
+            others = registrations.modes.peers = OtherControlPlanes(
                 membership=sharing.introduce(addresses.xds, addresses.join),
                 registrations=registrations,
                 leases=leases,
@@ -316,7 +316,7 @@ async def _tick(registrations: Registrations, leases: Leases, proxies: Proxies) 
 async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None:
     while True:
         seen = proxies.revision
-        if registrations.is_moving:
+        if registrations.modes.is_moving:
             registrations.advance_modes()
             await asyncio.sleep(PACE_S)
         await proxies.changed(seen)
