@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from proa.cli.operator import issue_operator
 from proa.cli.output import Format, moment, output_option, print_columns, print_value, span
 from proa.cli.parameters import Duration, WorkloadWord
 from proa.cli.surroundings import Failure, Surroundings
@@ -137,6 +138,7 @@ def revoke(surroundings: Surroundings, what: str, reason: str, undo: bool, outpu
       proa certificate revoke spiffe://cluster.local/ns/default/sa/reviews
       proa certificate revoke spiffe://cluster.local/proa/node/db-1
       proa certificate revoke default/reviews-v1 --undo
+      proa certificate revoke spiffe://cluster.local/proa/operator/admin/ann
     """
     from proa.servers.admin.authority import RevokeRequest
 
@@ -204,6 +206,9 @@ def show(surroundings: Surroundings, workload: str, output: Format) -> None:
             click.echo(f"{name:12} {value}")
 
 
+command.add_command(issue_operator)
+
+
 def _print_authority(status: "AuthorityStatus", now: float) -> None:
     rows = [
         (
@@ -244,7 +249,9 @@ def _audit_rows(found: "Audit") -> list[tuple[str, str, str, str, str]]:
 
 
 def _holder(certificate: "CertificateStatus") -> str:
-    return str(certificate.workload) if certificate.workload else f"node {certificate.node}"
+    if certificate.workload:
+        return str(certificate.workload)
+    return f"operator {certificate.operator}" if certificate.operator else f"node {certificate.node}"
 
 
 def _lines(certificate: "CertificateStatus", now: float) -> tuple[tuple[str, str], ...]:

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--admin-port",
     type=click.IntRange(0, 65535),
-    help="Answer the admin API to other hosts, too: with --admin-roles.",
+    help="Answer the admin API to other hosts, too: to operators with a certificate, or by --admin-roles.",
 )
 @click.option(
     "--admin-roles",
@@ -124,8 +124,8 @@ def command(
     from proa.servers.admin.roles import RolesUnusable
     from proa.servers.asgi import AddressTaken
 
-    if (admin_port is None) != (admin_roles is None):
-        raise click.UsageError("--admin-port and --admin-roles belong together")
+    if admin_port is None and admin_roles is not None:
+        raise click.UsageError("--admin-roles needs --admin-port")
     files = StoreFiles(
         ca=store_ca_file,
         cert=store_cert_file,

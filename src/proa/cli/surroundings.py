@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SERVER: Final = "PROA_SERVER"
 TOKEN_FILE: Final = "PROA_TOKEN_FILE"
+CERTIFICATE_FILE: Final = "PROA_CERTIFICATE_FILE"
+KEY_FILE: Final = "PROA_KEY_FILE"
 ROOTS_FILE: Final = "PROA_ROOTS_FILE"
 
 
@@ -90,22 +92,31 @@ class Surroundings:
         """The control plane on another host that the environment names; None: this home's."""
         from urllib.parse import urlsplit
 
+        from msgspec import structs
+
         from proa.servers.admin.client import Remote
 
         server = os.environ.get(SERVER)
         if not server:
             return None
         parts = urlsplit(server)
-        token_file, roots = os.environ.get(TOKEN_FILE), os.environ.get(ROOTS_FILE)
-        if parts.scheme != "https" or not parts.hostname or not parts.port or not token_file or not roots:
+        token, certificate, key, roots = (
+            os.environ.get(name) or "" for name in (TOKEN_FILE, CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE)
+        )
+        shown = bool(token) != bool(certificate) and bool(certificate) == bool(key)
+        if parts.scheme != "https" or not parts.hostname or not parts.port or not shown or not roots:
             raise Failure(
-                f"{SERVER} is https://HOST:PORT, with {TOKEN_FILE} and {ROOTS_FILE} (the mesh's roots, PEM)"
+                f"{SERVER} is https://HOST:PORT, with {ROOTS_FILE} (the mesh's roots, PEM) and either {TOKEN_FILE} or "
+                f"{CERTIFICATE_FILE} and {KEY_FILE}"
             )
-        try:
-            token = Path(token_file).read_text().strip()
-        except OSError as error:
-            raise Failure(f"{token_file} cannot be read: {error.strerror}") from None
-        return Remote(host=parts.hostname, port=parts.port, token=token, roots=Path(roots))
+        remote = Remote(host=parts.hostname, port=parts.port, roots=Path(roots))
+        for file in filter(None, (token, certificate, key, roots)):
+            if not os.access(file, os.R_OK):
+                raise Failure(f"{file} cannot be read")
+        if token:
+            return structs.replace(remote, token=Path(token).read_text().strip())
+        _check_end(certificate)
+        return structs.replace(remote, certificate=Path(certificate), key=Path(key))
 
     @contextmanager
     def node_agent(self) -> Iterator[None]:
@@ -125,6 +136,23 @@ class Surroundings:
             raise Failure(f"the mesh does not take this workload: {error}") from None
         except NoSuchWorkload as error:
             raise Failure(str(error), f"`{self.command('proxy status')}` lists the workloads") from None
+
+
+def _check_end(file: str) -> None:
+    """Said here, because a server that does not take a certificate ends the connection without a word."""
+    import time
+
+    from cryptography import x509
+
+    try:
+        ends = x509.load_pem_x509_certificate(Path(file).read_bytes()).not_valid_after_utc.timestamp()
+    except ValueError as error:
+        raise Failure(f"{file} is no certificate: {error}") from None
+    if ends <= time.time():
+        raise Failure(
+            f"the certificate in {file} has ended",
+            "whoever administrates the mesh makes another: `proa certificate issue-operator`",
+        )
 
 
 def is_colour_wanted() -> bool:

@@ -26,6 +26,7 @@ from proa.core.auth.ca import Ca, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
 from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Claim, Placement, refusals
+from proa.core.auth.operators import ASKED, MOST_TTL, TTL, Operator, Role, operator_id
 from proa.core.auth.roots import bundle_proof, root_digests, root_sha256
 from proa.core.auth.spiffe import (
     SpiffeId,
@@ -41,6 +42,7 @@ from proa.core.auth.template import (
     bearer_leaf,
     control_plane_leaf,
     node_leaf,
+    operator_leaf,
     serial_from,
     workload_leaf,
 )
@@ -248,6 +250,26 @@ class Authority:
         validity = signer.validity(self._clock(), ttl)
         template = bearer_leaf(bearer.identity, bearer.names, self._serial(), validity)
         return await self._issue(template, csr_pem, asked_by, signer)
+
+    async def issue_operator(
+        self, *, csr_pem: str, name: str, role: Role, asked_by: str, ttl_s: int = 0
+    ) -> Issued | Refused:
+        """A certificate for the admin API, for `ttl_s` seconds (0: the usual life). Whoever calls this has found that
+        `asked_by` may ask; it stands in the audit."""
+        asker = ASKED + asked_by
+        try:
+            identity = operator_id(self.trust_domain, Operator(name, role))
+        except ValueError as error:
+            return await self._refuse(name[:80], asker, str(error), "malformed name")
+        if not SHORTEST_LEAF <= (ttl_s or TTL) <= MOST_TTL:
+            reason = f"an operator's certificate lives from {SHORTEST_LEAF} s to {MOST_TTL // 3600} h"
+            return await self._refuse(str(identity), asker, reason, "not granted")
+        revoked = self._revoked(identity)
+        if revoked:
+            return await self._refuse(str(identity), asker, revoked, "revoked")
+        signer = await self.keyring.signer()
+        validity = signer.validity(self._clock(), ttl_s or TTL)
+        return await self._issue(operator_leaf(identity, self._serial(), validity), csr_pem, asker, signer)
 
     async def refuse(self, subject: str, asked_by: str, reason: str, code: Denial) -> None:
         """Notes a refusal that somebody in front of the authority said."""

@@ -28,11 +28,13 @@ from proa.control_plane.showing import (
     show_authority,
     show_certificate,
     show_offered,
+    show_operator,
     show_rejection,
     show_types,
 )
 from proa.control_plane.standing import Standings
 from proa.control_plane.world import World
+from proa.core.auth.operators import operator_of
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
@@ -58,6 +60,8 @@ from proa.servers.admin.operations import (
     MeshStatus,
     MintedToken,
     NotFound,
+    OperatorCertificate,
+    OperatorRequest,
     Proxies,
     ProxyConfig,
     ProxyProgress,
@@ -296,16 +300,20 @@ class Operations(ConfigurationOperations):
             for workload, registration in self._registrations.registrations().items()
         }
         newest: dict[tuple[str, tuple[str, ...]], CertificateStatus] = {}
+        now = self._clock()
         for issuance in await self._audit.issuances(limit=ISSUANCES_READ):
             key = (issuance.identity, issuance.dns_names)
             if key in newest:
                 continue
             registration = next((by_name[name] for name in issuance.dns_names if name in by_name), None)
-            node = node_of(parse_spiffe_id(issuance.identity)) or ""
+            identity = parse_spiffe_id(issuance.identity)
+            node, operator = node_of(identity) or "", operator_of(identity)
             if registration is not None:
                 newest[key] = show_certificate(issuance, registration.id, registration.node)
             elif node:
                 newest[key] = show_certificate(issuance, None, node)
+            elif operator is not None and issuance.not_after > now:
+                newest[key] = show_operator(issuance, operator)
         return Certificates(
             certificates=tuple(newest[key] for key in sorted(newest)), authority=await self.authority()
         )
@@ -360,6 +368,24 @@ class Operations(ConfigurationOperations):
             node=minted.record.node,
             expires=minted.record.expires,
             placements=minted.record.placements,
+        )
+
+    async def issue_operator(self, request: OperatorRequest) -> OperatorCertificate:
+        issued = await self._authority.issue_operator(
+            csr_pem=request.csr_pem,
+            name=request.name,
+            role=request.role,
+            asked_by=request.author,
+            ttl_s=request.ttl_s,
+        )
+        if isinstance(issued, AuthorityRefused):
+            raise Refused(issued.reason)
+        return OperatorCertificate(
+            chain_pem=issued.chain_pem,
+            roots_pem=self._authority.roots_pem,
+            identity=str(issued.identity),
+            serial=issued.serial,
+            not_after=issued.not_after,
         )
 
     async def status(self) -> MeshStatus:

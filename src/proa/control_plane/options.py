@@ -28,7 +28,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
     `plugged` names the files of a CA that the operator brings, `vault` who signs one for us.
     `ca_passphrase` is the file with which the CA's keys on disk are encrypted. `token_issuers` names the file that
-    says whose tokens count; `admin_port`, with the file `admin_roles`, is where the admin API answers other hosts;
+    says whose tokens count; `admin_port` is where the admin API answers other hosts, operators with a certificate and
+    those who have a token of the file `admin_roles`;
     `signing_workers` are processes that sign when there is much to sign. Without a `shared` store all is kept in the
     home.
     """

@@ -1,6 +1,7 @@
 """The control plane's own certificate, and the roots it checks nodes against: made at start, renewed at half life and
-whenever the mesh's root changes. What its servers present and trust follows by `credentials` and `tls`, for connections
-to come; open ones keep what they were made with.
+whenever the mesh's root changes. What its servers present and trust follows by `credentials` (gRPC), `admin` (the admin
+API for other hosts) and `tls` (servers that look at nobody's certificate), for connections to come; open ones keep what
+they were made with.
 """
 
 import asyncio
@@ -54,6 +55,9 @@ class OwnCertificate:
         self.credentials = Credentials(
             identity.key_pem, identity.chain_pem, authority.roots_pem, takes_strangers=takes_strangers
         )
+        self.admin = Credentials(
+            identity.key_pem, identity.chain_pem, authority.roots_pem, takes_strangers=True, alpn="http/1.1"
+        )
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.minimum_version = ssl.TLSVersion.TLSv1_2
         _load(self.tls, identity)
@@ -89,7 +93,8 @@ class OwnCertificate:
             renewed = await _issue(self._authority)
             _load(self.tls, renewed)
             self._identity = identity = renewed
-        self.credentials.set(identity.key_pem, identity.chain_pem, self._authority.roots_pem)
+        for each in (self.credentials, self.admin):
+            each.set(identity.key_pem, identity.chain_pem, self._authority.roots_pem)
         self.following.set(identity.root)
 
 

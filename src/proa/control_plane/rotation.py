@@ -16,6 +16,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.keyring import Clock
 from proa.control_plane.plugged_files import BroughtCa
 from proa.core.auth.ca import Ca, to_pem
+from proa.core.auth.operators import ASKED
 from proa.core.auth.plugged import Unusable
 from proa.core.auth.root_rotation import (
     Activate,
@@ -200,7 +201,8 @@ class Rotation:
                 uses=reports.get(name, silent).uses,
             )
             for name, until in (await self._store.holders(now - self._pace.skew_s)).items()
-            if name != own
+            # An operator is told that his root is gone; nobody of the mesh is his peer.
+            if name != own and not name.startswith(ASKED)
         )
 
     async def _take(self, step: Step) -> None:

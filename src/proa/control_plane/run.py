@@ -60,7 +60,8 @@ from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
 from proa.servers.admin.app import build_admin_app
-from proa.servers.admin.roles import read_roles, with_roles
+from proa.servers.admin.client_tls import ClientTls
+from proa.servers.admin.roles import Door, Roles, read_roles, with_roles
 from proa.servers.asgi import Strangers, bind_tcp, bind_unix, serving, to_authority, unbind_unix
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.istio import istio_service
@@ -94,7 +95,7 @@ async def run(options: ServeOptions) -> None:
         admin_socket = stack.enter_context(bind_unix(home.admin_socket))
         stack.callback(home.tidy)
         stack.callback(unbind_unix, home.admin_socket)
-        roles = read_roles(options.admin_roles) if options.admin_roles else None
+        roles = read_roles(options.admin_roles) if options.admin_roles else Roles()
         issuers = read_issuers(options.token_issuers) if options.token_issuers else None
         stores = await stack.enter_async_context(opened_stores(home, options.shared, options.ca_passphrase))
         sharing = stores.sharing
@@ -142,7 +143,7 @@ async def run(options: ServeOptions) -> None:
         xds_socket = stack.enter_context(bind_tcp(options.listen, options.xds_port))
         join_socket = stack.enter_context(bind_tcp(options.listen, options.join_port))
         admin_listener = None
-        if roles is not None and options.admin_port is not None:
+        if options.admin_port is not None:
             admin_listener = stack.enter_context(bind_tcp(options.listen, options.admin_port))
         metrics_socket = stack.enter_context(bind_tcp(options.listen, options.metrics_port))
         host = options.advertise or _reachable(options.listen)
@@ -268,14 +269,14 @@ async def run(options: ServeOptions) -> None:
                 ),
             ):
                 write_addresses(home.endpoints, addresses)
-                if roles is not None and admin_listener is not None:
+                if admin_listener is not None:
+                    door = Door(roles=roles, trust_domain=options.trust_domain, judge=judge, clock=time.time)
                     app = with_roles(
-                        build_admin_app(operations, refusals.of("(remote)")),
-                        roles,
-                        lambda who: denials.count("role", who),
+                        build_admin_app(operations, refusals.of("(remote)")), door, denials.count
                     )
+                    tls = ClientTls(own.admin, denials.count)
                     await stack.enter_async_context(
-                        serving(app, [admin_listener], own.tls, Strangers(stay_s=REMOTE_STAY_S, at_once=64))
+                        serving(app, [admin_listener], tls, Strangers(stay_s=REMOTE_STAY_S, at_once=64))
                     )
                     log.info(
                         "the admin API answers at %s", to_authority(host, admin_listener.getsockname()[1])

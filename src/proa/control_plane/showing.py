@@ -11,6 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.scope_bundle import Name
+from proa.core.auth.operators import Operator
 from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
 from proa.core.config.kinds.destination_rule.schema import DerivedTls
@@ -100,6 +101,11 @@ def show_certificate(issuance: Issuance, workload: WorkloadId | None, node: str)
         not_before=issuance.not_before,
         not_after=issuance.not_after,
     )
+
+
+def show_operator(issuance: Issuance, operator: Operator) -> CertificateStatus:
+    shown = show_certificate(issuance, None, "")
+    return msgspec.structs.replace(shown, operator=f"{operator.name} ({operator.role})")
 
 
 def show_authority(keyring: Keyring, waiting: tuple[str, ...]) -> AuthorityStatus:

@@ -32,6 +32,10 @@ UNIX_PATH_LIMIT = 107
 """Linux' sun_path less its closing zero byte."""
 
 
+CERTIFICATE = "proa.certificate"
+"""In the scope of a request over TLS: the DER of the client's certificate, where it showed one."""
+
+
 class AddressTaken(OSError):
     """Somebody listens there already."""
 
@@ -93,6 +97,7 @@ def _bounded(bounds: Strangers) -> type[H11Protocol]:
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            self.app = _with_certificate(self.app, transport)
             if len(self.connections) > bounds.at_once:
                 transport.abort()
             else:
@@ -104,6 +109,24 @@ def _bounded(bounds: Strangers) -> type[H11Protocol]:
             super().connection_lost(exc)
 
     return Bounded
+
+
+def _with_certificate(app: App, transport: asyncio.BaseTransport) -> App:
+    """TLS has verified it; a server that asks for none gets none."""
+    connection = transport.get_extra_info("ssl_object")
+    certificate = connection.getpeercert(binary_form=True) if connection is not None else None
+    if not certificate:
+        return app
+
+    async def with_certificate(
+        scope: Scope,
+        receive: Callable[[], Awaitable[Scope]],
+        send: Callable[[Scope], Awaitable[None]],
+    ) -> None:
+        scope[CERTIFICATE] = certificate
+        await app(scope, receive, send)
+
+    return with_certificate
 
 
 def _owned(refused: Callable[[int], None]) -> type[H11Protocol]:

@@ -38,6 +38,8 @@ from proa.servers.admin.operations import (
     ObjectDiff,
     ObjectQuery,
     Objects,
+    OperatorCertificate,
+    OperatorRequest,
     Problems,
     Proxies,
     ProxyConfig,
@@ -201,6 +203,12 @@ class FixedOperations:
         if not request.placements:
             raise Refused("a token without --allow lets the node place nothing")
         return MintedToken(token="proa1.x", node=request.node, expires=0.0, placements=request.placements)
+
+    async def issue_operator(self, request: OperatorRequest) -> OperatorCertificate:
+        self.asked.append(request)
+        return OperatorCertificate(
+            chain_pem="chain\n", roots_pem="roots\n", identity="spiffe://td/x", serial="1", not_after=0
+        )
 
     async def status(self) -> MeshStatus:
         return self.mesh_status

@@ -12,6 +12,7 @@ from proa.control_plane.rotation import Report, Rotation, RotationRefused
 from proa.core.auth.ca import Ca, to_pem
 from proa.core.auth.csr import build_csr
 from proa.core.auth.grants import BROAD, Grant
+from proa.core.auth.operators import Operator, operator_id
 from proa.core.auth.root_rotation import Activate, Pace, Retire, Wait
 from proa.core.auth.roots import root_sha256, signing_root
 from proa.core.auth.spiffe import node_id
@@ -137,6 +138,21 @@ def test_a_node_that_is_away_holds_it_back_as_long_as_its_certificate_lasts(
         world.parts.now = NOW + TTL + 1.5
         assert isinstance(await rotation.look(), Wait)
         world.parts.now = NOW + TTL + 2
+        assert isinstance(await rotation.look(), Activate)
+
+    run(body)
+
+
+def test_an_operator_holds_nothing_back(run: Callable[[Body], None]) -> None:
+    async def body(world: World) -> None:
+        rotation = await world.open()
+        csr = build_csr(key(), operator_id(TRUST_DOMAIN, Operator("ann", "admin")))
+        issued = await world.authority.issue_operator(
+            csr_pem=csr, name="ann", role="admin", asked_by="root", ttl_s=3600
+        )
+        assert isinstance(issued, Issued)
+        await rotation.rotate_root("me")
+        world.parts.now += 10
         assert isinstance(await rotation.look(), Activate)
 
     run(body)

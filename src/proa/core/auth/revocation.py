@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from proa.core.auth.operators import operator_of
 from proa.core.auth.spiffe import (
     SCHEME,
     InvalidSpiffeId,
@@ -67,8 +68,8 @@ class Revocation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_target(text: str, trust_domain: str) -> Target:
-    """A serial (hex, with or without colons), a SPIFFE id of a workload or node, or `namespace/workload`. Raises
-    InvalidTarget."""
+    """A serial (hex, with or without colons), a SPIFFE id of a workload, node or operator, or `namespace/workload`.
+    Raises InvalidTarget."""
     text = text.strip()
     if text.startswith(SCHEME):
         try:
@@ -77,8 +78,8 @@ def parse_target(text: str, trust_domain: str) -> Target:
             raise InvalidTarget(str(error)) from None
         if identity == control_plane_id(trust_domain):
             raise InvalidTarget("the control plane's own identity cannot be revoked; rotate the root instead")
-        if account_of(identity) is None and node_of(identity) is None:
-            raise InvalidTarget(f"{text} is neither a workload's nor a node's identity")
+        if all(shape(identity) is None for shape in (account_of, node_of, operator_of)):
+            raise InvalidTarget(f"{text} is neither a workload's nor a node's nor an operator's identity")
         return Target("identity", str(identity))
     namespace, slash, name = text.partition("/")
     if slash:

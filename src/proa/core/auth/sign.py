@@ -65,7 +65,9 @@ def extensions_of(
         (_authority_key(public_key, signer), False),
     ]
     if not template.is_ca:
-        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        usages = [ExtendedKeyUsageOID.CLIENT_AUTH]
+        if not template.is_client_only:
+            usages.insert(0, ExtendedKeyUsageOID.SERVER_AUTH)
         extensions.insert(2, (x509.ExtendedKeyUsage(usages), False))
     return tuple(extensions)
 

@@ -34,8 +34,9 @@ class CertificateTemplate(msgspec.Struct, frozen=True, kw_only=True):
     """All of a certificate but its key and its issuer's.
 
     Leafs: critical key usage digitalSignature, extended usage client and server (both ends of mTLS use one
-    certificate). CAs: critical key usage keyCertSign and cRLSign, `path_length` of CAs allowed below (None
-    without limit). The SAN is `uri` and then `dns_names`, in this order (X509-SVID §2: exactly one URI).
+    certificate), or client alone where `is_client_only`. CAs: critical key usage keyCertSign and cRLSign, `path_length`
+    of CAs allowed below (None without limit). The SAN is `uri` and then `dns_names`, in this order (X509-SVID §2:
+    exactly one URI).
     """
 
     common_name: str = ""
@@ -47,6 +48,7 @@ class CertificateTemplate(msgspec.Struct, frozen=True, kw_only=True):
     not_after: int
     is_ca: bool = False
     path_length: int | None = None
+    is_client_only: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.serial < MAX_SERIAL:
@@ -118,6 +120,17 @@ def node_leaf(trust_domain: str, node: str, serial: int, validity: Validity) -> 
         serial=serial,
         not_before=validity.not_before,
         not_after=validity.not_after,
+    )
+
+
+def operator_leaf(identity: SpiffeId, serial: int, validity: Validity) -> CertificateTemplate:
+    """An operator's: he is nobody's server."""
+    return CertificateTemplate(
+        uri=identity,
+        serial=serial,
+        not_before=validity.not_before,
+        not_after=validity.not_after,
+        is_client_only=True,
     )
 
 

@@ -1,7 +1,9 @@
 """HTTP to `AdminOperations` and back. Called by the composition root; served on the home's Unix socket.
 
-The socket's mode is the authentication: whoever can open it owns the mesh. This module translates and decides
-nothing. 200 is an answer, 422 `Problems`, everything else an `ErrorReply` with the status of the table below.
+The socket's mode is the authentication: whoever can open it owns the mesh, and says who the author of a change is. In
+front of the remote port stands `servers.admin.roles`, and authors are those that it knows. This module translates
+and decides nothing. 200 is an answer, 422 `Problems`, everything else an `ErrorReply` with the status of the table
+below.
 """
 
 import asyncio
@@ -9,8 +11,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,10 +34,12 @@ from proa.servers.admin.operations import (
     DiffRequest,
     NotFound,
     ObjectQuery,
+    OperatorRequest,
     Problems,
     Refused,
     TokenRequest,
 )
+from proa.servers.admin.roles import AUTHOR, CERTIFYING
 from proa.servers.admin.turns import Busy, Turns
 from proa.servers.asgi import bind_unix, serving, unbind_unix
 
@@ -114,6 +119,9 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def tokens(request: Request) -> Response:
         return _reply(await operations.mint_token(await _read(request, TokenRequest)))
 
+    async def operators(request: Request) -> Response:
+        return _reply(await operations.issue_operator(await _read(request, OperatorRequest)))
+
     async def rotate(request: Request) -> Response:
         return _reply(await operations.rotate(await _read(request, RotateRequest)))
 
@@ -139,6 +147,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
         ("POST", "/v1/delete", delete),
         ("POST", "/v1/diff", diff),
         ("POST", "/v1/tokens", tokens),
+        ("POST", CERTIFYING, operators),
         ("POST", "/v1/rotate", rotate),
         ("POST", "/v1/revoke", revoke),
         ("POST", "/v1/rollback", rollback),
@@ -254,7 +263,11 @@ async def _read(request: Request, kind: type[T]) -> T:
                     )
     except TimeoutError:
         raise wire.WireError(f"the request did not come in {PATIENCE_S:.0f} s") from None
-    return wire.decode(bytes(body), kind)
+    read, author = wire.decode(bytes(body), kind), request.scope.get(AUTHOR)
+    # Who is known by name does not choose another.
+    if author is not None and isinstance(read, msgspec.Struct) and "author" in read.__struct_fields__:
+        return cast("T", msgspec.structs.replace(read, author=author))
+    return read
 
 
 def _reply(value: object) -> Response:

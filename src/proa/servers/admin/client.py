@@ -40,6 +40,8 @@ from proa.servers.admin.operations import (
     ObjectQuery,
     Objects,
     OperationFailed,
+    OperatorCertificate,
+    OperatorRequest,
     Problems,
     Proxies,
     ProxyConfig,
@@ -61,13 +63,16 @@ class Unreachable(Exception):
 
 
 class Remote(msgspec.Struct, frozen=True, kw_only=True):
-    """A control plane on another host: its admin port, a token with a role, and the mesh's roots (PEM file), against
-    which it is checked. The printed form shows no token."""
+    """A control plane on another host: its admin port, and the mesh's roots (PEM file), against which it is checked.
+    Who we are is shown by a token, or by the files of an operator's certificate and its key. The printed form has no
+    token."""
 
     host: str
     port: int
-    token: str
+    token: str = ""
     roots: Path
+    certificate: Path | None = None
+    key: Path | None = None
 
     def __str__(self) -> str:
         return f"https://{self.host}:{self.port}"
@@ -101,6 +106,9 @@ class AdminClient:
 
     def mint_token(self, request: TokenRequest) -> MintedToken:
         return wire.decode(self._call("POST", "/v1/tokens", wire.encode(request))[1], MintedToken)
+
+    def issue_operator(self, request: OperatorRequest) -> OperatorCertificate:
+        return wire.decode(self._call("POST", "/v1/operators", wire.encode(request))[1], OperatorCertificate)
 
     def objects(self, query: ObjectQuery) -> Objects:
         asked = {"kind": query.kind, "namespace": query.namespace, "name": query.name}
@@ -192,11 +200,13 @@ def _connection(place: Path | Remote, timeout: float) -> http.client.HTTPConnect
 class _TlsConnection(http.client.HTTPConnection):
     def __init__(self, remote: Remote, timeout: float) -> None:
         super().__init__(remote.host, remote.port, timeout=timeout)
-        self._roots = remote.roots
+        self._remote = remote
 
     def connect(self) -> None:
         super().connect()
-        context = ssl.create_default_context(cafile=str(self._roots))
+        context = ssl.create_default_context(cafile=str(self._remote.roots))
+        if self._remote.certificate is not None:
+            context.load_cert_chain(self._remote.certificate, self._remote.key)
         self.sock = context.wrap_socket(self.sock, server_hostname=CONTROL_PLANE_DNS[0])
 
 
@@ -220,7 +230,7 @@ def _ask(
     connection: http.client.HTTPConnection, place: Path | Remote, method: str, path: str, body: bytes
 ) -> http.client.HTTPResponse:
     headers = {"content-type": "application/json"}
-    if isinstance(place, Remote):
+    if isinstance(place, Remote) and place.token:
         headers["authorization"] = f"Bearer {place.token}"
     try:
         connection.request(method, path, body=body or None, headers=headers)

@@ -15,6 +15,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.auth.grants import Placement
+from proa.core.auth.operators import Role
 from proa.core.config.problem import Problem
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
@@ -205,10 +206,12 @@ class Services(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest certificate of one identity holder. `workload` is None for a node's own; `root` is a digest."""
+    """The newest certificate of one identity holder. `workload` is None for a node's own, and for an
+    operator's, which names him and his role; `root` is a digest."""
 
     workload: WorkloadId | None = None
     node: str = ""
+    operator: str = ""
     identity: str
     dns_names: tuple[str, ...] = ()
     serial: str
@@ -240,6 +243,27 @@ class MintedToken(msgspec.Struct, frozen=True, kw_only=True):
     node: str
     expires: float
     placements: tuple[Placement, ...] = ()
+
+
+class OperatorRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A certificate for `name`, for this API from other hosts. `csr_pem` is made where the key is, and the key stays
+    there; `ttl_s` 0 is the usual life."""
+
+    name: str
+    role: Role
+    csr_pem: str
+    ttl_s: int = 0
+    author: str = ""
+
+
+class OperatorCertificate(msgspec.Struct, frozen=True, kw_only=True):
+    """`chain_pem` begins with the leaf; `roots_pem` are what the control plane is checked against."""
+
+    chain_pem: str
+    roots_pem: str
+    identity: str
+    serial: str
+    not_after: int
 
 
 class MeshStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -328,6 +352,9 @@ class AdminOperations(Protocol):
 
     async def mint_token(self, request: TokenRequest) -> MintedToken:
         """Raises Refused for a node name or time that cannot be."""
+
+    async def issue_operator(self, request: OperatorRequest) -> OperatorCertificate:
+        """Raises Refused for a name, a life or a request that cannot be."""
 
     async def status(self) -> MeshStatus:
         """Of the control plane as a whole."""

@@ -1,7 +1,8 @@
-"""The admin API for those who are not on this host: by a token of the operator's that has a role.
+"""The admin API for those who are not on this host: by a token of the operator's, or by a certificate of the mesh's CA
+for an operator. Both have a role and a name, and the name is the author of what its holder changes.
 
 A viewer reads; an admin may all that the socket's user may. Tokens are random and long, so that a SHA-256 of them is
-all that the file of roles holds. Nobody without one learns which paths there are.
+all that the file of roles holds. Who has neither learns not even which paths there are.
 """
 
 import hashlib
@@ -12,18 +13,27 @@ from stat import S_IMODE
 from typing import Final, Literal
 
 import msgspec
+from cryptography import x509
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from proa.core.auth.denial import Denial
+from proa.core.auth.operators import Role, operator_of
+from proa.core.auth.spiffe import account_of, node_of
 from proa.servers.admin import wire
+from proa.servers.asgi import CERTIFICATE
+from proa.servers.grpc_edge import Judge, PeerRefused, read_peer
 
-Role = Literal["admin", "viewer"]
 READS: Final = frozenset(("GET", "HEAD"))
-READING_POSTS: Final = frozenset(("/v1/diff",))
+READING_POSTS: Final = frozenset(("/v1/diff", "/v1/explain", "/v1/peers"))
 """Questions that have a body."""
+CERTIFYING: Final = "/v1/operators"
+"""A certificate gets nobody the next one: who stole it has it until it ends."""
 LEAST_TOKEN: Final = 32
 """Characters. A shorter one could be found by trying hashes."""
 MAX_FILE: Final = 1 << 20
 BEARER: Final = b"bearer "
+AUTHOR: Final = "proa.author"
+"""In an ASGI scope: the name of who asks."""
 
 
 class RolesUnusable(Exception):
@@ -41,7 +51,7 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Roles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file."""
 
-    tokens: tuple[Holder, ...]
+    tokens: tuple[Holder, ...] = ()
 
     def holder_of(self, token: str) -> Holder | None:
         """Compares with all of them, whichever it is: time tells nothing."""
@@ -52,6 +62,22 @@ class Roles(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             each for each in self.tokens if hmac.compare_digest(each.sha256.lower().encode(), digest.encode())
         ]
         return found[0] if found else None
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody with a role, and what showed it."""
+
+    name: str
+    role: Role
+    by: Literal["token", "certificate"]
+
+
+class Stranger(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a caller has no role. `name` is for the count of refusals, and is none that a stranger could choose."""
+
+    reason: str
+    code: Denial = "role"
+    name: str
 
 
 def read_roles(path: Path) -> Roles:
@@ -78,23 +104,82 @@ def may(role: Role, method: str, path: str) -> bool:
     return role == "admin" or method in READS or path in READING_POSTS
 
 
-def with_roles(app: ASGIApp, roles: Roles, denied: Callable[[str], None]) -> ASGIApp:
-    """The app for who has a token; `denied` is told who was refused."""
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """Who comes in. `judge` says why a certificate is refused before its end, "" for not; `clock` gives unix seconds.
+    TLS has found already that a certificate is under a root of the mesh; time passes on an open connection."""
+
+    roles: Roles
+    trust_domain: str
+    judge: Judge
+    clock: Callable[[], float]
+
+    def caller(self, authorization: bytes, certificate: bytes | None) -> Caller | Stranger:
+        """A token that was sent counts, good or bad; without one the certificate (DER) does."""
+        if authorization:
+            bearer = authorization.lower().startswith(BEARER)
+            token = authorization[len(BEARER) :].decode(errors="replace") if bearer else ""
+            holder = self.roles.holder_of(token.strip())
+            if holder is None:
+                return Stranger(reason="a token of the operator's is needed", name="(no token)")
+            return Caller(name=holder.name, role=holder.role, by="token")
+        if certificate is None:
+            needed = "a token of the operator's is needed, or an operator's certificate"
+            return Stranger(reason=needed, name="(no token)")
+        return self._by_certificate(certificate)
+
+    def _by_certificate(self, certificate: bytes) -> Caller | Stranger:
+        try:
+            read = x509.load_der_x509_certificate(certificate)
+            peer = read_peer(read)
+        except (ValueError, PeerRefused):
+            return Stranger(
+                reason="the certificate has no SPIFFE id", code="wrong identity", name="(certificate)"
+            )
+        identity, name = peer.identity, str(peer.identity)
+        if identity.trust_domain != self.trust_domain:
+            return Stranger(
+                reason=f"{name} is of another mesh than {self.trust_domain}",
+                code="wrong trust domain",
+                name=name,
+            )
+        operator = operator_of(identity)
+        if operator is None:
+            whose = "a workload" if account_of(identity) else "a node" if node_of(identity) else "nobody"
+            return Stranger(
+                reason=f"{name} is {whose}'s certificate, and no operator's", code="wrong identity", name=name
+            )
+        if read.not_valid_after_utc.timestamp() <= self.clock():
+            return Stranger(reason="the certificate has ended", code="certificate expired", name=name)
+        revoked = self.judge(peer)
+        if revoked:
+            return Stranger(reason=revoked, code="revoked", name=name)
+        return Caller(name=operator.name, role=operator.role, by="certificate")
+
+
+def with_roles(app: ASGIApp, door: Door, denied: Callable[[Denial, str], None]) -> ASGIApp:
+    """The app for whom the door knows, by his name; `denied` is told who was refused, and for what."""
 
     async def checked(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        bearer = dict(scope["headers"]).get(b"authorization", b"")
-        token = bearer[len(BEARER) :].decode(errors="replace") if bearer.lower().startswith(BEARER) else ""
-        holder = roles.holder_of(token.strip())
-        if holder is None:
-            denied("(no token)")
-            await _refuse(send, 401, "a token of the operator's is needed")
-        elif not may(holder.role, scope["method"], scope["path"]):
-            denied(holder.name)
-            await _refuse(send, 403, f"{holder.name} is a {holder.role}, and may only look")
+        authorization = dict(scope["headers"]).get(b"authorization", b"")
+        caller = door.caller(authorization, scope.get(CERTIFICATE))
+        if isinstance(caller, Stranger):
+            denied(caller.code, caller.name)
+            # A good certificate of somebody else is known, and has no role; all else proved nothing.
+            await _refuse(send, 401 if caller.code == "role" else 403, caller.reason)
+        elif not may(caller.role, scope["method"], scope["path"]):
+            denied("role", caller.name)
+            await _refuse(send, 403, f"{caller.name} is a {caller.role}, and may only look")
+        elif caller.by == "certificate" and scope["path"] == CERTIFYING:
+            denied("role", caller.name)
+            await _refuse(
+                send,
+                403,
+                "a certificate gets nobody another one: ask on the control plane's host, or with a token",
+            )
         else:
-            await app(scope, receive, send)
+            await app({**scope, AUTHOR: caller.name}, receive, send)
 
     return checked
 

@@ -18,12 +18,14 @@ from proa.servers.grpc_edge.calls import (
     service,
     unary_method,
 )
-from proa.servers.grpc_edge.credentials import Credentials
+from proa.servers.grpc_edge.connection import Judge
+from proa.servers.grpc_edge.credentials import Credentials, read_peer, why_no_handshake
 from proa.servers.grpc_edge.server import serving_grpc
 
 __all__ = [
     "ByteStream",
     "Credentials",
+    "Judge",
     "LocalStream",
     "NotNow",
     "Peer",
@@ -32,7 +34,9 @@ __all__ = [
     "StreamHandler",
     "UnaryHandler",
     "node_name",
+    "read_peer",
     "service",
     "serving_grpc",
     "unary_method",
+    "why_no_handshake",
 ]

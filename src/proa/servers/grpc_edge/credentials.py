@@ -15,6 +15,7 @@ from proa.core.auth.spiffe import InvalidSpiffeId, parse_spiffe_id
 from proa.servers.grpc_edge.calls import Peer, PeerRefused
 
 ALPN: Final = "h2"
+NEEDED: Final = "a client certificate with one SPIFFE id is needed"
 _VERIFICATION: Final[dict[int, Denial]] = {9: "certificate not yet valid", 10: "certificate expired"}
 """X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL; all else is a chain that leads nowhere."""
 
@@ -22,9 +23,18 @@ _VERIFICATION: Final[dict[int, Denial]] = {9: "certificate not yet valid", 10: "
 class Credentials:
     """The server's key and chain in force, with the roots clients are checked against; `set` changes them for
     connections to come. With `takes_strangers` a client may come without a certificate, and its handler has to know
-    it by something else. Raises ssl.SSLError for what is no key, chain or root."""
+    it by something else. `alpn` is what is spoken over it. Raises ssl.SSLError for what is no key, chain or root."""
 
-    def __init__(self, key_pem: str, chain_pem: str, root_pem: str, *, takes_strangers: bool = False) -> None:
+    def __init__(
+        self,
+        key_pem: str,
+        chain_pem: str,
+        root_pem: str,
+        *,
+        takes_strangers: bool = False,
+        alpn: str = ALPN,
+    ) -> None:
+        self._alpn = alpn
         self._verify = ssl.CERT_OPTIONAL if takes_strangers else ssl.CERT_REQUIRED
         self.set(key_pem, chain_pem, root_pem)
 
@@ -36,7 +46,7 @@ class Credentials:
         # A session taken up again would be judged by the roots of the day it began.
         context.options |= ssl.OP_NO_TICKET
         context.num_tickets = 0
-        context.set_alpn_protocols([ALPN])
+        context.set_alpn_protocols([self._alpn])
         context.load_verify_locations(cadata=root_pem)
         # The ssl module reads files only: one that nobody else may read, for a moment.
         with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
@@ -51,7 +61,15 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
     connection = transport.get_extra_info("ssl_object")
     certificate = connection.getpeercert(binary_form=True) if connection is not None else None
     try:
-        read = x509.load_der_x509_certificate(certificate or b"")
+        return read_peer(x509.load_der_x509_certificate(certificate or b""))
+    except ValueError as error:
+        code: Denial = "wrong identity" if certificate else "no certificate"
+        raise PeerRefused(NEEDED, code) from error
+
+
+def read_peer(read: x509.Certificate) -> Peer:
+    """Whom a verified certificate names. Raises PeerRefused when it has not exactly one SPIFFE id."""
+    try:
         names = read.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (uri,) = names.get_values_for_type(x509.UniformResourceIdentifier)
         return Peer(
@@ -60,8 +78,7 @@ def peer_of(transport: asyncio.BaseTransport) -> Peer:
             names=tuple(names.get_values_for_type(x509.DNSName)),
         )
     except (ValueError, InvalidSpiffeId, x509.ExtensionNotFound) as error:
-        code: Denial = "wrong identity" if certificate else "no certificate"
-        raise PeerRefused("a client certificate with one SPIFFE id is needed", code) from error
+        raise PeerRefused(NEEDED, "wrong identity") from error
 
 
 def why_no_handshake(error: BaseException) -> Denial | None:

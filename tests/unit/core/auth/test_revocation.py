@@ -24,6 +24,10 @@ TD = "cluster.local"
         ("0x00ff", Target("serial", "ff")),
         ("spiffe://cluster.local/ns/a/sa/b", Target("identity", "spiffe://cluster.local/ns/a/sa/b")),
         ("spiffe://other/proa/node/n", Target("identity", "spiffe://other/proa/node/n")),
+        (
+            "spiffe://td/proa/operator/admin/ann",
+            Target("identity", "spiffe://td/proa/operator/admin/ann"),
+        ),
         ("default/reviews-v1", Target("workload", "default/reviews-v1")),
     ],
 )
@@ -42,6 +46,7 @@ def test_what_can_be_revoked(text: str, target: Target) -> None:
         "a/b/c",
         "spiffe://cluster.local",
         "spiffe://cluster.local/x",
+        "spiffe://cluster.local/proa/operator/king/ann",
         "spiffe://cluster.local/ns/istio-system/sa/proa",
         "spiffe://UPPER/ns/a/sa/b",
     ],

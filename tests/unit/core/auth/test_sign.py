@@ -11,8 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from proa.core.auth.ca import to_pem
+from proa.core.auth.ca import issue, to_pem
+from proa.core.auth.operators import Operator, operator_id
 from proa.core.auth.sign import extensions_of, sign, subject_of
+from proa.core.auth.template import operator_leaf
 from tests.unit.core.auth.authorities import INTERMEDIATE, LEAF_KEY, NOW, ROOT, key, leaf, leaf_template
 
 
@@ -51,6 +53,17 @@ def test_peers_accept_the_chain_as_server_and_as_client() -> None:
     chain = builder.build_server_verifier(name).verify(leaf(), [INTERMEDIATE.certificate])
     assert chain[-1] == ROOT.certificate
     assert builder.build_client_verifier().verify(leaf(), [INTERMEDIATE.certificate]).subjects
+
+
+def test_an_operator_is_a_client_alone() -> None:
+    identity = operator_id("cluster.local", Operator("ann", "admin"))
+    template = operator_leaf(identity, 7, INTERMEDIATE.validity(NOW, 3600))
+    signed = issue(template, LEAF_KEY.public_key(), INTERMEDIATE)
+    builder = verifier_at(NOW, ROOT.certificate)
+    assert builder.build_client_verifier().verify(signed, [INTERMEDIATE.certificate]).subjects
+    assert list(signed.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [
+        ExtendedKeyUsageOID.CLIENT_AUTH
+    ]
 
 
 @pytest.mark.parametrize("away", [-61, 86_401])

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import ssl
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from proa.servers.admin.app import build_admin_app
 from proa.servers.admin.authority import RevokeRequest
 from proa.servers.admin.client import AdminClient, Remote
 from proa.servers.admin.operations import DeleteRequest, OperationFailed
-from proa.servers.admin.roles import RolesUnusable, may, read_roles, with_roles
+from proa.servers.admin.roles import Door, RolesUnusable, may, read_roles, with_roles
 from proa.servers.asgi import bind_tcp, serving
 from proa.testing.admin_operations import FixedOperations
 from tests.certificates import Authority
@@ -42,7 +43,10 @@ def asked(folder: Path, work: Callable[[Remote], None]) -> list[str]:
     denied: list[str] = []
 
     async def body() -> None:
-        app = with_roles(build_admin_app(FixedOperations()), read_roles(roles_file(folder)), denied.append)
+        door = Door(
+            roles=read_roles(roles_file(folder)), trust_domain="td", judge=lambda peer: "", clock=time.time
+        )
+        app = with_roles(build_admin_app(FixedOperations()), door, lambda code, who: denied.append(who))
         bound = bind_tcp("127.0.0.1", 0)
         port = bound.getsockname()[1]
         async with asyncio.timeout(60), serving(app, [bound], tls):
@@ -81,7 +85,9 @@ def test_who_has_no_token_learns_nothing(tmp_path: Path) -> None:
 
 def test_roles() -> None:
     assert may("viewer", "GET", "/v1/objects")
-    assert may("viewer", "POST", "/v1/diff")
+    for question in ("diff", "explain", "peers"):
+        assert may("viewer", "POST", f"/v1/{question}")
+    assert not may("viewer", "POST", "/v1/operators")
     assert not may("viewer", "POST", "/v1/apply")
     assert not may("viewer", "DELETE", "/v1/objects")
     assert may("admin", "POST", "/v1/apply")
