@@ -19,6 +19,7 @@ from proa.adapters.key_stores.disk import DiskKeyStore, read_passphrase
 from proa.adapters.stores.etcd import EtcdStores, open_etcd_stores
 from proa.adapters.stores.etcd.key_store import EtcdKeyStore
 from proa.adapters.stores.etcd.membership import EtcdMembership
+from proa.adapters.token_keys.disk import KeysOnDisk
 from proa.control_plane.options import SharedStore
 from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
@@ -28,6 +29,7 @@ from proa.ports.key_store import KeyStore
 from proa.ports.lease_store import LeaseStore, SharedLeaseStore
 from proa.ports.membership import Member
 from proa.ports.store_backup import StoreBackups
+from proa.ports.token_keys import KeptKeys
 from proa.runtime.polling import sleep_until
 
 SWEEP_S = 600.0
@@ -85,6 +87,7 @@ class OpenedStores(msgspec.Struct, frozen=True, kw_only=True):
     leases: LeaseStore
     backups: StoreBackups
     keys: KeyStore
+    token_keys: KeptKeys
     stamp: Callable[[], int]
     sharing: Sharing | None = None
 
@@ -103,6 +106,7 @@ async def opened_stores(
                 leases=local.leases,
                 backups=local.backups,
                 keys=DiskKeyStore(home.ca_dir, read_passphrase(passphrase) if passphrase else None),
+                token_keys=KeysOnDisk(home.token_keys_dir),
                 stamp=lambda: time.time_ns() // 1000,
             )
         return
@@ -115,6 +119,7 @@ async def opened_stores(
             leases=stores.leases,
             backups=stores.backups,
             keys=keys,
+            token_keys=stores.token_keys,
             stamp=sharing.stamp,
             sharing=sharing,
         )

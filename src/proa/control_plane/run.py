@@ -16,7 +16,6 @@ import aiohttp
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
-from proa.adapters.token_keys.disk import KeysOnDisk
 from proa.adapters.token_keys.http import HttpKeyFetcher
 from proa.adapters.upstream_authorities.vault import VaultAuthority
 from proa.control_plane.admission import Gate
@@ -129,7 +128,8 @@ async def run(options: ServeOptions) -> None:
             time.process_time,
         )
         web = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
-        token_keys = TokenKeys(world, HttpKeyFetcher(web), KeysOnDisk(home.token_keys_dir))
+        token_keys = TokenKeys(world, HttpKeyFetcher(web), stores.token_keys, time.time)
+        await token_keys.load()
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)
         registrations.stamp = stores.stamp

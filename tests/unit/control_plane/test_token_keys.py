@@ -1,7 +1,8 @@
 """The owner of the keys of end users' tokens, with servers that do as they are told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
@@ -13,7 +14,8 @@ from proa.core.model.names import ObjectRef
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
 from proa.core.model.token_keys import KeySource
-from proa.ports.token_keys import FetchedKeys, KeysUnavailable
+from proa.ports.token_keys import FetchedKeys, KeptSet, KeysUnavailable
+from proa.runtime.cell import Cell
 from proa.testing.builders import change, removal
 
 SOURCE = KeySource("https://a/keys")
@@ -50,23 +52,34 @@ class Servers:
 
 
 class Kept:
-    def __init__(self, keys: Mapping[KeySource, str] | None = None) -> None:
-        self.keys = dict(keys or {})
+    """What several owners share, each of which follows it."""
 
-    def load(self) -> Mapping[KeySource, str]:
-        return dict(self.keys)
+    def __init__(self, keys: Mapping[KeySource, KeptSet] | None = None) -> None:
+        self.keys = Cell(dict(keys or {}))
 
-    def keep(self, source: KeySource, keys: str) -> None:
-        self.keys[source] = keys
+    @property
+    def texts(self) -> dict[KeySource, str]:
+        return {source: kept.keys for source, kept in self.keys.value.items()}
 
-    def forget(self, source: KeySource) -> None:
-        self.keys.pop(source, None)
+    async def load(self) -> Mapping[KeySource, KeptSet]:
+        return self.keys.value
+
+    async def keep(self, source: KeySource, kept: KeptSet) -> None:
+        self.keys.set({**self.keys.value, source: kept})
+
+    async def forget(self, source: KeySource) -> None:
+        self.keys.set({each: kept for each, kept in self.keys.value.items() if each != source})
+
+    async def watch(self) -> AsyncGenerator[Mapping[KeySource, KeptSet]]:
+        async for keys in self.keys.follow():
+            yield keys
 
 
 class Scene:
     def __init__(self, servers: Servers, kept: Kept) -> None:
         self.world = World(MeshSettings(), clock=lambda: 0.0)
-        self.owner = TokenKeys(self.world, servers, kept)
+        self.ahead = 0.0
+        self.owner = TokenKeys(self.world, servers, kept, lambda: time.time() + self.ahead)
 
     async def until_known(self, keys: str | None) -> None:
         async with asyncio.timeout(60):
@@ -78,6 +91,7 @@ class Scene:
 @asynccontextmanager
 async def running(servers: Servers, kept: Kept) -> AsyncIterator[Scene]:
     scene = Scene(servers, kept)
+    await scene.owner.load()
     async with asyncio.TaskGroup() as tasks:
         started = [tasks.create_task(scene.world.run()), tasks.create_task(scene.owner.run())]
         yield scene
@@ -100,11 +114,11 @@ def test_keys_are_fetched_while_somebody_needs_them_and_replaced() -> None:
             assert servers.patience_s == 5.0
             servers.keys = "new"
             await found.until_known("new")
-            assert kept.keys == {SOURCE: "new"}
+            assert kept.texts == {SOURCE: "new"}
             assert found.owner.states() == {"good": 1, "stale": 0, "missing": 0}
             await found.world.commit(removal(ObjectRef("RequestAuthentication", "default", "people")))
             await found.until_known(None)
-            assert kept.keys == {}
+            assert kept.texts == {}
             assert sum(found.owner.states().values()) == 0
 
     asyncio.run(scene())
@@ -112,7 +126,7 @@ def test_keys_are_fetched_while_somebody_needs_them_and_replaced() -> None:
 
 def test_the_last_good_keys_hold_while_nobody_answers() -> None:
     async def scene() -> None:
-        servers, kept = Servers(None), Kept({SOURCE: "kept"})
+        servers, kept = Servers(None), Kept({SOURCE: KeptSet(keys="kept", fetched=time.time())})
         async with running(servers, kept) as found:
             await found.world.commit(change(PEOPLE))
             await found.until_known("kept")
@@ -138,5 +152,76 @@ def test_a_source_that_never_answered_has_none() -> None:
             assert servers.asked >= 1
             assert found.owner.states() == {"good": 0, "stale": 0, "missing": 1}
             assert not found.world.snapshot.key_sets
+
+    asyncio.run(scene())
+
+
+def test_the_last_good_keys_do_not_hold_for_ever() -> None:
+    async def scene() -> None:
+        servers = Servers("good")
+        async with running(servers, Kept()) as found:
+            await found.world.commit(change(PEOPLE))
+            await found.until_known("good")
+            servers.keys = None
+            await servers.until_asked(servers.asked + 2)
+            assert found.world.snapshot.key_sets[SOURCE] == "good"
+            found.ahead = token_keys.HOLD_S
+            await found.until_known(None)
+            assert found.owner.states()["missing"] == 1
+            servers.keys = "other"
+            await found.until_known("other")
+            assert found.owner.states()["good"] == 1
+
+    asyncio.run(scene())
+
+
+def test_what_was_kept_for_too_long_is_not_loaded() -> None:
+    async def scene() -> None:
+        kept = Kept({SOURCE: KeptSet(keys="kept", fetched=time.time() - token_keys.HOLD_S)})
+        async with running(Servers(None), kept) as found:
+            await found.world.commit(change(PEOPLE))
+            await found.owner.tried(60)
+            assert not found.world.snapshot.key_sets
+
+    asyncio.run(scene())
+
+
+def test_control_planes_share_what_one_has_fetched() -> None:
+    """One of them cannot reach the issuer, and its proxies get the same keys."""
+
+    async def scene() -> None:
+        kept, here, nowhere = Kept(), Servers("one"), Servers(None)
+        async with running(here, kept) as one, running(nowhere, kept) as other:
+            for each in (one, other):
+                await each.world.commit(change(PEOPLE))
+            await other.until_known("one")
+            here.keys = "two"
+            await other.until_known("two")
+            assert other.owner.states()["missing"] == 0
+        async with running(nowhere, kept) as late:
+            await late.world.commit(change(PEOPLE))
+            await late.until_known("two")
+
+    asyncio.run(scene())
+
+
+def test_what_is_fresh_is_fetched_by_nobody_else() -> None:
+    async def scene() -> None:
+        now = time.time()
+        until = now + token_keys.FRESH_S
+        kept = Kept({SOURCE: KeptSet(keys="fresh", fetched=now, fresh_until=until)})
+        servers = Servers("mine")
+        async with running(servers, kept) as found:
+            await found.world.commit(change(PEOPLE))
+            await found.until_known("fresh")
+            assert found.owner.states()["good"] == 1
+            newer = KeptSet(keys="newer", fetched=now + 1, fresh_until=until)
+            await kept.keep(SOURCE, newer)
+            await found.until_known("newer")
+            older = KeptSet(keys="older", fetched=now + 0.5, fresh_until=until)
+            await kept.keep(SOURCE, older)
+            await kept.keep(SOURCE, KeptSet(keys="newest", fetched=now + 2, fresh_until=until))
+            await found.until_known("newest")
+            assert servers.asked == 0
 
     asyncio.run(scene())

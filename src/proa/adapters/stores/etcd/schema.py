@@ -8,6 +8,7 @@
     issuances/<newest first>  the audit
     revocations/<key>         what is refused before its end
     leases/<node>             a node's last word
+    token-keys/<digest>       the last good keys of end users' tokens of one source
     keys/<name>               a sealed private key with its chain
     members/<name>            a control plane that there is, or was lately
     present/<name>            one that is there now; under its etcd lease

@@ -15,6 +15,7 @@ from proa.adapters.stores.etcd.membership import EtcdMembership
 from proa.adapters.stores.etcd.schema import migrate
 from proa.adapters.stores.etcd.sealing import read_seal_key
 from proa.adapters.stores.etcd.sweeping import Sweeper
+from proa.adapters.stores.etcd.token_keys import EtcdTokenKeys
 from proa.ports.membership import Member
 from proa.ports.store_backup import Backup, BackupRefused
 from proa.runtime.supervise import Supervisor
@@ -42,6 +43,7 @@ class EtcdStores:
         self.config = EtcdConfigStore(etcd, bells)
         self.authority = EtcdAuthorityStore(etcd, bells)
         self.leases = EtcdLeaseStore(etcd, bells)
+        self.token_keys = EtcdTokenKeys(etcd, bells)
         self.backups = EtcdBackups(etcd.label)
         self._sweeper = Sweeper(etcd)
 

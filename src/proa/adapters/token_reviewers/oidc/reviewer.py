@@ -1,5 +1,6 @@
 """A TokenReviewer for one OpenID Connect issuer: its JWKS is fetched with a limit in time and size, cached, and the
-last good one kept when it cannot be fetched again.
+last good one kept for a day when it cannot be fetched again. After that nobody can say whether a token is good: callers
+are told to come again, as before the first fetch.
 
 Only asymmetric algorithms are taken: a key that is published can be no secret, and `none` is no algorithm.
 """
@@ -20,6 +21,8 @@ from proa.ports.token_reviewer import MAX_TOKEN, Reviewed, TokenDenied
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "EdDSA")
 FRESH_S: Final = 300.0
 """Keys of this age are fetched again when the next token comes."""
+HOLD_S: Final = 24 * 3600.0
+"""How long the last good keys serve while the issuer is away: what it withdrew meanwhile is not known here."""
 LEAST_S: Final = 10.0
 """Between two fetches, whatever key ids tokens name: they are chosen by strangers."""
 PATIENCE_S: Final = 5.0
@@ -49,6 +52,7 @@ class OidcReviewer:
         self._keys: dict[str, PyJWK] = {}
         self._fetched = self._tried = float("-inf")
         self._fetching = asyncio.Lock()
+        self._trouble = ""
 
     async def review(self, token: str) -> Reviewed | TokenDenied | None:
         if len(token) > MAX_TOKEN:
@@ -99,11 +103,16 @@ class OidcReviewer:
         return Reviewed(issuer=self._issuer.issuer, subject=str(claims["sub"]), workload=_pod_of(claims))
 
     async def _key(self, key_id: str) -> PyJWK | None:
+        """None: it is not published. Raises StoreTemporary when that is not known."""
         now = self._clock()
         if now - self._fetched >= FRESH_S or (key_id not in self._keys and now - self._tried >= LEAST_S):
             async with self._fetching:
                 if self._clock() - self._tried >= LEAST_S:
                     await self._fetch()
+        if self._clock() - self._fetched >= HOLD_S:
+            raise StoreTemporary(
+                f"the keys of {self._issuer.issuer} cannot be fetched: {self._trouble}", LEAST_S
+            )
         if key_id in self._keys:
             return self._keys[key_id]
         # A token without a key id is of the only key.
@@ -115,15 +124,14 @@ class OidcReviewer:
             uri = self._issuer.jwks_uri or await self._discovered()
             found = PyJWKSet.from_json((await self._get(uri)).decode())
         except (aiohttp.ClientError, TimeoutError, ValueError, jwt.PyJWTError, OSError) as error:
-            if not self._keys:
-                raise StoreTemporary(
-                    f"the keys of {self._issuer.issuer} cannot be fetched: {error}", LEAST_S
-                ) from None
-            log.warning(
-                "the keys of %s are not fetched again, the last good ones serve: %s",
-                self._issuer.issuer,
-                error,
-            )
+            self._trouble = str(error) or type(error).__name__
+            if self._keys:
+                log.warning(
+                    "the keys of %s are not fetched again, the last good ones serve for %.0f h: %s",
+                    self._issuer.issuer,
+                    HOLD_S / 3600,
+                    self._trouble,
+                )
             return
         self._keys = {key.key_id or "": key for key in found.keys}
         self._fetched = self._clock()
