@@ -18,7 +18,8 @@ WORDS = Words(
         "/items/x", "/items/", "/a/../api/v1", "//api/v1", "/%61pi/v1", "/api%2Fv1", "/./items/42", "/empty/1",
         "/missing", "/gone/1", "/old/thing", "/old", "/told/1", "/faulty/1", "/slowly", "/cors", "/strict",
         "/copied/ab/cd/ef", "/copied/1", "/who", "/api/v1;x=1", "/items/42/..", "/static/a%20b", "/%2e%2e/api/v1",
-        "/api/%2E/v1", "/api/v%31", "/api\\v1", "/items/4%32", "/told/{x}", "/..", "/api/../..//old", "/api/v1/.",
+        "/api/%2E/v1", "/api/v%31", "/api\\v1", "/items/4%32", "/api/%2e%2e;x/v1", "/a/..;x/api/v1", "/%2%65%2%65/api",
+        "/told/{x}", "/..", "/api/../..//old", "/api/v1/.",
     ),
     queries=(
         "", "", "a=1", "a=2&b=x", "a=&a=1", "A=1", "a=%31", "b=abc&a", "c=xyz", "c=x%26", "a=1&a=2&b=", "b=Q&a=1",

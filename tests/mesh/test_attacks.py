@@ -11,6 +11,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import get_args
 
 import h2.config
@@ -23,6 +24,7 @@ from proa.core.auth.authorization.reading import TrustDomains, read_policy
 from proa.core.auth.authorization.request import Caller, Request
 from proa.core.config import Config, Document, Json, load
 from proa.core.config.yaml_reader import NO_MARKS
+from proa.core.model.paths import is_read_twice
 from proa.core.model.settings import PathNormalization
 from proa.core.pilot.simulate.reception import path_in_mode
 from proa.node.credentials import load_credential
@@ -89,7 +91,9 @@ class Target:
         self._stats = stats
 
     def errors(self) -> int:
-        pattern = rf"http\.{self._stats}\.downstream_cx_protocol_error$"
+        return self.count(rf"http\.{self._stats}\.downstream_cx_protocol_error$")
+
+    def count(self, pattern: str) -> int:
         return sum(self.mesh.stats(self._workload, pattern, self._namespace).values())
 
     def logged(self, **wanted: object) -> None:
@@ -314,7 +318,30 @@ TRICKS = (
         "//h/secret",
     ),
     *("/h/secret;x", "/h/Secret", "/h/secret?x", "/h/x/../../closed", "/h/..%2fclosed", "/h/..;/closed"),
-    *("/h/%2e%2e;/closed", "/h/x/.;y/secret", "/open/..;z/open"),
+    *("/h/%2e%2e;/closed", "/h/x/.;y/secret", "/open/..;z/open", "/h/%2%65%2%65/closed", "/h/%%32e./closed"),
+)
+PIECES = (
+    *(
+        "/",
+        "/",
+        "/",
+        "//",
+        ".",
+        "..",
+        "%2e",
+        "%2E",
+        ";",
+        "..;",
+        ".;x",
+        "%",
+        "%25",
+        "%2",
+        "2",
+        "e",
+        "%65",
+        "%32",
+    ),
+    *("%252e", "%2f", "%5c", "\\", "%3b", "a", "h", "secret", "open", "?", "*", "{", "%7e"),
 )
 ROUTED = (
     "/only/routed",
@@ -348,23 +375,47 @@ def normalizing(mode: PathNormalization) -> str:
     )
 
 
+def random_paths(seed: str) -> list[str]:
+    rng = Random(seed)
+    return ["/h/" + "".join(rng.choices(PIECES, k=rng.randint(1, 9))) for _ in range(120)]
+
+
 def _sees_one_path(scene: dict[str, Target], mode: PathNormalization) -> None:
+    """By the server's sidecar alone, and behind the gateway, which makes the path canonical before it: what one proxy
+    judged is what the next one judges and what the program gets."""
     read = [load(Document(file="f", line=1, value=each, marks=NO_MARKS)) for each in POLICIES]
     policies = tuple(read_policy(each, TrustDomains()) for each in read if isinstance(each, Config))
     assert len(policies) == len(POLICIES)
     caller = Caller(principal="cluster.local/ns/default/sa/caller", workload="caller.default")
-    with scene["sidecar"].dial() as connection:
-        for path in TRICKS:
+    refused = 0
+    with scene["sidecar"].dial() as at_server, scene["gateway"].dial() as at_edge:
+        for path in (*TRICKS, *random_paths(mode)):
             seen = path_in_mode(path, mode)
+            is_refused = mode != "NONE" and is_read_twice(seen)
+            assert is_refused or path_in_mode(seen, mode) == seen, "canonical once is canonical for good"
             request = Request(caller=caller, ports=(8080,), authority="echo.default:8080", path=seen)
-            status, body = said_on(connection, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
-            allowed = evaluate(policies, request).final.outcome == "allowed"
-            assert status == (200 if allowed else 403), (mode, path, seen)
-            assert not allowed or json.loads(body)["raw_path"] == seen, "the program gets what was judged"
-    with scene["gateway"].dial() as connection:
+            allowed = evaluate(policies, request).final.outcome == "allowed" and not is_refused
+            refused += is_refused
+            for connection in (at_server, at_edge):
+                status, body = said_on(connection, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
+                assert status == (200 if allowed else 403), (mode, path, seen)
+                assert not allowed or json.loads(body)["raw_path"] == seen, "the program gets what was judged"
         for path in ROUTED:
-            status, _ = said_on(connection, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
+            status, _ = said_on(at_edge, f"GET {path} HTTP/1.1\r\n{HOST}\r\n")
             assert (status == 418) == (path_in_mode(path, mode) == "/only/routed"), (mode, path)
+    assert (refused > 0) == (mode != "NONE")
+
+
+def test_dots_that_two_readers_read_apart_are_refused(scene: dict[str, Target]) -> None:
+    for where, stats in (("gateway", "gateway"), ("sidecar", "inbound")):
+        target = scene[where]
+        counter = rf"http\.{stats}\.rbac\.proa_path_\.?denied$"
+        before = target.count(counter)
+        for path in ("/h/%2e%2e;x/closed", "/h/.%2e;/closed?q", "/h/%2e;/open", "/h\\..;/closed"):
+            assert target.get(path)[0] == 403, path
+        target.logged(details="rbac_access_denied_matched_policy[dots-with-parameters]")
+        assert target.count(counter) - before == 4
+        assert target.get("/h/%2e%2ex;/open?to=/..;x")[0] == 200
 
 
 def test_the_mesh_speaks_tls_1_3_alone(scene: dict[str, Target], tmp_path: Path) -> None:

@@ -91,9 +91,10 @@ def check(
     """
     from immutables import Map
 
-    from proa.core.auth.authorization.evaluate import evaluate
+    from proa.core.auth.authorization.evaluate import Decision, evaluate
     from proa.core.auth.authorization.request import Request
     from proa.core.model.names import parse_workload_id
+    from proa.core.model.paths import READ_TWICE, is_read_twice
     from proa.core.pilot.simulate.reception import path_in_mode
 
     configs, workloads = _configs(context, named, more, namespace)
@@ -119,6 +120,8 @@ def check(
         claims=Map(claims),
     )
     decision = evaluate(policies, request)
+    if not is_stream and settings.handling.paths != "NONE" and is_read_twice(request.path):
+        decision = Decision(outcome="denied", rules=(READ_TWICE,))
     if output == "table":
         _print(decision)
     else:

@@ -44,6 +44,7 @@ def test_a_request_against_files(proa: Proa, tmp_path: Path) -> None:
         1,
         "denied: by ns[istio-system]-policy[never]-rule[0]\n",
     )
+    assert check("GET", "/items/%2e%2e;x/7", "--from", "cart") == (1, "denied: by dots-with-parameters\n")
     code, told = check("GET", "/", "--from", "spiffe://cluster.local/ns/a/sa/cart", "-o", "json")
     assert (code, json.loads(told)["rules"]) == (0, ["ns[default]-policy[front]-rule[1]"])
     other = proa("authz", "check", "-f", str(file), "--from", "a", "--to", "other", "GET", "http://other/")

@@ -9,13 +9,13 @@ may be asked in their place (`AskPolicies`); without him they are passed over.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import Final, TypeVar
 
 import msgspec
 from envoy.config.core.v3.base_pb2 import RuntimeFractionalPercent
 from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
-from envoy.config.rbac.v3.rbac_pb2 import Action, Permission, Policy
+from envoy.config.rbac.v3.rbac_pb2 import Action
 from envoy.config.route.v3.route_components_pb2 import FilterConfig
 from envoy.extensions.filters.http.cors.v3.cors_pb2 import CorsPolicy
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
@@ -26,9 +26,6 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpFilter,
 )
 from envoy.extensions.filters.network.rbac.v3.rbac_pb2 import RBAC as StreamRbac
-from envoy.extensions.rbac.matchers.upstream_ip_port.v3.upstream_ip_port_matcher_pb2 import (
-    UpstreamIpPortMatcher,
-)
 from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
@@ -38,6 +35,7 @@ from proa.core.pilot.filter_chain_message import held_filters
 from proa.core.pilot.simulate import tokens
 from proa.core.pilot.simulate.matching import matches_text, without_port
 from proa.core.pilot.simulate.outcome import Answered, Check, FaultTaken
+from proa.core.pilot.simulate.permissions import Called, asks_for, is_let_pass
 from proa.core.pilot.simulate.request import Request
 from proa.core.pilot.simulate.resources import Decoder, unpack
 
@@ -206,7 +204,7 @@ def _judge_fault(name: str, config: AnyMessage, request: Request) -> Ruling:
 
 
 def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
-    """Of the permissions those by the address that is called are decided here. Of a name the address is not known
+    """Permissions by the path, and by the address that is called, are decided here. Of a name the address is not known
     beforehand: then the request passes, and the check says that it may not."""
     policy = _read(config, RBAC)
     if policy.HasField("matcher"):
@@ -214,23 +212,29 @@ def _judge_rbac(name: str, config: AnyMessage, request: Request) -> Ruling:
     if not policy.HasField("rules"):
         return Ruling()  # it only looks
     rules = policy.rules
-    if not all(_asks_for_address_alone(each) for each in rules.policies.values()):
+    if all(asks_for(("url_path",), each) for each in rules.policies.values()):
+        return _judge_path(rules, name, request)
+    if not all(asks_for(("matcher",), each) for each in rules.policies.values()):
         return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
     host = without_port(request.authority)
     port = int(request.authority[len(host) + 1 :] or 80)
     if not is_address(host):
         why = f"decided by the address of {host}, which is known when it is asked for"
         return Ruling(check=Check(filter=name, passed=None, why=why))
-    matched = any(
-        _permits(permission, host.strip("[]"), port)
-        for policy in rules.policies.values()
-        for permission in policy.permissions
-    )
-    if matched == (rules.action == Rules.ALLOW):
+    if is_let_pass(rules, Called(address=host.strip("[]"), port=port)):
         return Ruling(check=Check(filter=name, passed=True, why=f"{request.authority} may be called"))
-    check = Check(
-        filter=name, passed=False, why=f"{request.authority} must not be called through the sidecar"
-    )
+    return _refused(name, f"{request.authority} must not be called through the sidecar")
+
+
+def _judge_path(rules: Rules, name: str, request: Request) -> Ruling:
+    path = request.path.partition("?")[0]
+    if is_let_pass(rules, Called(path=path)):
+        return Ruling()
+    return _refused(name, f"{path} is refused by {', '.join(rules.policies)}")
+
+
+def _refused(name: str, why: str) -> Ruling:
+    check = Check(filter=name, passed=False, why=why)
     return Ruling(answer=Answered(status=403, body="RBAC: access denied"), check=check)
 
 
@@ -241,8 +245,7 @@ def _judge_matcher(name: str, matcher: Matcher) -> Ruling:
     action = unpack(matcher.on_no_match.action.typed_config, Action)
     if action is not None and action.action == Rules.ALLOW:
         return Ruling()
-    check = Check(filter=name, passed=False, why=f"{name} refuses everybody")
-    return Ruling(answer=Answered(status=403, body="RBAC: access denied"), check=check)
+    return _refused(name, f"{name} refuses everybody")
 
 
 def is_address(host: str) -> bool:
@@ -251,47 +254,6 @@ def is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _asks_for_address_alone(policy: Policy) -> bool:
-    return all(each.any for each in policy.principals) and all(map(_is_foretold, policy.permissions))
-
-
-def _is_foretold(permission: Permission) -> bool:
-    match permission.WhichOneof("rule"):
-        case "any":
-            return True
-        case "and_rules":
-            return all(map(_is_foretold, permission.and_rules.rules))
-        case "or_rules":
-            return all(map(_is_foretold, permission.or_rules.rules))
-        case "not_rule":
-            return _is_foretold(permission.not_rule)
-        case _:
-            return permission.matcher.typed_config.type_url.endswith(
-                UpstreamIpPortMatcher.DESCRIPTOR.full_name
-            )
-
-
-def _permits(permission: Permission, address: str, port: int) -> bool:
-    match permission.WhichOneof("rule"):
-        case "any":
-            return permission.any
-        case "and_rules":
-            return all(_permits(each, address, port) for each in permission.and_rules.rules)
-        case "or_rules":
-            return any(_permits(each, address, port) for each in permission.or_rules.rules)
-        case "not_rule":
-            return not _permits(permission.not_rule, address, port)
-        case "matcher":
-            matcher = _read(permission.matcher.typed_config, UpstreamIpPortMatcher)
-            ports = matcher.upstream_port_range
-            prefix = matcher.upstream_ip
-            network = ip_network(f"{prefix.address_prefix}/{prefix.prefix_len.value}", strict=False)
-            in_range = not matcher.HasField("upstream_port_range") or ports.start <= port < ports.end
-            return ip_address(address) in network and in_range
-        case _:
-            return False
 
 
 def is_drawn(fraction: RuntimeFractionalPercent, roll: float) -> bool:

@@ -16,6 +16,12 @@ from proa.core.model.settings import PathNormalization
 from proa.core.pilot.simulate.request import Request
 
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
+_HEX: Final = re.compile(r"[0-9A-Fa-f]{2}")
+_DOT: Final = re.compile(r"\.|%2[Ee]")
+_DOTS: Final = re.compile(rf"(?:{_DOT.pattern}){{1,2}}")
+_DOTS_WITH_PARAMETERS: Final = re.compile(r"(?<![^/])(\.\.?);[^/]*")
+LONE_REACH: Final = 3
+"""How far behind a `%` that begins no escape a character may still become a part of one."""
 _ESCAPED_SLASH: Final = re.compile(r"%2[Ff]|%5[Cc]")
 _SLASHES: Final = re.compile(r"//+")
 _PLAIN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -63,7 +69,8 @@ def _path(path: str, *, unescapes: bool, follows: bool, merges: bool) -> str:
     if follows:
         bare = canonical(bare)
     if merges:
-        bare = _SLASHES.sub("/", bare)
+        # Of slashes alone Envoy keeps the first and the last.
+        bare = _SLASHES.sub("/", bare) if bare.strip("/") else bare[:2]
     return bare + mark + query
 
 
@@ -76,19 +83,11 @@ def _without_dot(authority: str) -> str:
 
 
 def canonical(path: str) -> str:
-    """A path with its query, which stays as it is."""
+    """A path with its query, which stays as it is. Made canonical once more it is the same, but for segments that are
+    `DOTS_AGAIN`, which our proxies refuse."""
     bare, mark, query = path.partition("?")
+    bare = _DOTS_WITH_PARAMETERS.sub(r"\1", bare)
     return _followed(bare.replace("\\", "/")) + mark + query
-
-
-def _written(segment: str) -> str:
-    plain = _ESCAPE.sub(_unescaped, segment)
-    return "".join(f"%{ord(each):02X}" if each in _MUST_ESCAPE else each for each in plain)
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    character = chr(int(match[1], 16))
-    return character if character in _PLAIN else match[0]
 
 
 def _followed(path: str) -> str:
@@ -109,6 +108,28 @@ def _followed(path: str) -> str:
 
 
 def _dots(segment: str) -> str:
-    """`.` or `..` when the segment means that: also escaped, or with parameters (`..;a=b`), and not both at once."""
-    bare = segment.partition(";")[0] if ";" in segment else _written(segment)
-    return bare if bare in (".", "..") else ""
+    """`.` or `..` when the segment means that, also escaped."""
+    return "." * len(_DOT.findall(segment)) if _DOTS.fullmatch(segment) else ""
+
+
+def _written(segment: str) -> str:
+    """Without needless escapes. Where taking one off would make another one of a lone `%` and what follows it, that
+    `%` is escaped itself: `%2%65` is no dot at the next proxy either."""
+    out = ""
+    lone, at = -LONE_REACH, 0
+    while at < len(segment):
+        char, escape = segment[at], _ESCAPE.match(segment, at)
+        if escape is None:
+            if char == "%":
+                lone = len(out)
+            out += f"%{ord(char):02X}" if char in _MUST_ESCAPE else char
+            at += 1
+            continue
+        at = escape.end()
+        plain = chr(int(escape[1], 16))
+        out += plain if plain in _PLAIN else escape[0]
+        if plain in _PLAIN and lone >= len(out) - LONE_REACH:
+            following = out[lone + 1 :] + segment[at : at + 1] * (lone == len(out) - 2)
+            if _HEX.fullmatch(following):
+                out = f"{out[:lone]}%25{out[lone + 1 :]}"
+    return out

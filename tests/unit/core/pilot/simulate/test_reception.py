@@ -34,6 +34,11 @@ EDGE = HttpConnectionManager(use_remote_address=BoolValue(value=True))
         ("/a\\..\\b", "/b"),
         ("/{x}", "/%7Bx%7D"),
         ("*", "/*"),
+        ("/%2%65%2%65/a", "/%252e%252e/a"),
+        ("/%%32e", "/%252e"),
+        ("/%%61%2", "/%a%2"),
+        ("/%25%36%31", "/%2561"),
+        ("/%.%2E%41", "/%..A"),
     ],
 )
 def test_paths(written: str, seen: str) -> None:
@@ -55,11 +60,18 @@ def test_paths(written: str, seen: str) -> None:
         ("/h/..x;/c", "/h/..x;/c"),
         ("/h/x;y/c;z", "/h/x;y/c;z"),
         ("/h/;x/../c", "/h/c"),
+        ("/h\\..;x/c", "/h/..;x/c"),
     ],
 )
 def test_dots_with_parameters(written: str, seen: str) -> None:
     """One that is escaped as well changes once more at the next proxy."""
     assert canonical(written) == seen
+
+
+def test_of_slashes_alone_two_are_left() -> None:
+    assert [path_in_mode(path, "MERGE_SLASHES") for path in ("/", "//?a//b", "///", "//a//")] == [
+        "/", "//?a//b", "//", "/a/",
+    ]  # fmt: skip
 
 
 def test_a_name_may_end_in_a_dot() -> None:

@@ -58,6 +58,7 @@ from proa.core.pilot.translate.filters.names import (
     ROUTER,
     SESSION,
 )
+from proa.core.pilot.translate.filters.path_guard import path_guard
 from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
 from proa.core.pilot.translate.routes.intents import Stream, Target
@@ -147,9 +148,10 @@ def http_chain(
     connect: bool = False,
 ) -> Filter:
     """A connection manager. `routes` is inline for what never changes, else the name to ask RDS for."""
+    guards = [path_guard()] if handling.paths != "NONE" else []
     manager = HttpConnectionManager(
         stat_prefix=direction.value,
-        http_filters=filters,
+        http_filters=[*guards, *filters],
         stream_idle_timeout=millis(0),
         server_header_transformation=HttpConnectionManager.PASS_THROUGH,
         http_protocol_options=Http1ProtocolOptions(accept_http_10=True),
