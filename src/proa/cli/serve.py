@@ -11,6 +11,7 @@ from proa.cli.shared_store import StoreFiles, shared_store, store_options
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
+    from proa.adapters.key_stores.kubernetes import SecretAccess
     from proa.adapters.upstream_authorities.vault import VaultAccess
     from proa.control_plane.plugged_files import PluggedPaths
     from proa.core.model.settings import OutboundPolicy
@@ -29,6 +30,28 @@ if TYPE_CHECKING:
     "--ca-passphrase-file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File (mode 0600) whose first line encrypts the CA's keys in the home.",
+)
+@click.option(
+    "--ca-secret",
+    metavar="NAMESPACE/NAME",
+    help="Keep the CA's keys in this Secret of Kubernetes instead of the home.",
+)
+@click.option(
+    "--ca-secret-server",
+    metavar="URL",
+    default="https://kubernetes.default.svc",
+    show_default=True,
+    help="API server for --ca-secret.",
+)
+@click.option(
+    "--ca-secret-token-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Token for it; that of this pod's service account when left out.",
+)
+@click.option(
+    "--ca-secret-roots",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Roots (PEM) that it is checked against; those of this pod's service account when left out.",
 )
 @click.option(
     "--ca-vault", metavar="URL", help="Vault that signs the CA: https://HOST:8200/MOUNT of its PKI engine."
@@ -84,6 +107,10 @@ def command(
     ca_chain: Path | None,
     keep_records: float,
     ca_passphrase_file: Path | None,
+    ca_secret: str | None,
+    ca_secret_server: str,
+    ca_secret_token_file: Path | None,
+    ca_secret_roots: Path | None,
     ca_vault: str | None,
     ca_vault_token_file: Path | None,
     ca_vault_roots: Path | None,
@@ -124,6 +151,11 @@ def command(
     from proa.servers.admin.roles import RolesUnusable
     from proa.servers.asgi import AddressTaken
 
+    if ca_secret is not None and (store is not None or ca_passphrase_file is not None):
+        raise click.UsageError(
+            "--ca-secret is for a store in the home, whose keys have no other place: it goes with neither --store nor "
+            "--ca-passphrase-file"
+        )
     if admin_port is None and admin_roles is not None:
         raise click.UsageError("--admin-roles needs --admin-port")
     files = StoreFiles(
@@ -147,6 +179,7 @@ def command(
         plugged=_plugged(ca_cert, ca_key, ca_chain),
         keep_records=keep_records,
         ca_passphrase=ca_passphrase_file,
+        ca_secret=_secret(ca_secret, ca_secret_server, ca_secret_token_file, ca_secret_roots),
         vault=_vault(ca_vault, ca_vault_token_file, ca_vault_roots),
         admin_port=admin_port,
         admin_roles=admin_roles,
@@ -171,6 +204,32 @@ def command(
         raise Failure(str(error), todo) from None
     except (HomeUnusable, StoreFailure, OSError) as error:
         raise Failure(str(error)) from None
+
+
+def _secret(
+    named: str | None, server: str, token_file: Path | None, roots: Path | None
+) -> "SecretAccess | None":
+    from proa.adapters.key_stores.kubernetes import SERVICE_ACCOUNT, SecretAccess
+    from proa.core.auth.spiffe import is_dns_label, is_dns_name
+
+    if named is None:
+        return None
+    namespace, _, name = named.partition("/")
+    if not is_dns_label(namespace) or not is_dns_name(name):
+        raise click.BadParameter(
+            f"{named!r} is no NAMESPACE/NAME, for example proa-system/proa-ca", param_hint="--ca-secret"
+        )
+    if not server.startswith("https://"):
+        raise click.BadParameter(
+            "the API server is https://HOST[:PORT]: keys travel there", param_hint="--ca-secret-server"
+        )
+    return SecretAccess(
+        namespace=namespace,
+        name=name,
+        server=server,
+        token_file=token_file or SERVICE_ACCOUNT / "token",
+        ca_file=roots or SERVICE_ACCOUNT / "ca.crt",
+    )
 
 
 def _vault(url: str | None, token_file: Path | None, roots: Path | None) -> "VaultAccess | None":

@@ -16,6 +16,7 @@ import msgspec
 from proa import __version__
 from proa.adapters.config_sources.sqlite import open_stores
 from proa.adapters.key_stores.disk import DiskKeyStore, read_passphrase
+from proa.adapters.key_stores.kubernetes import KubernetesKeyStore, SecretAccess
 from proa.adapters.stores.etcd import EtcdStores, open_etcd_stores
 from proa.adapters.stores.etcd.key_store import EtcdKeyStore
 from proa.adapters.stores.etcd.membership import EtcdMembership
@@ -94,10 +95,13 @@ class OpenedStores(msgspec.Struct, frozen=True, kw_only=True):
 
 @asynccontextmanager
 async def opened_stores(
-    home: Home, shared: SharedStore | None, passphrase: Path | None = None
+    home: Home,
+    shared: SharedStore | None,
+    passphrase: Path | None = None,
+    secret: SecretAccess | None = None,
 ) -> AsyncIterator[OpenedStores]:
-    """With the file of a `passphrase` the CA's keys in the home are encrypted. Raises StoreTemporary or
-    StorePermanent when they cannot be used. Leaving ends every watch."""
+    """With the file of a `passphrase` the CA's keys in the home are encrypted; with a `secret` of Kubernetes they are
+    there instead. Raises StoreTemporary or StorePermanent when they cannot be used. Leaving ends every watch."""
     if shared is None:
         async with open_stores(home.store) as local:
             yield OpenedStores(
@@ -105,7 +109,7 @@ async def opened_stores(
                 authority=local.authority,
                 leases=local.leases,
                 backups=local.backups,
-                keys=DiskKeyStore(home.ca_dir, read_passphrase(passphrase) if passphrase else None),
+                keys=await _local_keys(home, passphrase, secret),
                 token_keys=KeysOnDisk(home.token_keys_dir),
                 stamp=lambda: time.time_ns() // 1000,
             )
@@ -123,3 +127,21 @@ async def opened_stores(
             stamp=sharing.stamp,
             sharing=sharing,
         )
+
+
+async def _local_keys(home: Home, passphrase: Path | None, secret: SecretAccess | None) -> KeyStore:
+    """Keys that are in the home move into an empty Secret: a root that everybody trusts is not replaced by a flag."""
+    disk = DiskKeyStore(home.ca_dir, read_passphrase(passphrase) if passphrase else None)
+    if secret is None:
+        return disk
+    keys = KubernetesKeyStore(secret)
+    if await keys.names():
+        return keys
+    found = {name: entry for name in await disk.names() if (entry := await disk.load(name)) is not None}
+    if found and await keys.adopt(found):
+        log.warning(
+            "the CA's keys are in %s from now on: take those in %s away, they are not read again",
+            secret,
+            home.ca_dir,
+        )
+    return keys

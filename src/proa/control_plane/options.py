@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from proa.adapters.key_stores.kubernetes import SecretAccess
 from proa.adapters.stores.etcd import EtcdAccess
 from proa.adapters.upstream_authorities.vault import VaultAccess
 from proa.control_plane.plugged_files import PluggedPaths
@@ -27,7 +28,8 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
     `plugged` names the files of a CA that the operator brings, `vault` who signs one for us.
-    `ca_passphrase` is the file with which the CA's keys on disk are encrypted. `token_issuers` names the file that
+    `ca_passphrase` is the file with which the CA's keys on disk are encrypted, `ca_secret` the Secret of
+    Kubernetes that holds them instead. `token_issuers` names the file that
     says whose tokens count; `admin_port` is where the admin API answers other hosts, operators with a certificate and
     those who have a token of the file `admin_roles`;
     `signing_workers` are processes that sign when there is much to sign. Without a `shared` store all is kept in the
@@ -48,6 +50,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     plugged: PluggedPaths | None = None
     vault: VaultAccess | None = None
     ca_passphrase: Path | None = None
+    ca_secret: SecretAccess | None = None
     token_issuers: Path | None = None
     admin_port: int | None = None
     admin_roles: Path | None = None

@@ -96,7 +96,9 @@ async def run(options: ServeOptions) -> None:
         stack.callback(unbind_unix, home.admin_socket)
         roles = read_roles(options.admin_roles) if options.admin_roles else Roles()
         issuers = read_issuers(options.token_issuers) if options.token_issuers else None
-        stores = await stack.enter_async_context(opened_stores(home, options.shared, options.ca_passphrase))
+        stores = await stack.enter_async_context(
+            opened_stores(home, options.shared, options.ca_passphrase, options.ca_secret)
+        )
         sharing = stores.sharing
         leads = sharing.leads if sharing else lambda: True
         plugged = _brought(options)
