@@ -18,3 +18,16 @@ class StoreTemporary(StoreFailure):
 
 class StorePermanent(StoreFailure):
     """Trying again will not help: somebody must change a file, a right or a program first."""
+
+
+class HandlerFailure(Exception):
+    """A policy adapter's handler could not do what it was asked. Says what failed, in words an operator can act on; the
+    rule that asked says what happens then."""
+
+
+class HandlerTemporary(HandlerFailure):
+    """The same call may succeed later; nothing was changed by this one, unless its answer was lost on the way."""
+
+
+class HandlerPermanent(HandlerFailure):
+    """Trying again will not help: somebody must change the configuration or a right first."""

@@ -1,0 +1,1 @@
+"""Mixer without its edges: templates, dispatch plans, quotas. Handed values, returns values."""
