@@ -152,7 +152,7 @@ class _Reading:
         self._at += 1
         found: list[Expression] = []
         while not self._is(")"):
-            found.append(self.binary(1, depth + 1))
+            found.append(self.binary(1, depth))
             if not self._is(")"):
                 self._expect(",", "separate arguments by commas and close the parenthesis")
         self._at += 1
