@@ -1,0 +1,108 @@
+"""From referenced attributes to what the proxy reads of a request to recognise the same question.
+
+A part is one such reading, written as the proxy's script takes it:
+
+| part | reads |
+|---|---|
+| `h:NAME` | a header, pseudo headers included; several of one name joined by commas |
+| `u`, `w` | of the caller's certificate: the SPIFFE id, the DNS name that names the workload |
+| `a` | the address that the connection comes from |
+| `s` | the name asked for in TLS (SNI) |
+| `t` | whether the caller showed a certificate |
+| `c:NAME` | a claim of the end user's token that is a text |
+| `l:NAME` | the same, or the first of a list |
+
+An attribute that is the same for all that a proxy asks (who and where the server is) needs no part. One that no two
+requests share, or that the proxy does not know when it asks, makes a verdict of no use to anybody else.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+MOST_PARTS: Final = 16
+"""A verdict that depends on more is not kept: its key costs more than it saves."""
+
+_ALIKE: Final = ("destination.", "context.reporter.")
+_PARTS: Final = {
+    "request.host": ("h::authority",),
+    "request.path": ("h::path",),
+    "request.method": ("h::method",),
+    "request.scheme": ("h::scheme",),
+    "request.referer": ("h:referer",),
+    "request.useragent": ("h:user-agent",),
+    "source.principal": ("u",),
+    "source.user": ("u",),
+    "source.uid": ("w",),
+    "source.name": ("w",),
+    "source.namespace": ("w",),
+    "source.owner": ("w",),
+    "source.labels": ("w",),
+    "source.serviceAccount": ("u",),
+    "source.workload.uid": ("w",),
+    "source.workload.name": ("w",),
+    "source.workload.namespace": ("w",),
+    "source.ip": ("a",),
+    "origin.ip": ("a",),
+    "connection.mtls": ("t",),
+    "connection.requested_server_name": ("s",),
+    "context.protocol": ("h:content-type",),
+    "request.auth.principal": ("c:iss", "c:sub"),
+    "request.auth.presenter": ("c:azp",),
+    "request.auth.audiences": ("l:aud",),
+    "api.service": ("h::path", "h::method"),
+    "api.version": ("h::path", "h::method"),
+    "api.operation": ("h::path", "h::method"),
+    "api.protocol": ("h::path", "h::method"),
+}
+_MAPS: Final = {"request.headers": "h", "request.auth.claims": "c"}
+
+
+class Shape(msgspec.Struct, frozen=True):
+    """Parts in order, each once."""
+
+    parts: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """One part a line: no part holds a line's end, for no header's name does."""
+        return "\n".join(self.parts)
+
+
+class Unkept(msgspec.Struct, frozen=True):
+    """Why a verdict can be kept by nobody."""
+
+    attribute: str
+    reason: str
+
+
+def shape_of(references: Iterable[str]) -> Shape | Unkept:
+    """`references` as evaluation records them: `request.path`, `request.headers[x-user]`, absent ones too."""
+    parts: set[str] = set()
+    for reference in references:
+        found = _parts_of(reference)
+        if isinstance(found, Unkept):
+            return found
+        parts.update(found)
+        if len(parts) > MOST_PARTS:
+            return Unkept(reference, f"it depends on more than {MOST_PARTS} facts of a request")
+    return Shape(tuple(sorted(parts)))
+
+
+def _parts_of(reference: str) -> tuple[str, ...] | Unkept:
+    name, bracket, rest = reference.partition("[")
+    key = rest[:-1]
+    if name.startswith(_ALIKE):
+        return ()
+    if bracket and name in _MAPS:
+        if "\n" in key or len(key) > 200 or not key:
+            return Unkept(reference, "no request has it")
+        return (f"{_MAPS[name]}:{key.lower() if name == 'request.headers' else key}",)
+    if name in _PARTS:
+        return _PARTS[name]
+    if name in ("request.id", "request.time", "context.time", "context.timestamp", "connection.id"):
+        return Unkept(reference, "no two requests share it")
+    if name in _MAPS:
+        return Unkept(reference, "it is everything at once; name the keys")
+    return Unkept(reference, "the proxy does not know it when it asks")

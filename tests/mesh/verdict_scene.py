@@ -1,0 +1,311 @@
+"""An Envoy with the script of kept verdicts in front of the filter that asks, and a Mixer of one page that counts."""
+
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import grpc
+import msgspec
+from cryptography import x509
+from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from google.protobuf.json_format import MessageToDict
+
+from proa.core.mixer.verdict.keys import Facts, key_of
+from proa.core.mixer.verdict.script import NAMESPACE, TOLD_BY, Told, script
+from proa.core.mixer.verdict.shapes import Shape, shape_of
+from proa.home import Home
+from proa.node.options import NodeOptions
+from proa.node.run import find_envoy
+from proa.testing.authorization.arena import CALLERS, Identity, make_identities
+
+T = "type.googleapis.com/envoy.extensions."
+READY_S = 60.0
+CLAIMS = {"iss": "issuer", "sub": "ann", "aud": ["shop", "bank"], "groups": ["a"], "level": 3}
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """How the Mixer of the test answers: by `judge` a status, from `references`."""
+
+    references: tuple[str, ...]
+    judge: Callable[[Facts], int] = lambda facts: 200
+    ttl_ms: int = 600_000
+    uses: int = -1
+
+
+class CountingMixer:
+    """Answers checks and counts them."""
+
+    def __init__(self) -> None:
+        self.plan = Plan(references=())
+        self.calls = 0
+        self.seen: list[Facts] = []
+        self._lock = threading.Lock()
+        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+        handler = grpc.unary_unary_rpc_method_handler(
+            self._check, CheckRequest.FromString, CheckResponse.SerializeToString
+        )
+        self._server.add_generic_rpc_handlers(
+            (grpc.method_handlers_generic_handler("envoy.service.auth.v3.Authorization", {"Check": handler}),)
+        )
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(None).wait()
+
+    def _check(self, request: CheckRequest, context: object) -> CheckResponse:
+        facts = facts_of(request)
+        with self._lock:
+            self.calls += 1
+            self.seen.append(facts)
+        code = self.plan.judge(facts)
+        shape = shape_of(self.plan.references)
+        assert isinstance(shape, Shape)
+        key = key_of(shape, facts)
+        response = CheckResponse()
+        if code == 200:
+            response.ok_response.SetInParent()
+        else:
+            response.status.code = grpc.StatusCode.PERMISSION_DENIED.value[0]
+            response.denied_response.status.code = code  # type: ignore[assignment]
+            response.denied_response.body = "not today"
+        if key is not None:
+            told = Told(
+                shape=shape,
+                key=key,
+                ttl_ms=self.plan.ttl_ms,
+                uses=self.plan.uses,
+                code=code,
+                grpc=7,
+                body="not today",
+                rule="default/deny",
+            )
+            response.dynamic_metadata.update(told.metadata())
+        return response
+
+
+def facts_of(request: CheckRequest) -> Facts:
+    source, told = request.attributes.source, request.attributes.request.http
+    workload = None
+    if source.certificate:
+        leaf = x509.load_pem_x509_certificate(unquote(source.certificate).encode())
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        workload = next(iter(names.get_values_for_type(x509.DNSName)), None)
+    metadata = request.attributes.metadata_context.filter_metadata
+    payload = metadata.get("envoy.filters.http.jwt_authn")
+    return Facts(
+        headers=dict(told.headers),
+        identity=source.principal or None,
+        workload=workload,
+        address=source.address.socket_address.address,
+        server_name=request.attributes.tls_session.sni or None,
+        claims=MessageToDict(payload).get("payload", {}) if payload is not None else {},
+    )
+
+
+class Scene(msgspec.Struct, kw_only=True):
+    mixer: CountingMixer
+    port: int
+    tls_port: int
+    admin: int
+    identities: list[Identity]
+
+    def connection(self) -> closing[http.client.HTTPConnection]:
+        return closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=READY_S))
+
+    def tls_connection(
+        self, identity: Identity | None, name: str | None = None
+    ) -> closing[http.client.HTTPConnection]:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        if identity is not None:
+            context.load_cert_chain(*identity.files)
+        raw = socket.create_connection(("127.0.0.1", self.tls_port), timeout=READY_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.tls_port, timeout=READY_S)
+        connection.sock = context.wrap_socket(raw, server_hostname=name)
+        return closing(connection)
+
+    def stat(self, name: str) -> int:
+        text = _page(self.admin, f"/stats?filter={name}").decode()
+        return sum(int(line.rpartition(": ")[2]) for line in text.splitlines())
+
+
+def ask(
+    connection: http.client.HTTPConnection, path: str = "/", headers: Sequence[tuple[str, str]] = ()
+) -> http.client.HTTPResponse:
+    connection.putrequest("GET", path)
+    for name, value in headers:
+        connection.putheader(name, value.encode())
+    connection.endheaders()
+    response = connection.getresponse()
+    response.body = response.read()  # type: ignore[attr-defined]
+    return response
+
+
+@contextmanager
+def scene(
+    folder: Path, *, source: str | None = None, workers: int = 1, entries: int = 5000
+) -> Iterator[Scene]:
+    mixer = CountingMixer()
+    identities, roots = make_identities(folder, CALLERS)
+    config = _bootstrap(mixer.port, identities[0], roots, source or script(entries))
+    (folder / "envoy.json").write_text(json.dumps(config))
+    addresses = folder / "admin"
+    argv = [
+        str(find_envoy(NodeOptions(home=Home(folder)))),
+        *("-c", str(folder / "envoy.json"), "--use-dynamic-base-id", "--concurrency", str(workers)),
+        *("--admin-address-path", str(addresses), "--log-level", "warn"),
+    ]
+    with (folder / "envoy.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    try:
+        admin = _admin_port(addresses, process, folder / "envoy.log")
+        listeners = _json(admin, "/listeners?format=json")["listener_statuses"]
+        ports = {each["name"]: each["local_address"]["socket_address"]["port_value"] for each in listeners}
+        yield Scene(
+            mixer=mixer, port=ports["plain"], tls_port=ports["tls"], admin=admin, identities=identities
+        )
+    finally:
+        process.terminate()
+        process.wait(READY_S)
+        mixer.stop()
+
+
+def _admin_port(file: Path, process: subprocess.Popen[bytes], log: Path) -> int:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if file.exists() and ":" in (text := file.read_text()):
+            port = int(text.rpartition(":")[2])
+            if _json(port, "/server_info").get("state") == "LIVE":
+                return port
+        time.sleep(0.02)
+    raise AssertionError(f"Envoy did not start: {log.read_text()[-2000:]}")
+
+
+def _json(port: int, path: str) -> dict[str, Any]:
+    try:
+        return json.loads(_page(port, path))  # type: ignore[no-any-return]
+    except OSError:
+        return {}
+
+
+def _page(port: int, path: str) -> bytes:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=READY_S)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
+
+
+def _bootstrap(mixer_port: int, server: Identity, roots: str, source: str) -> dict[str, Any]:
+    chain = {"filters": [_manager(source)]}
+    tls = {
+        "name": "tls",
+        "typed_config": {
+            "@type": f"{T}transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": {
+                "tls_certificates": [
+                    {
+                        "certificate_chain": {"filename": server.files[0]},
+                        "private_key": {"filename": server.files[1]},
+                    }
+                ],
+                "validation_context": {"trusted_ca": {"filename": roots}},
+            },
+        },
+    }
+    return {
+        "admin": {"address": _address(0)},
+        "static_resources": {
+            "listeners": [
+                {"name": "plain", "address": _address(0), "filter_chains": [chain]},
+                {
+                    "name": "tls",
+                    "address": _address(0),
+                    "listener_filters": [
+                        {
+                            "name": "inspector",
+                            "typed_config": {"@type": f"{T}filters.listener.tls_inspector.v3.TlsInspector"},
+                        }
+                    ],
+                    "filter_chains": [{**chain, "transport_socket": tls}],
+                },
+            ],
+            "clusters": [
+                {
+                    "name": "mixer",
+                    "type": "STATIC",
+                    "typed_extension_protocol_options": {
+                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                            "@type": f"{T}upstreams.http.v3.HttpProtocolOptions",
+                            "explicit_http_config": {"http2_protocol_options": {}},
+                        }
+                    },
+                    "load_assignment": {
+                        "cluster_name": "mixer",
+                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(mixer_port)}}]}],
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _address(port: int) -> dict[str, Any]:
+    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+
+
+def _manager(source: str) -> dict[str, Any]:
+    filters = [
+        _filter(
+            "http.set_metadata.v3.Config",
+            metadata=[{"metadata_namespace": "envoy.filters.http.jwt_authn", "value": {"payload": CLAIMS}}],
+        ),
+        _filter("http.lua.v3.Lua", default_source_code={"inline_string": source}),
+        _filter(
+            "http.ext_authz.v3.ExtAuthz",
+            transport_api_version="V3",
+            grpc_service={"envoy_grpc": {"cluster_name": "mixer"}, "timeout": "10s"},
+            include_peer_certificate=True,
+            include_tls_session=True,
+            metadata_context_namespaces=["envoy.filters.http.jwt_authn"],
+            filter_enabled_metadata={
+                "filter": NAMESPACE,
+                "path": [{"key": "hit"}],
+                "value": {"bool_match": True},
+                "invert": True,
+            },
+        ),
+        _filter("http.router.v3.Router"),
+    ]
+    assert filters[2]["name"] == TOLD_BY
+    return {
+        "name": "hcm",
+        "typed_config": {
+            "@type": f"{T}filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "scene",
+            "route_config": {
+                "virtual_hosts": [
+                    {
+                        "name": "all",
+                        "domains": ["*"],
+                        "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}],
+                    }
+                ]
+            },
+            "http_filters": filters,
+        },
+    }
+
+
+def _filter(kind: str, **fields: object) -> dict[str, Any]:
+    name = f"envoy.filters.http.{kind.split('.')[1]}"
+    return {"name": name, "typed_config": {"@type": f"{T}filters.{kind}", **fields}}

@@ -1,0 +1,43 @@
+import pytest
+
+from proa.core.attributes.vocabulary import ATTRIBUTES
+from proa.core.mixer.verdict.shapes import MOST_PARTS, Shape, Unkept, shape_of
+
+
+def test_attributes_become_what_a_proxy_reads_each_once() -> None:
+    references = ["source.labels[app]", "source.name", "request.headers[X-User]", "request.path"]
+    assert shape_of(references) == Shape(("h::path", "h:x-user", "w"))
+    assert shape_of(["request.auth.principal"]) == Shape(("c:iss", "c:sub"))
+
+
+def test_what_is_the_same_for_all_that_a_proxy_asks_needs_no_part() -> None:
+    assert shape_of(["destination.labels[app]", "context.reporter.kind", "destination.port"]) == Shape(())
+
+
+@pytest.mark.parametrize(
+    ("reference", "reason"),
+    [
+        ("request.id", "no two requests share it"),
+        ("request.time", "no two requests share it"),
+        ("request.headers", "name the keys"),
+        ("response.code", "the proxy does not know it"),
+        ("my.own", "the proxy does not know it"),
+        ("request.headers[a\nb]", "no request has it"),
+    ],
+)
+def test_a_verdict_on_what_never_comes_again_is_kept_by_nobody(reference: str, reason: str) -> None:
+    found = shape_of(["request.path", reference])
+    assert isinstance(found, Unkept)
+    assert found.attribute == reference
+    assert reason in found.reason
+
+
+def test_more_parts_than_are_worth_it_are_not_kept() -> None:
+    assert isinstance(shape_of(f"request.headers[x-{n}]" for n in range(MOST_PARTS)), Shape)
+    assert isinstance(shape_of(f"request.headers[x-{n}]" for n in range(MOST_PARTS + 1)), Unkept)
+
+
+def test_every_attribute_is_a_part_or_has_a_reason() -> None:
+    for row in ATTRIBUTES:
+        found = shape_of([row.name])
+        assert isinstance(found, Shape) or found.reason
