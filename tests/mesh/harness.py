@@ -19,11 +19,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal
 from urllib.parse import quote
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
@@ -403,6 +407,21 @@ class Mesh:
             self.output_of((*argv, page.replace("Counters", kind))) for kind in ("Counters", "Gauges")
         ).splitlines()
         return {name: int(value) for name, _, value in (line.rpartition(": ") for line in lines) if name}
+
+    def metrics(self, query: str = "") -> list[Sample]:
+        """What a scraper of the node agent gets, as Prometheus' own parser reads it."""
+        address = json.loads((self.home.path / "node.json").read_text())["metrics"]
+        with urllib.request.urlopen(f"http://{address}/metrics?{query}", timeout=30) as answer:
+            text = answer.read().decode()
+        return [each for family in text_string_to_metric_families(text) for each in family.samples]
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of all series of that name which have these labels."""
+        return sum(
+            each.value
+            for each in self.metrics()
+            if each.name == name and labels.items() <= each.labels.items()
+        )
 
     def access_log(self, workload: str, namespace: str = "default") -> list[dict[str, object]]:
         """The lines of the sidecar's access log so far; `direction` tells inbound from outbound."""

@@ -35,6 +35,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     states_of_session: Rate = Rate(per_s=50, burst=500)
     bytes_of_session: Rate = Rate(per_s=32 * MIB, burst=64 * MIB)
 
+    names_described: int = 2_000
+
     nodes: int = 4_096
     """Nodes whose paces are remembered; those that are loudest longest."""
 

@@ -22,6 +22,8 @@ from proa.core.auth.spiffe import node_id
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.retry import with_retry
 from proa.core.sidecar.session import (
+    DescribeReply,
+    DescribeRequest,
     JoinReply,
     JoinRequest,
     NodeState,
@@ -149,6 +151,13 @@ class Nodes:
         if found is None:
             raise PeerRefused(f"node {node} may not place workloads in namespace {request.id.namespace}")
         return found
+
+    async def describe(self, node: str, request: DescribeRequest) -> DescribeReply:
+        names = len(request.workloads) + len(request.hosts)
+        if names > self._limits.names_described:
+            self._refusals.count("names to describe", node)
+            raise PeerRefused(f"{names} names at once: ask for {self._limits.names_described} at most")
+        return self._registrations.describe(request)
 
     # -- joining --
 

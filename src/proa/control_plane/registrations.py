@@ -31,6 +31,8 @@ from proa.core.pilot.scope.index import Affected
 from proa.core.pilot.scope.scope import Scope
 from proa.core.sidecar.registration import registration_faults
 from proa.core.sidecar.session import (
+    DescribeReply,
+    DescribeRequest,
     NodeState,
     PlanReply,
     PlanRequest,
@@ -233,6 +235,10 @@ class Registrations:
         if grant is None or not may_place_in(grant, request.id.namespace):
             return None
         return self._world.plan(request)
+
+    def describe(self, request: DescribeRequest) -> DescribeReply:
+        """What metrics of any node may show of others: who has met them knows their names."""
+        return self._world.describe(request)
 
     def registration(self, workload: WorkloadId) -> Registration | None:
         return self._accepted.get(workload)

@@ -25,13 +25,14 @@ from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, MeshSnapshot, fold
 from proa.core.pilot.scope.clients import Client
+from proa.core.pilot.scope.described import described
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
 from proa.core.pilot.scope.patches import patches_of
 from proa.core.pilot.scope.plans import plan_of
 from proa.core.pilot.scope.scope import Scope, scope_of
 from proa.core.pilot.scope.selectors import worn
 from proa.core.pilot.scope.views import wanted_gateway_ports
-from proa.core.sidecar.session import OwnListener, PlanReply, PlanRequest
+from proa.core.sidecar.session import DescribeReply, DescribeRequest, OwnListener, PlanReply, PlanRequest
 from proa.runtime.debounce import Debounce
 
 Listener = Callable[[int, Affected, dict[Scope, set[Name]], dict[WorkloadId, set[Name]]], None]
@@ -302,6 +303,10 @@ class World:
     def plan(self, request: PlanRequest) -> PlanReply:
         """What operators have said of a workload that is to be placed."""
         return plan_of(self.snapshot, self.index, request)
+
+    def describe(self, request: DescribeRequest) -> DescribeReply:
+        """What metrics show of these workloads and hosts."""
+        return described(self.snapshot, request)
 
     def gateway_ports_wanted(self, workload: WorkloadId) -> tuple[int, ...]:
         known = self.snapshot.workloads.get(workload)

@@ -90,6 +90,21 @@ class EnvoyAdmin:
         except _GONE as error:
             raise AdminUnavailable(str(error) or type(error).__name__) from None
 
+    async def page(self, path: str, most: int) -> str:
+        """The text of a page of at most `most` bytes. Raises AdminUnavailable."""
+        try:
+            async with self._session.get(URL(f"http://envoy{path}", encoded=True)) as answer:
+                if answer.status != 200:
+                    raise AdminUnavailable(f"{path} answers {answer.status}")
+                body = bytearray()
+                async for piece in answer.content.iter_chunked(256 * 1024):
+                    body += piece
+                    if len(body) > most:
+                        raise AdminUnavailable(f"{path} has more than {most} bytes")
+                return body.decode(errors="replace")
+        except _GONE as error:
+            raise AdminUnavailable(str(error) or type(error).__name__) from None
+
     async def answers(self) -> bool:
         try:
             await self.ask("/ready")

@@ -55,7 +55,7 @@ from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
 from proa.node.intake import Intake, drain
 from proa.node.replacement import NotReplaced
 from proa.node.surroundings import Surroundings
-from proa.node.uplink import PlanUnknown
+from proa.node.uplink import Unanswered
 from proa.node.workload import Vanish, Workload
 from proa.node.workloads import Workloads
 from proa.runtime.adopted import start_time
@@ -170,7 +170,7 @@ class LocalServer:
         if workload is None:
             try:
                 message = msgspec.structs.replace(message, spec=await self._planned(message.spec))
-            except PlanUnknown as unknown:
+            except Unanswered as unknown:
                 _put(outlet, Refused(reason=f"group {message.spec.group}: {unknown}"))
                 return
             workload = self._placed(message, outlet, peer)
@@ -184,19 +184,19 @@ class LocalServer:
             workload.obey(Vanish())  # heard by nobody when it has ended
 
     async def _planned(self, spec: WorkloadSpec) -> WorkloadSpec:
-        """With what operators have said of it. Raises PlanUnknown for one that joins a group of which nothing is
+        """With what operators have said of it. Raises Unanswered for one that joins a group of which nothing is
         known; others are placed as they are."""
         try:
             reply = await self._around.uplink.plan(
                 PlanRequest(id=spec.id, labels=spec.labels, group=spec.group)
             )
-        except PlanUnknown as unknown:
+        except Unanswered as unknown:
             if spec.group:
                 raise
             log.warning("%s: placed without what ProxyConfigs say: %s", spec.id, unknown)
             return spec
         if spec.group and reply.group is None:
-            raise PlanUnknown(f"there is no WorkloadGroup {spec.id.namespace}/{spec.group}")
+            raise Unanswered(f"there is no WorkloadGroup {spec.id.namespace}/{spec.group}")
         return planned(spec, reply)
 
     def _claimed(self, message: Place, outlet: Outlet, peer: ProcessMark) -> Workload | None:

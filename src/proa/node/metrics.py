@@ -1,6 +1,10 @@
-"""Port 15090: the statistics of all Envoys of this host on one page, each series labelled with its workload.
+"""Port 15090: what all Envoys of this host counted, on one page: Istio's standard metrics with the labels of workload
+and peer, Envoy's own with the labels `namespace` and `workload`.
 
-A scraper needs one address per host and no rights on any admin socket. Serves /metrics and /ready.
+A scraper needs one address per host and no rights on any admin socket. Serves /metrics (/stats/prometheus is the
+same, as in Istio) and /ready. `?workload=NAME` is one sidecar alone, `?names=2018` adds durations in seconds by Mixer's
+name. One scrape asks a few Envoys at a time, waits for none of them long, and is shared by all who ask for the same
+meanwhile.
 """
 
 import asyncio
@@ -9,14 +13,24 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from aiohttp import web
 
 from proa.core.model.names import WorkloadId
+from proa.core.sidecar.local import Failed
+from proa.core.sidecar.standard_metrics import Exposition, Facts, Own, Sample, named, read_page
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.node.peer_facts import PeerFacts
+from proa.node.workload import Workload
 from proa.node.workloads import Workloads
 from proa.servers.asgi import to_authority
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+ENVOY_S: Final = 3.0
+"""So long an Envoy may take for its page; then the scrape goes on without it."""
+AT_ONCE: Final = 8
+PAGE_BYTES: Final = 32 * 1024 * 1024
+"""The longest page of one Envoy that is read: some 5,000 series of all four histograms."""
 
 
 class MetricsUnavailable(Exception):
@@ -25,12 +39,18 @@ class MetricsUnavailable(Exception):
 
 @asynccontextmanager
 async def serve_metrics(
-    listen: str, workloads: Workloads, is_connected: Callable[[], bool]
+    listen: str, workloads: Workloads, facts: PeerFacts, is_connected: Callable[[], bool]
 ) -> AsyncIterator[str]:
     """Gives the `host:port` that is really served. Raises MetricsUnavailable."""
     app = web.Application()
-    pages = _Pages(workloads, is_connected)
-    app.add_routes([web.get("/metrics", pages.metrics), web.get("/ready", pages.ready)])
+    pages = _Pages(workloads, facts, is_connected)
+    app.add_routes(
+        [
+            web.get("/metrics", pages.metrics),
+            web.get("/stats/prometheus", pages.metrics),
+            web.get("/ready", pages.ready),
+        ]
+    )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     host, _, port = listen.rpartition(":")
@@ -50,9 +70,13 @@ async def serve_metrics(
 
 
 class _Pages:
-    def __init__(self, workloads: Workloads, is_connected: Callable[[], bool]) -> None:
+    def __init__(self, workloads: Workloads, facts: PeerFacts, is_connected: Callable[[], bool]) -> None:
         self._workloads = workloads
+        self._facts = facts
         self._is_connected = is_connected
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._one = asyncio.Lock()
+        self._last: dict[tuple[WorkloadId | None, bool], tuple[float, str]] = {}
 
     async def ready(self, request: web.Request) -> web.Response:
         if self._is_connected():
@@ -62,25 +86,88 @@ class _Pages:
         )
 
     async def metrics(self, request: web.Request) -> web.Response:
-        async with asyncio.TaskGroup() as tasks:
-            asked = {
-                workload.spec.id: tasks.create_task(_scrape(workload.admin_socket))
-                for workload in self._workloads.all()
-            }
-        text = merge({each: task.result() for each, task in asked.items()})
-        text += own_metrics(len(asked), self._is_connected())
+        name = request.query.get("workload", "")
+        found = self._workloads.find(name) if name else None
+        if isinstance(found, Failed):
+            return web.Response(status=404, text=f"{found.message}\n")
+        text = await self._shared(found, request.query.get("names") == "2018")
         return web.Response(body=text.encode(), headers={"content-type": CONTENT_TYPE})
 
+    async def _shared(self, only: Workload | None, seconds: bool) -> str:
+        """One scrape at a time. Who waited takes the page that was begun after he asked, if there is one."""
+        clock, key = asyncio.get_running_loop().time, (only.spec.id if only else None, seconds)
+        asked = clock()
+        async with self._one:
+            begun, text = self._last.get(key, (0.0, ""))
+            if begun < asked:
+                begun, text = clock(), await self._scrape(only, seconds=seconds)
+                self._last = {key: (begun, text)}
+            return text
 
-async def _scrape(admin_socket: Path | None) -> str:
-    if admin_socket is None:
-        return ""
-    try:
-        async with EnvoyAdmin(admin_socket) as admin:
-            status, body = await admin.ask("/stats/prometheus?usedonly")
-    except AdminUnavailable:
-        return ""
-    return body.decode() if status == 200 else ""
+    async def _scrape(self, only: Workload | None, *, seconds: bool) -> str:
+        chosen = self._workloads.all() if only is None else (only,)
+        async with asyncio.TaskGroup() as tasks:
+            asked = [
+                (workload.own, tasks.create_task(self._page(socket)))
+                for workload in chosen
+                if (socket := workload.admin_socket) is not None
+            ]
+        pages = [Page(own=own, text=task.result()) for own, task in asked]
+        read = await asyncio.to_thread(read_pages, pages)
+        workloads, hosts = await asyncio.to_thread(named, [each for page in read for each in page.samples])
+        facts = await self._facts.of(workloads, hosts)
+        text = await asyncio.to_thread(render, read, facts, seconds=seconds)
+        if only is None:
+            text += own_metrics(len(chosen), self._is_connected())
+        return text + scraped({page.own.id: page.text is not None for page in pages})
+
+    async def _page(self, admin_socket: Path) -> str | None:
+        async with self._turns:
+            try:
+                async with asyncio.timeout(ENVOY_S), EnvoyAdmin(admin_socket) as admin:
+                    return await admin.page("/stats/prometheus?usedonly", PAGE_BYTES)
+            except (AdminUnavailable, TimeoutError):
+                return None
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """What one Envoy said; None: nothing in time."""
+
+    own: Own
+    text: str | None
+
+
+class ReadPage(msgspec.Struct, frozen=True, kw_only=True):
+    own: Own
+    samples: list[Sample]
+    others: str
+
+
+def read_pages(pages: Iterable[Page]) -> list[ReadPage]:
+    found = []
+    for page in pages:
+        samples, others = read_page(page.text or "")
+        found.append(ReadPage(own=page.own, samples=samples, others=others))
+    return found
+
+
+def render(pages: Iterable[ReadPage], facts: Facts, *, seconds: bool = False) -> str:
+    """One text of all: the standard metrics first, then Envoys' own."""
+    pages = tuple(pages)
+    exposition = Exposition(facts, seconds=seconds)
+    for page in pages:
+        exposition.add(page.own, page.samples)
+    return exposition.text() + merge({page.own.id: page.others for page in pages})
+
+
+def scraped(answers: Mapping[WorkloadId, bool]) -> str:
+    name = "proa_sidecar_scraped"
+    lines = [f"# HELP {name} 1 when the sidecar's Envoy answered this scrape.", f"# TYPE {name} gauge"]
+    lines += [
+        f'{name}{{namespace="{each.namespace}",workload="{each.name}"}} {int(answered)}'
+        for each, answered in sorted(answers.items())
+    ]
+    return "\n".join((*lines, ""))
 
 
 def merge(pages: Mapping[WorkloadId, str]) -> str:

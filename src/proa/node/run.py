@@ -26,6 +26,7 @@ from proa.node.local_server import LocalServer, SocketInUse
 from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
+from proa.node.peer_facts import PeerFacts
 from proa.node.port_book import PortBook
 from proa.node.replacement import AT_ONCE
 from proa.node.servers import learn_servers
@@ -121,7 +122,10 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         tasks.keep("node certificate in use", _use(keeper, credential))
         tasks.keep("control planes", learn_servers(session.answer, keeper))
         if options.metrics:
-            serving = serve_metrics(options.metrics, workloads, lambda: session.answer.value is not None)
+            peers = PeerFacts(uplink.describe, time.monotonic)
+            serving = serve_metrics(
+                options.metrics, workloads, peers, lambda: session.answer.value is not None
+            )
             facts = NodeFacts(node=first.node, metrics=await stack.enter_async_context(serving))
         else:
             facts = NodeFacts(node=first.node)

@@ -11,6 +11,10 @@ import msgspec
 from proa.core.auth.template import CONTROL_PLANE_DNS
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import (
+    DescribeReply,
+    DescribeRequest,
+    M,
+    Message,
     MessageError,
     PlanReply,
     PlanRequest,
@@ -28,6 +32,7 @@ from proa.runtime.races import first_of
 SIGN: Final = "/proa.node.v1.Node/Sign"
 SIGN_TIMEOUT_S: Final = 10.0
 PLAN: Final = "/proa.node.v1.Node/Plan"
+DESCRIBE: Final = "/proa.node.v1.Node/Describe"
 PLAN_TIMEOUT_S: Final = 2.0
 """So long a workload waits to hear what operators have said of it; then it is placed as it was asked for."""
 LOST_S: Final = 5.0
@@ -117,21 +122,28 @@ class Uplink:
                 return channel
 
     async def plan(self, request: PlanRequest) -> PlanReply:
-        """Raises PlanUnknown when there is no answer in time."""
+        """Raises Unanswered when there is no answer in time."""
+        return await self._ask(PLAN, request, PlanReply, PLAN_TIMEOUT_S)
+
+    async def describe(self, request: DescribeRequest, within_s: float) -> DescribeReply:
+        """Raises Unanswered when there is no answer in time, or the control plane is older than the question."""
+        return await self._ask(DESCRIBE, request, DescribeReply, within_s)
+
+    async def _ask(self, method: str, request: Message, kind: type[M], within_s: float) -> M:
         try:
-            async with asyncio.timeout(PLAN_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 channel = await self.ready()
-                return decode(await call_once(channel, PLAN, encode(request), PLAN_TIMEOUT_S), PlanReply)
+                return decode(await call_once(channel, method, encode(request), within_s), kind)
         except TimeoutError:
-            raise PlanUnknown("the control plane does not answer") from None
+            raise Unanswered("the control plane does not answer") from None
         except grpc.aio.AioRpcError as error:
-            raise PlanUnknown(error.details() or error.code().name) from None
+            raise Unanswered(error.details() or error.code().name) from None
         except MessageError as error:
-            raise PlanUnknown(str(error)) from None
+            raise Unanswered(str(error)) from None
         except asyncio.CancelledError:
             if is_cancelled():
                 raise
-            raise PlanUnknown("the connection was renewed meanwhile") from None
+            raise Unanswered("the connection was renewed meanwhile") from None
 
     async def sign(self, workload: WorkloadId | None, csr_pem: str) -> SignReply:
         """Raises SignRefused, SignUnreachable."""
@@ -154,8 +166,8 @@ class Uplink:
             raise SignUnreachable("the connection was renewed meanwhile") from None
 
 
-class PlanUnknown(Exception):
-    """What operators have said of a workload cannot be known: the text says why."""
+class Unanswered(Exception):
+    """What was asked of the control plane cannot be known: the text says why."""
 
 
 async def _lost(channel: grpc.aio.Channel) -> None:

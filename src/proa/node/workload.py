@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from immutables import Map
 
 from proa.core.auth.spiffe import workload_id
+from proa.core.model.names import service_hostname
 from proa.core.sidecar.local import (
     AppPort,
     Drained,
@@ -33,6 +35,7 @@ from proa.core.sidecar.local import (
 )
 from proa.core.sidecar.record import ProcessMark, Record
 from proa.core.sidecar.session import GatewayPort, Health, Registration
+from proa.core.sidecar.standard_metrics import Own
 from proa.core.sidecar.supervision import Event, State
 from proa.node.admission import Admission, NotAdmitted, admit, readmit
 from proa.node.adoption import Earlier
@@ -589,6 +592,21 @@ class Workload:
     @property
     def services(self) -> tuple[str, ...]:
         return tuple(sorted({port.service for port in self.spec.ports}))
+
+    @property
+    def own(self) -> Own:
+        """What metrics say of it."""
+        spec = self.spec
+        trust_domain = self._around.node_credential.value.spiffe_id.trust_domain
+        services = {
+            port.service_port: service_hostname(port.service, spec.namespace) for port in reversed(spec.ports)
+        }
+        return Own(
+            id=spec.id,
+            principal=str(workload_id(trust_domain, spec.namespace, spec.chosen_account)),
+            labels=spec.labels,
+            services=Map(services),
+        )
 
     @property
     def admin_socket(self) -> Path | None:

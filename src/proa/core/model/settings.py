@@ -11,6 +11,7 @@ from immutables import Map
 
 from proa.core.model.check_providers import CheckProvider
 from proa.core.model.locality import LocalitySetting
+from proa.core.model.metering import Metering
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
 
 OutboundPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
@@ -68,9 +69,11 @@ class Resolving(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Handling(msgspec.Struct, frozen=True, kw_only=True):
-    """What listeners do with all that passes. `detection_ms` 0: first bytes are waited for without end."""
+    """What listeners do with all that passes. `detection_ms` 0: first bytes are waited for without end. `metering`
+    None: nothing is counted there."""
 
     access_log: AccessLog | None = AccessLog()
+    metering: Metering | None = Metering()
     paths: PathNormalization = "BASE"
     detection_ms: int = DETECTION_MS
     resolving: Resolving = Resolving()

@@ -20,6 +20,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from google.protobuf.json_format import MessageToJson
 from immutables import Map
 
+from proa.core.model.metering import BYTE_BOUNDS, STAT_PREFIX
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import WorkloadKind
 
@@ -36,6 +37,7 @@ RETRY_BASE_MS: Final = 100
 RETRY_MAX_MS: Final = 1_000
 
 _PREFIXES: Final = (
+    f"{STAT_PREFIX}.",
     "server.",
     "listener_manager.",
     "cluster_manager.",
@@ -175,6 +177,9 @@ def command_line(process: SidecarProcess, heir: Descent | None = None) -> tuple[
         "immediate",
         "--log-level",
         "warning",
+        # Its warnings tell of deprecated fields, a line for each listener, and it is not the user who wrote them.
+        "--component-log-level",
+        "misc:error",
         "--log-format",
         f"%Y-%m-%dT%T.%e [{process.id}] [%l] [%n] %v",
     )
@@ -225,6 +230,9 @@ def _add_stats(bootstrap: Bootstrap) -> None:
         wanted.add(contains=infix)
     for suffix in _SUFFIXES:
         wanted.add(suffix=suffix)
+    for metric in ("request_bytes", "response_bytes"):
+        bounds = config.histogram_bucket_settings.add(buckets=BYTE_BOUNDS)
+        bounds.match.prefix = f"{STAT_PREFIX}.{metric}."
     bootstrap.deferred_stat_options.enable_deferred_creation_stats = True
 
 

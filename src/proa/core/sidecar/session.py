@@ -219,6 +219,27 @@ class PlanReply(Message, frozen=True, kw_only=True, tag="plan_reply"):
     environment: Map[str, str] = Map()
 
 
+class DescribeRequest(Message, frozen=True, kw_only=True, tag="describe_request"):
+    """Asks who the workloads are and whose the hosts that a node's proxies have met, for what is shown of them."""
+
+    workloads: tuple[WorkloadId, ...] = ()
+    hosts: tuple[str, ...] = ()
+
+
+class DescribedWorkload(msgspec.Struct, frozen=True, kw_only=True):
+    """`labels`: those that metrics show."""
+
+    id: WorkloadId
+    labels: Map[str, str] = Map()
+
+
+class DescribeReply(Message, frozen=True, kw_only=True, tag="describe_reply"):
+    """`hosts`: the namespaces that own them. What is not known is left out."""
+
+    workloads: tuple[DescribedWorkload, ...] = ()
+    hosts: Map[str, str] = Map()
+
+
 class JoinRequest(Message, frozen=True, kw_only=True, tag="join_request"):
     """A new node's first words: the join token as the operator gave it, and a CSR for the node's own key."""
 

@@ -7,6 +7,8 @@ import msgspec
 
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.sidecar.session import (
+    DescribeReply,
+    DescribeRequest,
     MessageError,
     NodeState,
     PlanReply,
@@ -62,6 +64,9 @@ class NodeSessions(Protocol):
     async def plan(self, node: str, request: PlanRequest) -> PlanReply:
         """Raises PeerRefused with the reason."""
 
+    async def describe(self, node: str, request: DescribeRequest) -> DescribeReply:
+        """Raises PeerRefused with the reason."""
+
 
 def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
     async def session(wire: ByteStream) -> None:
@@ -84,7 +89,20 @@ def node_service(sessions: NodeSessions, trust_domain: str) -> Service:
             raise PeerRefused(str(error)) from error
         return encode(await sessions.plan(node, request))
 
-    methods = {"Session": session, "Sign": unary_method(sign), "Plan": unary_method(plan)}
+    async def describe(peer: SpiffeId, body: bytes) -> bytes:
+        node = node_name(peer, trust_domain)
+        try:
+            request = decode(body, DescribeRequest)
+        except MessageError as error:
+            raise PeerRefused(str(error)) from error
+        return encode(await sessions.describe(node, request))
+
+    methods = {
+        "Session": session,
+        "Sign": unary_method(sign),
+        "Plan": unary_method(plan),
+        "Describe": unary_method(describe),
+    }
     return service(SERVICE, methods)
 
 

@@ -101,6 +101,7 @@ def _handling(base: Handling, spec: MeshConfig) -> Handling:
     detection = spec.protocol_detection_timeout
     return Handling(
         access_log=_access_log(base.access_log, spec),
+        metering=base.metering,
         paths=_paths(spec) or base.paths,
         detection_ms=base.detection_ms if detection is None else detection,
         resolving=Resolving(

@@ -67,8 +67,8 @@ def build_tunnel_cluster(intent: OuterTunnelIntent) -> Resource:
 def build_tunnel_listener(intent: OuterTunnelIntent) -> Resource:
     name = tunnelled_name(intent.cluster)
     stream = Stream(targets=(Target(cluster=intent.cluster),), tunnel=intent.tunnel)
-    # The stream is logged where it comes from.
-    filters = stream_chain(Direction.OUTBOUND, stream, handling=Handling(access_log=None))
+    # The stream is logged and counted where it comes from.
+    filters = stream_chain(Direction.OUTBOUND, stream, handling=Handling(access_log=None, metering=None))
     listener = Listener(
         name=name,
         internal_listener=Listener.InternalListenerConfig(),

@@ -38,9 +38,10 @@ from envoy.extensions.filters.network.set_filter_state.v3.set_filter_state_pb2 i
 from envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.sni_dynamic_forward_proxy_pb2 import (
     FilterConfig as SniForwardProxy,
 )
-from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
+from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy, UpstreamConnectMode
 from google.protobuf.message import Message
 
+from proa.core.model.metering import Metering
 from proa.core.model.settings import Handling, PathNormalization
 from proa.core.pilot.translate.authorization.filters import authorization_place
 from proa.core.pilot.translate.clusters import dns_cache
@@ -48,6 +49,14 @@ from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
 from proa.core.pilot.translate.filters import filter_state, unbelieved
 from proa.core.pilot.translate.filters.access_log import build_access_log
 from proa.core.pilot.translate.filters.egress_guard import build_stream_guard
+from proa.core.pilot.translate.filters.metrics import (
+    CLIENT,
+    Meter,
+    at_the_end,
+    counts_streams,
+    request_loggers,
+    stream_loggers,
+)
 from proa.core.pilot.translate.filters.names import (
     APP_REFUSED_HEADER,
     CORS,
@@ -63,6 +72,8 @@ from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
+EARLY_BYTES: Final = 16_384
+"""What a stream may say before its program is connected; then its connection is not read."""
 STRANGERS_HEADERS_MS: Final = 10_000
 """How long a gateway waits for the end of a request's headers: who trickles them holds a connection for nothing."""
 
@@ -146,6 +157,7 @@ def http_chain(
     *,
     handling: Handling,
     connect: bool = False,
+    meter: Meter = CLIENT,
 ) -> Filter:
     """A connection manager. `routes` is inline for what never changes, else the name to ask RDS for."""
     guards = [path_guard()] if handling.paths != "NONE" else []
@@ -165,6 +177,8 @@ def http_chain(
     _normalize(manager, handling.paths)
     if handling.access_log is not None:
         manager.access_log.append(build_access_log(direction.value, handling.access_log))
+    if handling.metering is not None:
+        manager.access_log.extend(request_loggers(handling.metering, meter, tunnels=connect))
     upgrades = ["websocket", "CONNECT"] if connect else ["websocket"]
     manager.upgrade_configs.extend(
         HttpConnectionManager.UpgradeConfig(upgrade_type=upgrade) for upgrade in upgrades
@@ -210,12 +224,16 @@ def _normalize(manager: HttpConnectionManager, paths: PathNormalization) -> None
         manager.path_with_escaped_slashes_action = HttpConnectionManager.UNESCAPE_AND_FORWARD
 
 
-def tcp_chain(direction: Direction, cluster: str, *, handling: Handling) -> list[Filter]:
+def tcp_chain(
+    direction: Direction, cluster: str, *, handling: Handling, meter: Meter = CLIENT
+) -> list[Filter]:
     """A raw stream to `cluster`, or to what the tunnel it came through says."""
-    return stream_chain(direction, Stream(targets=(Target(cluster=cluster),)), handling=handling)
+    return stream_chain(direction, Stream(targets=(Target(cluster=cluster),)), handling=handling, meter=meter)
 
 
-def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) -> list[Filter]:
+def stream_chain(
+    direction: Direction, stream: Stream, *, handling: Handling, meter: Meter = CLIENT
+) -> list[Filter]:
     """A raw stream to one of its clusters, by their weights."""
     proxy = TcpProxy(stat_prefix=direction.value)
     if len(stream.targets) == 1:
@@ -234,6 +252,8 @@ def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) ->
         proxy.hash_policy.add().source_ip.SetInParent()
     if handling.access_log is not None:
         proxy.access_log.append(build_access_log(direction.value, handling.access_log))
+    if handling.metering is not None:
+        _count_stream(proxy, handling.metering, meter)
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
     if stream.looked_up_port:
         filters = [*_by_sni(stream.looked_up_port, handling), *filters]
@@ -241,3 +261,16 @@ def stream_chain(direction: Direction, stream: Stream, *, handling: Handling) ->
         state: StreamState = filter_state.as_stream()
         filters.insert(0, Filter(name="envoy.filters.network.set_filter_state", typed_config=pack(state)))
     return filters
+
+
+def _count_stream(proxy: TcpProxy, metering: Metering, meter: Meter) -> None:
+    """A connection is counted when it stands. Other logs want a line when it ends."""
+    if counts_streams(metering, meter):
+        proxy.access_log_options.flush_access_log_on_connected = True
+        for each in proxy.access_log:
+            each.filter.CopyFrom(at_the_end())
+        if meter.side == "tls":
+            # Before that nobody knows whose connection it is; nor has the program to hear of strangers.
+            proxy.upstream_connect_mode = UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE
+            proxy.max_early_data_bytes.value = EARLY_BYTES
+    proxy.access_log.extend(stream_loggers(metering, meter))

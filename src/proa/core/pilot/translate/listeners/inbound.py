@@ -38,6 +38,7 @@ from proa.core.pilot.translate.encode import (
     socket_address,
 )
 from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
+from proa.core.pilot.translate.filters.metrics import Meter
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
 from proa.core.pilot.translate.filters.revocation import peer_serial, revoked_since, stream_filters
 from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
@@ -145,15 +146,24 @@ def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filte
     )
     policies = seen_from(intent.authorization, has_peer=is_mesh)
     filters = inbound_filters(intent.service_port, policies.name, is_mesh=is_mesh)
-    manager = http_chain(Direction.INBOUND, routes, filters, handling=intent.handling)
+    meter = _meter(intent, is_mesh=is_mesh)
+    manager = http_chain(Direction.INBOUND, routes, filters, handling=intent.handling, meter=meter)
     return [*([peer_serial()] if is_mesh else []), manager]
 
 
 def _tcp(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:
     authorized = authorize_streams(seen_from(intent.authorization, has_peer=is_mesh))
     return authorized + tcp_chain(
-        Direction.INBOUND, f"inbound|{intent.service_port}||", handling=intent.handling
+        Direction.INBOUND,
+        f"inbound|{intent.service_port}||",
+        handling=intent.handling,
+        meter=_meter(intent, is_mesh=is_mesh),
     )
+
+
+def _meter(intent: InboundListenerIntent, *, is_mesh: bool) -> Meter:
+    """Only the mesh's own TLS tells of a peer: another authority may sign what it likes."""
+    return Meter(side="tls" if is_mesh else "plain", port=intent.service_port)
 
 
 def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
