@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Mapping[str, Entry]] = {
         "authn": Entry("authn", "Tell what two workloads speak with each other, and who decides it."),
         "proxy": Entry("proxy", "Look into sidecars and gateways."),
         "authz": Entry("authz", "Ask what policies say of a request."),
+        "mixer": Entry("mixer", "Try Mixer's expressions."),
         "certificate": Entry("certificate", "Look at the identities of workloads; rotate the CA."),
         "compat": Entry("compat", "Show which kinds and fields of Istio's API Proa serves."),
         "version": Entry("version", "Print versions of this program and of the control plane."),
