@@ -18,8 +18,9 @@ import grpc
 import msgspec
 from cryptography import x509
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
-from google.protobuf.json_format import MessageToDict
 
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.asked import read_check
 from proa.core.mixer.verdict.keys import Facts, key_of
 from proa.core.mixer.verdict.script import NAMESPACE, TOLD_BY, Told, script
 from proa.core.mixer.verdict.shapes import Shape, shape_of
@@ -64,12 +65,13 @@ class CountingMixer:
         self._server.stop(None).wait()
 
     def _check(self, request: CheckRequest, context: object) -> CheckResponse:
-        facts = facts_of(request)
+        facts = read_check(request, _workload_of).facts
         with self._lock:
             self.calls += 1
             self.seen.append(facts)
         code = self.plan.judge(facts)
-        shape = shape_of(self.plan.references)
+        pairs = [each.removesuffix("]").partition("[") for each in self.plan.references]
+        shape = shape_of(Reference(name, key if bracket else None, "exact") for name, bracket, key in pairs)
         assert isinstance(shape, Shape)
         key = key_of(shape, facts)
         response = CheckResponse()
@@ -94,23 +96,10 @@ class CountingMixer:
         return response
 
 
-def facts_of(request: CheckRequest) -> Facts:
-    source, told = request.attributes.source, request.attributes.request.http
-    workload = None
-    if source.certificate:
-        leaf = x509.load_pem_x509_certificate(unquote(source.certificate).encode())
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        workload = next(iter(names.get_values_for_type(x509.DNSName)), None)
-    metadata = request.attributes.metadata_context.filter_metadata
-    payload = metadata.get("envoy.filters.http.jwt_authn")
-    return Facts(
-        headers=dict(told.headers),
-        identity=source.principal or None,
-        workload=workload,
-        address=source.address.socket_address.address,
-        server_name=request.attributes.tls_session.sni or None,
-        claims=MessageToDict(payload).get("payload", {}) if payload is not None else {},
-    )
+def _workload_of(certificate: str) -> str:
+    leaf = x509.load_pem_x509_certificate(unquote(certificate).encode())
+    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return next(iter(names.get_values_for_type(x509.DNSName)), "")
 
 
 class Scene(msgspec.Struct, kw_only=True):

@@ -52,6 +52,8 @@ def _value(part: str, facts: Facts) -> str | None:
             return facts.server_name
         case "t":
             return "yes" if facts.identity is not None else "no"
+        case "j":
+            return "yes" if facts.claims else "no"
         case "c":
             return _text(facts.claims.get(name))
         case "l":

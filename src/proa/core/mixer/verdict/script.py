@@ -69,9 +69,14 @@ local function certificate(info)
   return info:downstreamSslConnection()
 end
 
-local function claim(info, name)
+local function payload(info)
   local found = info:dynamicMetadata():get("envoy.filters.http.jwt_authn")
-  return found and found["payload"] and found["payload"][name]
+  return found and found["payload"]
+end
+
+local function claim(info, name)
+  local found = payload(info)
+  return found and found[name]
 end
 
 local function text(value)
@@ -98,6 +103,10 @@ local readers = {
   t = function(handle, info)
     local shown = certificate(info)
     return shown and shown:uriSanPeerCertificate()[1] and "yes" or "no"
+  end,
+  j = function(handle, info)
+    local found = payload(info)
+    return found and next(found) and "yes" or "no"
   end,
   c = function(handle, info, name) return text(claim(info, name)) end,
   l = function(handle, info, name)

@@ -8,6 +8,7 @@ A part is one such reading, written as the proxy's script takes it:
 | `u`, `w` | of the caller's certificate: the SPIFFE id, the DNS name that names the workload |
 | `a` | the address that the connection comes from |
 | `s` | the name asked for in TLS (SNI) |
+| `j` | whether there is a token of an end user |
 | `t` | whether the caller showed a certificate |
 | `c:NAME` | a claim of the end user's token that is a text |
 | `l:NAME` | the same, or the first of a list |
@@ -20,6 +21,8 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+
+from proa.core.expression.tracing import Reference
 
 MOST_PARTS: Final = 16
 """A verdict that depends on more is not kept: its key costs more than it saves."""
@@ -56,6 +59,10 @@ _PARTS: Final = {
     "api.operation": ("h::path", "h::method"),
     "api.protocol": ("h::path", "h::method"),
 }
+_UNIQUE: Final = frozenset(
+    ("request.id", "request.time", "context.time", "context.timestamp", "connection.id")
+)
+_LONGEST_NAME: Final = 200
 _MAPS: Final = {"request.headers": "h", "request.auth.claims": "c"}
 
 
@@ -77,8 +84,8 @@ class Unkept(msgspec.Struct, frozen=True):
     reason: str
 
 
-def shape_of(references: Iterable[str]) -> Shape | Unkept:
-    """`references` as evaluation records them: `request.path`, `request.headers[x-user]`, absent ones too."""
+def shape_of(references: Iterable[Reference]) -> Shape | Unkept:
+    """`references` as evaluation records them, absent attributes too."""
     parts: set[str] = set()
     for reference in references:
         found = _parts_of(reference)
@@ -86,23 +93,25 @@ def shape_of(references: Iterable[str]) -> Shape | Unkept:
             return found
         parts.update(found)
         if len(parts) > MOST_PARTS:
-            return Unkept(reference, f"it depends on more than {MOST_PARTS} facts of a request")
+            return Unkept(str(reference), f"it depends on more than {MOST_PARTS} facts of a request")
     return Shape(tuple(sorted(parts)))
 
 
-def _parts_of(reference: str) -> tuple[str, ...] | Unkept:
-    name, bracket, rest = reference.partition("[")
-    key = rest[:-1]
+def _parts_of(reference: Reference) -> tuple[str, ...] | Unkept:
+    name, key = reference.name, reference.key
     if name.startswith(_ALIKE):
         return ()
-    if bracket and name in _MAPS:
-        if "\n" in key or len(key) > 200 or not key:
-            return Unkept(reference, "no request has it")
+    if name in _MAPS and key is not None:
+        if "\n" in key or len(key) > _LONGEST_NAME or not key:
+            return Unkept(str(reference), "no request has it")
         return (f"{_MAPS[name]}:{key.lower() if name == 'request.headers' else key}",)
+    if name in _MAPS and reference.condition != "exact":
+        # Every request has headers; claims come with a token.
+        return () if name == "request.headers" else ("j",)
+    if name in _MAPS:
+        return Unkept(str(reference), "it is everything at once; name the keys")
     if name in _PARTS:
         return _PARTS[name]
-    if name in ("request.id", "request.time", "context.time", "context.timestamp", "connection.id"):
-        return Unkept(reference, "no two requests share it")
-    if name in _MAPS:
-        return Unkept(reference, "it is everything at once; name the keys")
-    return Unkept(reference, "the proxy does not know it when it asks")
+    if name in _UNIQUE:
+        return Unkept(str(reference), "no two requests share it")
+    return Unkept(str(reference), "the proxy does not know it when it asks")

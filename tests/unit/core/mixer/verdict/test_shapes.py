@@ -1,17 +1,24 @@
 import pytest
 
 from proa.core.attributes.vocabulary import ATTRIBUTES
+from proa.core.expression.tracing import Reference
 from proa.core.mixer.verdict.shapes import MOST_PARTS, Shape, Unkept, shape_of
+
+
+def of(*references: str) -> Shape | Unkept:
+    """`name` or `name[key]`, all of them with values that count."""
+    pairs = [each.removesuffix("]").partition("[") for each in references]
+    return shape_of(Reference(name, key if bracket else None, "exact") for name, bracket, key in pairs)
 
 
 def test_attributes_become_what_a_proxy_reads_each_once() -> None:
     references = ["source.labels[app]", "source.name", "request.headers[X-User]", "request.path"]
-    assert shape_of(references) == Shape(("h::path", "h:x-user", "w"))
-    assert shape_of(["request.auth.principal"]) == Shape(("c:iss", "c:sub"))
+    assert of(*references) == Shape(("h::path", "h:x-user", "w"))
+    assert of("request.auth.principal") == Shape(("c:iss", "c:sub"))
 
 
 def test_what_is_the_same_for_all_that_a_proxy_asks_needs_no_part() -> None:
-    assert shape_of(["destination.labels[app]", "context.reporter.kind", "destination.port"]) == Shape(())
+    assert of("destination.labels[app]", "context.reporter.kind", "destination.port") == Shape(())
 
 
 @pytest.mark.parametrize(
@@ -26,18 +33,24 @@ def test_what_is_the_same_for_all_that_a_proxy_asks_needs_no_part() -> None:
     ],
 )
 def test_a_verdict_on_what_never_comes_again_is_kept_by_nobody(reference: str, reason: str) -> None:
-    found = shape_of(["request.path", reference])
+    found = of("request.path", reference)
     assert isinstance(found, Unkept)
     assert found.attribute == reference
     assert reason in found.reason
 
 
+def test_that_a_map_is_there_is_a_fact_of_its_own() -> None:
+    """Claims come with a token; headers every request has."""
+    read = [Reference("request.headers", None, "present"), Reference("request.auth.claims", None, "absent")]
+    assert shape_of(read) == Shape(("j",))
+
+
 def test_more_parts_than_are_worth_it_are_not_kept() -> None:
-    assert isinstance(shape_of(f"request.headers[x-{n}]" for n in range(MOST_PARTS)), Shape)
-    assert isinstance(shape_of(f"request.headers[x-{n}]" for n in range(MOST_PARTS + 1)), Unkept)
+    assert isinstance(of(*(f"request.headers[x-{n}]" for n in range(MOST_PARTS))), Shape)
+    assert isinstance(of(*(f"request.headers[x-{n}]" for n in range(MOST_PARTS + 1))), Unkept)
 
 
 def test_every_attribute_is_a_part_or_has_a_reason() -> None:
     for row in ATTRIBUTES:
-        found = shape_of([row.name])
+        found = of(row.name)
         assert isinstance(found, Shape) or found.reason
