@@ -12,6 +12,7 @@ from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
     from proa.adapters.key_stores.kubernetes import SecretAccess
+    from proa.adapters.upstream_authorities.spire import SpireAccess
     from proa.adapters.upstream_authorities.vault import VaultAccess
     from proa.control_plane.plugged_files import PluggedPaths
     from proa.core.model.settings import OutboundPolicy
@@ -67,6 +68,17 @@ if TYPE_CHECKING:
     help="Roots (PEM) that Vault's own certificate is checked against; the system's when left out.",
 )
 @click.option(
+    "--ca-spire",
+    metavar="HOST[:PORT]",
+    help="SPIRE server that signs the CA; its trust domain must be the mesh's.  [port: 8081]",
+)
+@click.option(
+    "--ca-spire-socket",
+    metavar="PATH",
+    envvar="SPIFFE_ENDPOINT_SOCKET",
+    help="Workload API of the SPIRE agent on this host, with --ca-spire: a path, or unix:///PATH.",
+)
+@click.option(
     "--admin-port",
     type=click.IntRange(0, 65535),
     help="Answer the admin API to other hosts, too: to operators with a certificate, or by --admin-roles.",
@@ -114,6 +126,8 @@ def command(
     ca_vault: str | None,
     ca_vault_token_file: Path | None,
     ca_vault_roots: Path | None,
+    ca_spire: str | None,
+    ca_spire_socket: str | None,
     admin_port: int | None,
     admin_roles: Path | None,
     token_issuers: Path | None,
@@ -156,6 +170,8 @@ def command(
             "--ca-secret is for a store in the home, whose keys have no other place: it goes with neither --store nor "
             "--ca-passphrase-file"
         )
+    if sum(each is not None for each in (ca_cert, ca_vault, ca_spire)) > 1:
+        raise click.UsageError("the CA is of --ca-cert, --ca-vault or --ca-spire: of one of them")
     if admin_port is None and admin_roles is not None:
         raise click.UsageError("--admin-roles needs --admin-port")
     files = StoreFiles(
@@ -181,6 +197,7 @@ def command(
         ca_passphrase=ca_passphrase_file,
         ca_secret=_secret(ca_secret, ca_secret_server, ca_secret_token_file, ca_secret_roots),
         vault=_vault(ca_vault, ca_vault_token_file, ca_vault_roots),
+        spire=_spire(ca_spire, ca_spire_socket),
         admin_port=admin_port,
         admin_roles=admin_roles,
         token_issuers=token_issuers,
@@ -247,6 +264,27 @@ def _vault(url: str | None, token_file: Path | None, roots: Path | None) -> "Vau
     return VaultAccess(
         address=f"https://{parts.netloc}", mount=parts.path.strip("/"), token_file=token_file, ca_file=roots
     )
+
+
+def _spire(server: str | None, socket: str | None) -> "SpireAccess | None":
+    from proa.adapters.upstream_authorities.spire import SpireAccess
+
+    if server is None:
+        return None
+    host, colon, port = server.rpartition(":") if not server.endswith("]") else (server, "", "")
+    host, port = (host, port) if colon else (server, "8081")
+    path = (socket or "").removeprefix("unix:")
+    path = "/" + path.lstrip("/") if path.startswith("//") else path
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise click.BadParameter(
+            f"{server!r} is no HOST[:PORT], for example spire:8081", param_hint="--ca-spire"
+        )
+    if not path.startswith("/"):
+        raise click.UsageError(
+            "--ca-spire needs --ca-spire-socket (or SPIFFE_ENDPOINT_SOCKET), for example "
+            "unix:///run/spire/agent.sock"
+        )
+    return SpireAccess(socket=Path(path), host=host.strip("[]"), port=int(port))
 
 
 def _plugged(cert: Path | None, key: Path | None, chain: Path | None) -> "PluggedPaths | None":

@@ -9,6 +9,7 @@ import msgspec
 
 from proa.adapters.key_stores.kubernetes import SecretAccess
 from proa.adapters.stores.etcd import EtcdAccess
+from proa.adapters.upstream_authorities.spire import SpireAccess
 from proa.adapters.upstream_authorities.vault import VaultAccess
 from proa.control_plane.plugged_files import PluggedPaths
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN
@@ -27,7 +28,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     into tokens and `home.endpoints` (None: `listen`, or this host's own address when that is a wildcard).
     A port of 0 is any free one. `config_dir`, when given, is watched beside the store. `leaf_ttl` is seconds,
     and so is `keep_records`: how long tokens and certificates are remembered after their end.
-    `plugged` names the files of a CA that the operator brings, `vault` who signs one for us.
+    `plugged` names the files of a CA that the operator brings, `vault` or `spire` who signs one for us.
     `ca_passphrase` is the file with which the CA's keys on disk are encrypted, `ca_secret` the Secret of
     Kubernetes that holds them instead. `token_issuers` names the file that
     says whose tokens count; `admin_port` is where the admin API answers other hosts, operators with a certificate and
@@ -49,6 +50,7 @@ class ServeOptions(msgspec.Struct, frozen=True, kw_only=True):
     keep_records: float = 90 * 24 * 3600.0
     plugged: PluggedPaths | None = None
     vault: VaultAccess | None = None
+    spire: SpireAccess | None = None
     ca_passphrase: Path | None = None
     ca_secret: SecretAccess | None = None
     token_issuers: Path | None = None

@@ -17,6 +17,7 @@ from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
 from proa.adapters.token_keys.http import HttpKeyFetcher
+from proa.adapters.upstream_authorities.spire import SpireAuthority
 from proa.adapters.upstream_authorities.vault import VaultAuthority
 from proa.control_plane.admission import Gate
 from proa.control_plane.askers import Askers, opened_reviewers, read_issuers
@@ -55,6 +56,7 @@ from proa.home import Home
 from proa.ports.authority_store import AuthorityStore
 from proa.ports.failures import StoreTemporary
 from proa.ports.key_store import KeyStore
+from proa.ports.upstream_authority import UpstreamAuthority
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
@@ -328,9 +330,12 @@ async def _advance_modes(registrations: Registrations, proxies: Proxies) -> None
 def _brought(options: ServeOptions) -> BroughtCa | None:
     if options.plugged is not None:
         return PluggedSource(options.plugged, options.trust_domain)
+    above: UpstreamAuthority | None = None
     if options.vault is not None:
-        return UpstreamSource(VaultAuthority(options.vault), options.trust_domain, generate_key, time.time)
-    return None
+        above = VaultAuthority(options.vault)
+    elif options.spire is not None:
+        above = SpireAuthority(options.spire, options.trust_domain)
+    return UpstreamSource(above, options.trust_domain, generate_key, time.time) if above else None
 
 
 async def _read_brought(source: BroughtCa, keys: KeyStore) -> Ca | Unusable | None:

@@ -1,4 +1,4 @@
-"""Cuts what a client sends into frames, however the bytes come in pieces."""
+"""Cuts what a peer sends into frames, however the bytes come in pieces."""
 
 from typing import Final
 
@@ -11,15 +11,16 @@ LARGEST_FRAME: Final = SMALLEST_MAX_FRAME
 
 
 class FrameCutter:
-    """Keeps less than one frame. Pieces are joined once there are enough, so that many small ones cost no more."""
+    """Keeps less than one frame. Pieces are joined once there are enough, so that many small ones cost no more. A
+    server, unlike a client, sends no preface: `is_greeted` from the start."""
 
     __slots__ = ("_has_preface", "_have", "_needed", "_pieces")
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_greeted: bool = False) -> None:
         self._pieces: list[bytes] = []
         self._have = 0
-        self._needed = len(PREFACE)
-        self._has_preface = False
+        self._needed = HEAD_SIZE if is_greeted else len(PREFACE)
+        self._has_preface = is_greeted
 
     def feed(self, data: bytes) -> list[Frame]:
         """Raises Misbehaved; there is no going on after that."""
