@@ -136,6 +136,15 @@ def workload_dns_name(workload: WorkloadId, trust_domain: str) -> str:
     return name
 
 
+def workload_of_dns_name(name: str, trust_domain: str) -> WorkloadId | None:
+    """Inverse of `workload_dns_name`; None for any other name."""
+    parts, dot, rest = name.partition(f".workload.{trust_domain}")
+    workload, separator, namespace = parts.rpartition(".")
+    if not dot or rest or not separator or not workload or not namespace:
+        return None
+    return WorkloadId(namespace, workload)
+
+
 def _segment(text: str) -> str:
     """Keeps a slash in a name from becoming structure."""
     if "/" in text:

@@ -91,8 +91,14 @@ _OPTIONS: Sequence[tuple[str, Any]] = (
 )
 
 
-def channel(port: int) -> grpc.aio.Channel:
+def channel(port: int, identity: tuple[str, str] | None = None) -> grpc.aio.Channel:
+    """As the node of the mesh, or as whom this (key, chain), PEM, names."""
     credentials = authority().channel_credentials()
+    if identity is not None:
+        key, chain = identity
+        credentials = grpc.ssl_channel_credentials(
+            authority().root.pem.encode(), key.encode(), chain.encode()
+        )
     return grpc.aio.secure_channel(f"127.0.0.1:{port}", credentials, options=_OPTIONS)
 
 
