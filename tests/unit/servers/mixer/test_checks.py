@@ -58,7 +58,7 @@ def ask(identity: tuple[str, str], body: bytes) -> tuple[list[Question], CheckRe
             ):
                 call = connection.unary_unary("/envoy.service.auth.v3.Authorization/Check", bytes, bytes)
                 try:
-                    return await call(body, timeout=PATIENCE_S)
+                    return bytes(await call(body, timeout=PATIENCE_S))
                 except grpc.aio.AioRpcError as error:
                     return str(error.details())
 
