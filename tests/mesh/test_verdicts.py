@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from immutables import Map
 
+from proa.core.mixer.asked import Place, RequestBag
+from proa.core.mixer.reported import ReportBag, read_http_entry
 from proa.core.mixer.verdict.keys import Facts
 from tests.mesh.programs import until, why_no_envoy
 from tests.mesh.verdict_scene import Plan, Scene, ask, scene
@@ -104,7 +107,7 @@ EVERY = (
     *("request.path", "request.method", "request.host", "request.scheme", "request.useragent", "origin.ip"),
     *("request.headers[x-a]", "request.headers[X-B]", "request.auth.principal", "request.auth.audiences"),
     *("request.auth.claims[groups]", "request.auth.claims[level]", "request.auth.claims[none]"),
-    *("connection.mtls", "context.protocol", "destination.labels[app]"),
+    *("connection.mtls", "context.protocol"),
 )
 
 
@@ -168,3 +171,39 @@ def test_many_workers_and_connections_mostly_know(tmp_path: Path) -> None:
             "each connection at most once for each kind: then its worker knows"
         )
         assert found.stat("scene.ext_authz.ok") == found.mixer.calls
+
+
+def test_reports_say_of_a_request_what_its_check_was_told(tmp_path: Path) -> None:
+    """And how it ended. Both come from an Envoy; the two sides of one request must agree."""
+    with scene(tmp_path) as found:
+        found.mixer.plan = Plan(references=("request.path",), judge=lambda facts: 403)
+        with found.tls_connection(found.identities[1], "a.test") as connection:
+            for _ in range(2):
+                assert ask(connection, "/reported?x=1", [("x-a", "b"), ("user-agent", "test")]).status == 403
+        until(lambda: len(found.mixer.entries) == 2, "both are reported")
+    (asked,) = found.mixer.asked
+    first, again = (read_http_entry(entry) for entry in found.mixer.entries)
+    checked, reported = (
+        RequestBag(asked, Place(), None),
+        ReportBag(*first, Place(attributes=Map({"destination.name": "web"})), None),
+    )
+    for name in (
+        *("request.path", "request.method", "request.host", "request.scheme", "request.useragent"),
+        *("source.principal", "origin.ip", "connection.mtls", "connection.requested_server_name"),
+        *("request.auth.principal", "request.auth.claims", "request.auth.audiences", "context.protocol"),
+    ):
+        assert reported.get(name) == checked.get(name), name
+        assert reported.get(name) is not None or name == "request.useragent"
+    assert first[0].workload == asked.workload == "api.x.shop.workload.cluster.local"
+    headers = reported.get("request.headers")
+    assert isinstance(headers, dict)
+    assert headers["x-a"] == "b"
+    assert reported.get("destination.name") == "web"
+    assert reported.get("response.code") == 403
+    assert reported.get("response.size") == len(b"not today")
+    assert (reported.get("check.error_code"), reported.get("check.error_message")) == (7, "not today")
+    assert [ReportBag(*each, Place(), None).get("check.cache_hit") for each in (first, again)] == [
+        False,
+        True,
+    ]
+    assert ReportBag(*again, Place(), None).get("check.error_code") == 7

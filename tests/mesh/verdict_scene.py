@@ -12,21 +12,23 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import grpc
 import msgspec
-from cryptography import x509
+from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
+from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.asked import read_check
+from proa.core.mixer.asked import Asked, read_check
+from proa.core.mixer.reported import PEER_FORMAT, PEER_TAG
 from proa.core.mixer.verdict.keys import Facts, key_of
 from proa.core.mixer.verdict.script import NAMESPACE, TOLD_BY, Told, script
 from proa.core.mixer.verdict.shapes import Shape, shape_of
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
+from proa.servers.mixer.checks import workload_name
 from proa.testing.authorization.arena import CALLERS, Identity, make_identities
 
 T = "type.googleapis.com/envoy.extensions."
@@ -49,14 +51,25 @@ class CountingMixer:
     def __init__(self) -> None:
         self.plan = Plan(references=())
         self.calls = 0
-        self.seen: list[Facts] = []
+        self.asked: list[Asked] = []
+        self.entries: list[HTTPAccessLogEntry] = []
         self._lock = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
         handler = grpc.unary_unary_rpc_method_handler(
             self._check, CheckRequest.FromString, CheckResponse.SerializeToString
         )
+        logs = grpc.stream_unary_rpc_method_handler(
+            self._log, StreamAccessLogsMessage.FromString, StreamAccessLogsResponse.SerializeToString
+        )
         self._server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler("envoy.service.auth.v3.Authorization", {"Check": handler}),)
+            (
+                grpc.method_handlers_generic_handler(
+                    "envoy.service.auth.v3.Authorization", {"Check": handler}
+                ),
+                grpc.method_handlers_generic_handler(
+                    "envoy.service.accesslog.v3.AccessLogService", {"StreamAccessLogs": logs}
+                ),
+            )
         )
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
@@ -64,11 +77,20 @@ class CountingMixer:
     def stop(self) -> None:
         self._server.stop(None).wait()
 
+    def _log(self, messages: Iterator[StreamAccessLogsMessage], context: object) -> StreamAccessLogsResponse:
+        try:
+            for message in messages:
+                self.entries += message.http_logs.log_entry
+        except grpc.RpcError:
+            pass  # the scene is over
+        return StreamAccessLogsResponse()
+
     def _check(self, request: CheckRequest, context: object) -> CheckResponse:
-        facts = read_check(request, _workload_of).facts
+        asked = read_check(request, workload_name)
+        facts = asked.facts
         with self._lock:
             self.calls += 1
-            self.seen.append(facts)
+            self.asked.append(asked)
         code = self.plan.judge(facts)
         pairs = [each.removesuffix("]").partition("[") for each in self.plan.references]
         shape = shape_of(Reference(name, key if bracket else None, "exact") for name, bracket, key in pairs)
@@ -94,12 +116,6 @@ class CountingMixer:
             )
             response.dynamic_metadata.update(told.metadata())
         return response
-
-
-def _workload_of(certificate: str) -> str:
-    leaf = x509.load_pem_x509_certificate(unquote(certificate).encode())
-    names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return next(iter(names.get_values_for_type(x509.DNSName)), "")
 
 
 class Scene(msgspec.Struct, kw_only=True):
@@ -281,6 +297,23 @@ def _manager(source: str) -> dict[str, Any]:
         "typed_config": {
             "@type": f"{T}filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "scene",
+            "access_log": [
+                {
+                    "name": "reports",
+                    "typed_config": {
+                        "@type": f"{T}access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+                        "common_config": {
+                            "log_name": "reports",
+                            "transport_api_version": "V3",
+                            "grpc_service": {"envoy_grpc": {"cluster_name": "mixer"}},
+                            "buffer_flush_interval": "0.05s",
+                            "custom_tags": [{"tag": PEER_TAG, "value": PEER_FORMAT}],
+                        },
+                        "additional_request_headers_to_log": ["x-a"],
+                        "additional_response_headers_to_log": ["content-type"],
+                    },
+                }
+            ],
             "route_config": {
                 "virtual_hosts": [
                     {

@@ -27,8 +27,11 @@ def answer(decision: Decision, asked: Asked) -> CheckResponse:
     told = _told(decision, asked, message)
     if told is not None:
         response.dynamic_metadata.update(told.metadata())
-    if decision.rule:
-        response.dynamic_metadata.update({"rule": decision.rule})
+    if decision.status != OK:
+        # For the access log, also of a refusal that nobody may keep.
+        response.dynamic_metadata.update(
+            {"rule": decision.rule, "grpc": float(decision.status), "body": message}
+        )
     return response
 
 

@@ -17,7 +17,7 @@ import msgspec
 from proa.core.mixer.verdict.shapes import Shape
 
 NAMESPACE: Final = "proa.mixer"
-"""Of the metadata in which the script says what it found: `hit` true, or `refused` with the rule's name."""
+"""Of the metadata in which the script says what it found: `hit` true, or `rule`, `grpc` and `body` of a refusal."""
 TOLD_BY: Final = "envoy.filters.http.ext_authz"
 """Where Envoy puts the metadata that comes with an answer."""
 ENTRIES: Final = 5000
@@ -171,7 +171,9 @@ function envoy_on_request(handle)
     info:dynamicMetadata():set("proa.mixer", "hit", true)
     return
   end
-  info:dynamicMetadata():set("proa.mixer", "refused", entry.rule)
+  info:dynamicMetadata():set("proa.mixer", "rule", entry.rule)
+  info:dynamicMetadata():set("proa.mixer", "grpc", entry.grpc)
+  info:dynamicMetadata():set("proa.mixer", "body", entry.body)
   local kind = handle:headers():get("content-type")
   if kind and kind:sub(1, 16) == "application/grpc" then
     handle:respond({
