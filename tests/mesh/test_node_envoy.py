@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -221,6 +222,64 @@ def test_sockets_and_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
                     assert await asyncio.to_thread(connected_as_nobody, path) == "PermissionError"
 
     asyncio.run(scenario())
+
+
+def test_a_process_that_is_not_its_envoy_is_refused_at_a_workloads_socket(tmp_path: Path) -> None:
+    """Of another user, though somebody has opened every mode; and of the same one, which no mode keeps out."""
+
+    async def scenario() -> None:
+        async with mesh(tmp_path) as here, serving(here), placed(here, CLIENT) as (_, client):
+            xds = here.home.workload_socket("default/caller", "xds")
+            told = await asyncio.to_thread(asked_for_configuration, xds, None)
+            assert told.startswith("PERMISSION_DENIED"), told
+            assert "is not the one that this socket is for" in told
+            refusals = {("another process", "caller"): 1}
+            if os.getuid() == 0:
+                here.home.run_dir.chmod(0o755)
+                xds.chmod(0o666)
+                told = await asyncio.to_thread(asked_for_configuration, xds, 65534)
+                assert "of user 65534 is not the one that this socket is for: it is another user's" in told
+                refusals["another user", "caller"] = 1
+                here.home.run_dir.chmod(0o700)
+            page = await metrics_page(here)
+            assert {
+                (reason, workload): int(count)
+                for reason, workload, count in re.findall(
+                    r'proa_node_denied_total\{reason="(.+?)",namespace="default",workload="(.+?)"\} (\d+)',
+                    page,
+                )
+            } == refusals
+            assert await is_answered(client), "its own Envoy never lost its stream"
+
+    asyncio.run(scenario())
+
+
+async def metrics_page(here: Mesh) -> str:
+    address = msgspec.json.decode((here.home.path / "node.json").read_bytes())["metrics"]
+    async with aiohttp.ClientSession() as session, session.get(f"http://{address}/metrics") as answer:
+        return await answer.text()
+
+
+def asked_for_configuration(xds: Path, user: int | None) -> str:
+    """How a delta stream ends that another process opens, with all that a stranger could know of the protocol."""
+    program = (
+        "import os,socket,sys\n"
+        "from proa.core.grpc_wire.asking import Call\n"
+        "service = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources'\n"
+        "call = Call(service, b'')\n"
+        "if sys.argv[2]: os.setgid(int(sys.argv[2])); os.setuid(int(sys.argv[2]))\n"
+        "with socket.socket(socket.AF_UNIX) as peer:\n"
+        "    peer.settimeout(60); peer.connect(sys.argv[1])\n"
+        "    while call.status is None:\n"
+        "        peer.sendall(call.take())\n"
+        "        data = peer.recv(65536)\n"
+        "        call.receive(data) if data else call.lost()\n"
+        "print(call.status.code.name, call.status.message)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(xds), str(user or "")], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 def connected_as_nobody(path: Path) -> str:

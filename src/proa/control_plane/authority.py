@@ -10,9 +10,9 @@ processes, so that a thousand workloads that start at once hold nobody up. The q
 StoreTemporary says when to come again.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal, get_args
 
 import msgspec
 from immutables import Map
@@ -65,6 +65,10 @@ SAME_REFUSAL_S: Final = 3600.0
 """A peer that is refused asks again and again; the audit has its refusal once in so long,"""
 REFUSALS_REMEMBERED: Final = 1024
 """and in that time no more than so many: anybody may be refused at the join port."""
+
+
+IssuedFor = Literal["workload", "node", "bearer", "operator", "control-plane"]
+"""Whom certificates are for, in metrics. A bearer is a workload that came with a token, or with its certificate."""
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +128,7 @@ class Authority:
         self.revocations = revocations or Revocations(store, trust_domain, clock)
         self._denied = denied
         self._signers = signers or Signers()
-        self.issued = 0
+        self.issued: Counter[IssuedFor] = Counter(dict.fromkeys(get_args(IssuedFor), 0))
         self._refused: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     @classmethod
@@ -222,7 +226,7 @@ class Authority:
         )
         if revoked:
             return await self._refuse(str(claim.id), asker, revoked, "revoked")
-        return await self._issue(template, csr_pem, asker, signer)
+        return await self._issue("workload", template, csr_pem, asker, signer)
 
     async def issue_node(self, *, csr_pem: str, node: str) -> Issued | Refused:
         """A new certificate for a node that proved itself by its present one."""
@@ -235,7 +239,7 @@ class Authority:
             return await self._refuse(asker, asker, revoked, "revoked")
         signer = await self.keyring.signer()
         template = node_leaf(self.trust_domain, node, self._serial(), self._validity(signer))
-        return await self._issue(template, csr_pem, asker, signer)
+        return await self._issue("node", template, csr_pem, asker, signer)
 
     async def issue_bearer(
         self, *, csr_pem: str, bearer: Bearer, asked_by: str, ttl_s: int = 0
@@ -249,7 +253,7 @@ class Authority:
         ttl = min(max(ttl_s, SHORTEST_LEAF), self._leaf_ttl) if ttl_s else self._leaf_ttl
         validity = signer.validity(self._clock(), ttl)
         template = bearer_leaf(bearer.identity, bearer.names, self._serial(), validity)
-        return await self._issue(template, csr_pem, asked_by, signer)
+        return await self._issue("bearer", template, csr_pem, asked_by, signer)
 
     async def issue_operator(
         self, *, csr_pem: str, name: str, role: Role, asked_by: str, ttl_s: int = 0
@@ -269,7 +273,9 @@ class Authority:
             return await self._refuse(str(identity), asker, revoked, "revoked")
         signer = await self.keyring.signer()
         validity = signer.validity(self._clock(), ttl_s or TTL)
-        return await self._issue(operator_leaf(identity, self._serial(), validity), csr_pem, asker, signer)
+        return await self._issue(
+            "operator", operator_leaf(identity, self._serial(), validity), csr_pem, asker, signer
+        )
 
     async def refuse(self, subject: str, asked_by: str, reason: str, code: Denial) -> None:
         """Notes a refusal that somebody in front of the authority said."""
@@ -279,7 +285,9 @@ class Authority:
         """A certificate for this process's own servers. Never offered to a peer."""
         signer = await self.keyring.signer()
         template = control_plane_leaf(self.trust_domain, self._serial(), self._validity(signer))
-        return await self._issue(template, csr_pem, str(control_plane_id(self.trust_domain)), signer)
+        return await self._issue(
+            "control-plane", template, csr_pem, str(control_plane_id(self.trust_domain)), signer
+        )
 
     async def mint_token(
         self,
@@ -357,7 +365,7 @@ class Authority:
             return await self._refuse(str(identity), asker, record.reason, record.code)
         signer = await self.keyring.signer()
         template = node_leaf(self.trust_domain, record.node, self._serial(), self._validity(signer))
-        issued = await self._issue(template, csr_pem, f"token:{record.id}", signer)
+        issued = await self._issue("node", template, csr_pem, f"token:{record.id}", signer)
         return issued if isinstance(issued, Refused) else Joined(node=record.node, issued=issued)
 
     async def prove_roots(self, token_id: str) -> str:
@@ -366,7 +374,7 @@ class Authority:
         return "" if record is None else bundle_proof(record.secret_sha256, self.roots_pem)
 
     async def _issue(
-        self, template: CertificateTemplate, csr_pem: str, asked_by: str, signer: Ca
+        self, kind: IssuedFor, template: CertificateTemplate, csr_pem: str, asked_by: str, signer: Ca
     ) -> Issued | Refused:
         """Signs, compares, writes down, and only then hands out."""
         leaf = await self._signers.sign(template, csr_pem, signer)
@@ -392,7 +400,7 @@ class Authority:
                 root_sha256=root_sha256(to_pem(signer.root)),
             )
         )
-        self.issued += 1
+        self.issued[kind] += 1
         return issued
 
     def _revoked(self, identity: SpiffeId, *names: str) -> str:

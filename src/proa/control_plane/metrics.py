@@ -1,19 +1,17 @@
 """The control plane's own metrics, read from the owners of state when somebody asks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from proa.control_plane.admission import Gate
-from proa.control_plane.authority import Authority
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.refusals import Refusals
 from proa.control_plane.registrations import Registrations
 from proa.control_plane.token_keys import TokenKeys
 from proa.control_plane.world import World
-from proa.core.auth.root_rotation import phase_of
 from proa.core.pilot.resource import ResourceType
 
 CONVERGENCE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -26,12 +24,10 @@ class _State(Collector):
         world: World,
         proxies: Proxies,
         registrations: Registrations,
-        authority: Authority,
         gate: Gate,
         refusals: Refusals,
         denials: Refusals,
         token_keys: TokenKeys,
-        clock: Callable[[], float],
     ) -> None:
         self._world = world
         self._gate = gate
@@ -40,8 +36,6 @@ class _State(Collector):
         self._token_keys = token_keys
         self._proxies = proxies
         self._registrations = registrations
-        self._authority = authority
-        self._clock = clock
 
     def collect(self) -> Iterable[Metric]:
         nodes = self._registrations.nodes()
@@ -62,12 +56,6 @@ class _State(Collector):
         )
         for name, text, value in gauges:
             yield GaugeMetricFamily(name, text, value=value)
-        expiry = GaugeMetricFamily(
-            "proa_certificate_expiry_seconds", "Seconds until a CA certificate ends", labels=["certificate"]
-        )
-        for name, not_after in self._authority.expiries.items():
-            expiry.add_metric([name], not_after - self._clock())
-        yield expiry
         yield CounterMetricFamily("proa_xds_nacks", "Resources refused by proxies", value=self._proxies.nacks)
         yield CounterMetricFamily(
             "proa_xds_streams_admitted", "Streams that were let in to begin", value=self._gate.admitted
@@ -84,7 +72,6 @@ class _State(Collector):
         for (reason, caller), count in self._denials.counts.items():
             denied.add_metric([reason, caller], count)
         yield denied
-        yield from self._of_the_authority()
         yield from self._of_token_keys()
         sent = CounterMetricFamily(
             "proa_xds_resources_sent", "Resources put into responses to proxies", labels=["type"]
@@ -115,44 +102,22 @@ class _State(Collector):
             sources.add_metric([state], count)
         yield sources
 
-    def _of_the_authority(self) -> Iterable[Metric]:
-        authority = self._authority
-        yield CounterMetricFamily(
-            "proa_certificates_issued", "Certificates signed by this control plane", value=authority.issued
-        )
-        yield GaugeMetricFamily(
-            "proa_revocations", "Revocations in force", value=len(authority.revocations.records())
-        )
-        phases = GaugeMetricFamily(
-            "proa_root_phase", "1 for the phase that a trusted root is in", labels=["root", "phase"]
-        )
-        ends = GaugeMetricFamily(
-            "proa_root_expiry_seconds", "Seconds until a trusted root ends", labels=["root"]
-        )
-        active = authority.keyring.active.root
-        for root in authority.keyring.roots:
-            phases.add_metric([root.digest[:12], phase_of(root, active)], 1)
-            ends.add_metric([root.digest[:12]], root.not_after - self._clock())
-        yield phases
-        yield ends
-
 
 def build_registry(
     world: World,
     proxies: Proxies,
     registrations: Registrations,
-    authority: Authority,
     gate: Gate,
     refusals: Refusals,
     denials: Refusals,
     token_keys: TokenKeys,
-    clock: Callable[[], float],
+    identity: Collector,
 ) -> CollectorRegistry:
-    """Also hooks the convergence histogram to the proxies."""
+    """`identity` adds what it knows (`control_plane.identity_metrics`). Also hooks the convergence
+    histogram to the proxies."""
     registry = CollectorRegistry()
-    registry.register(
-        _State(world, proxies, registrations, authority, gate, refusals, denials, token_keys, clock)
-    )
+    registry.register(_State(world, proxies, registrations, gate, refusals, denials, token_keys))
+    registry.register(identity)
     convergence = Histogram(
         "proa_convergence_seconds",
         "From a folded change until every proxy it concerns has taken it",

@@ -40,6 +40,7 @@ class _Identity(msgspec.Struct, frozen=True, kw_only=True):
     chain_pem: str
     root: str
     renew_at: float
+    not_after: int
 
     def __repr__(self) -> str:
         return f"_Identity(root={self.root[:16]!r})"
@@ -72,6 +73,11 @@ class OwnCertificate:
     def uses(self) -> frozenset[str]:
         """The same, as the rotation asks for it."""
         return frozenset({self.following.value})
+
+    @property
+    def not_after(self) -> int:
+        """When what is presented now ends, unix seconds."""
+        return self._identity.not_after
 
     async def keep(self) -> None:
         """Until cancelled."""
@@ -110,6 +116,7 @@ async def _issue(authority: Authority) -> _Identity:
         chain_pem=issued.chain_pem,
         root=signing_root(issued.chain_pem, authority.roots_pem),
         renew_at=renew_at(issued.not_before, issued.not_after, 0.5),
+        not_after=issued.not_after,
     )
 
 

@@ -25,6 +25,7 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.ca_keys import generate_key
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
+from proa.control_plane.identity_metrics import IdentityMetrics
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry
@@ -215,7 +216,14 @@ async def run(options: ServeOptions) -> None:
             others=others,
         )
         registry = build_registry(
-            world, proxies, registrations, authority, gate, refusals, denials, token_keys, time.time
+            world,
+            proxies,
+            registrations,
+            gate,
+            refusals,
+            denials,
+            token_keys,
+            IdentityMetrics(authority, rotation.waiting, lambda: own.not_after, time.time),
         )
 
         def judge(peer: Peer) -> str:

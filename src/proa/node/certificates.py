@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -44,7 +45,8 @@ class Signer(Protocol):
 
 class Keeper:
     """`workload` None means the node itself. A certificate is of use when it leads to one of `trust`'s roots: that of
-    another mesh, or under a root that was retired, is worthless. `credential` is owned by this object."""
+    another mesh, or under a root that was retired, is worthless. `credential` is owned by this object; `renewals`
+    counts how asking ended."""
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Keeper:
         path: Path,
         trust: NodeTrust,
         current: Credential | None = None,
+        renewals: Counter[str] | None = None,
     ) -> None:
         self._signer = signer
         self._workload = workload
@@ -62,6 +65,7 @@ class Keeper:
         self._path = path
         self._trust = trust
         self._saving = asyncio.Lock()
+        self._renewals = renewals if renewals is not None else Counter()
         self._jitter = random.random()
         self._is_late = False
         self._on_disk = ""
@@ -171,7 +175,11 @@ class Keeper:
                 if not self._trust.root_of(reply.chain_pem):
                     raise BadCredential("it was signed under a root that this node does not know (yet)")
                 break
+            except SignRefused:
+                self._renewals["refused"] += 1
+                raise
             except (SignUnreachable, BadCredential) as error:
+                self._renewals["failed"] += 1
                 log.warning("%s: no certificate yet: %s", self._identity, error)
                 told = retry_after(str(error))
             await asyncio.sleep(backoff.next(told))
@@ -184,6 +192,7 @@ class Keeper:
                 log.error("%s: certificate not kept on disk: %s", self._identity, error)
                 is_kept = False
             self._set(credential, is_kept=is_kept)
+        self._renewals["renewed"] += 1
         log.info("%s: certificate until %d", self._identity, credential.not_after)
         return credential
 

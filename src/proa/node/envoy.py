@@ -25,7 +25,7 @@ from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin, listener_of
 from proa.node.envoy_launch import Launch
 from proa.node.hot_restart import why_not_hot
 from proa.node.shared_memory import forget_heir, forget_shared_memory
-from proa.runtime.adopted import Adopted
+from proa.runtime.adopted import Adopted, descends_from
 from proa.runtime.backoff import step_delay
 from proa.runtime.cell import Cell
 from proa.runtime.polling import poll
@@ -128,6 +128,11 @@ class Envoy:
     @property
     def pid(self) -> int | None:
         return self.mark.process.pid if self.mark else None
+
+    def owns(self, pid: int) -> bool:
+        """Whether that process is this workload's Envoy, its heir or elder, or was started by one (a wrapper's)."""
+        running = (self._child, self._heir, self._elder)
+        return descends_from(pid, [each.pid for each in running if each is not None])
 
     def ask(self, event: Event) -> None:
         """START once, unless one was adopted; DRAIN, RESUME, REPLACE and STOP whenever."""

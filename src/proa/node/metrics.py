@@ -8,6 +8,7 @@ meanwhile.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from proa.core.model.names import WorkloadId
 from proa.core.sidecar.local import Failed
 from proa.core.sidecar.standard_metrics import Exposition, Facts, Own, Sample, named, read_page
 from proa.node.envoy_admin import AdminUnavailable, EnvoyAdmin
+from proa.node.identity_metrics import Identities, identity_metrics
 from proa.node.peer_facts import PeerFacts
 from proa.node.workload import Workload
 from proa.node.workloads import Workloads
@@ -39,11 +41,15 @@ class MetricsUnavailable(Exception):
 
 @asynccontextmanager
 async def serve_metrics(
-    listen: str, workloads: Workloads, facts: PeerFacts, is_connected: Callable[[], bool]
+    listen: str,
+    workloads: Workloads,
+    facts: PeerFacts,
+    is_connected: Callable[[], bool],
+    identities: Callable[[], Identities],
 ) -> AsyncIterator[str]:
     """Gives the `host:port` that is really served. Raises MetricsUnavailable."""
     app = web.Application()
-    pages = _Pages(workloads, facts, is_connected)
+    pages = _Pages(workloads, facts, is_connected, identities)
     app.add_routes(
         [
             web.get("/metrics", pages.metrics),
@@ -70,7 +76,14 @@ async def serve_metrics(
 
 
 class _Pages:
-    def __init__(self, workloads: Workloads, facts: PeerFacts, is_connected: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        workloads: Workloads,
+        facts: PeerFacts,
+        is_connected: Callable[[], bool],
+        identities: Callable[[], Identities],
+    ) -> None:
+        self._identities = identities
         self._workloads = workloads
         self._facts = facts
         self._is_connected = is_connected
@@ -119,6 +132,7 @@ class _Pages:
         text = await asyncio.to_thread(render, read, facts, seconds=seconds)
         if only is None:
             text += own_metrics(len(chosen), self._is_connected())
+            text += identity_metrics(self._identities(), time.time())
         return text + scraped({page.own.id: page.text is not None for page in pages})
 
     async def _page(self, admin_socket: Path) -> str | None:

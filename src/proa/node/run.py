@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,8 @@ from proa.home import Home, HomeUnusable, write_private
 from proa.node.adoption import find_earlier
 from proa.node.certificates import Keeper
 from proa.node.credentials import Credential, load_credential, save_credential
+from proa.node.denials import Denials
+from proa.node.identity_metrics import Identities
 from proa.node.join import JoinRefused, JoinUnreachable, join
 from proa.node.leftovers import sweep_leftovers
 from proa.node.local_server import LocalServer, SocketInUse
@@ -88,6 +91,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
     workloads = Workloads()
     trust = NodeTrust(first.spiffe_id.trust_domain, first.bundles)
     session = Session(uplink, workloads.registrations, trust.report)
+    renewals = Counter(renewed=0, refused=0, failed=0)
     keeper = Keeper(
         signer=uplink,
         workload=None,
@@ -95,6 +99,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         path=home.node_dir / CREDENTIAL,
         trust=trust,
         current=first,
+        renewals=renewals,
     )
     around = Surroundings(
         home=home,
@@ -107,6 +112,8 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         session=session,
         book=PortBook(options.sidecar_ports, str(home.path)),
         replacements=asyncio.Semaphore(AT_ONCE),
+        denials=Denials(),
+        renewals=renewals,
     )
     async with AsyncExitStack() as stack:
         found = await find_earlier(home, options.address)
@@ -124,7 +131,11 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         if options.metrics:
             peers = PeerFacts(uplink.describe, time.monotonic)
             serving = serve_metrics(
-                options.metrics, workloads, peers, lambda: session.answer.value is not None
+                options.metrics,
+                workloads,
+                peers,
+                lambda: session.answer.value is not None,
+                lambda: _identities(around, workloads),
             )
             facts = NodeFacts(node=first.node, metrics=await stack.enter_async_context(serving))
         else:
@@ -191,6 +202,17 @@ async def _at_servers_of(token: str, stored: Credential, path: Path) -> Credenti
     moved = msgspec.structs.replace(stored, servers=tuple(dict.fromkeys((*servers, *stored.servers))))
     await asyncio.to_thread(save_credential, path, moved)
     return moved
+
+
+def _identities(around: Surroundings, workloads: Workloads) -> Identities:
+    ends = {each.spec.id: each.certificate_ends for each in workloads.all()}
+    return Identities(
+        node_ends=around.node_credential.value.not_after,
+        ends={workload: end for workload, end in ends.items() if end is not None},
+        roots_pem=around.trust.roots_pem,
+        renewals=around.renewals,
+        denied=around.denials.counts,
+    )
 
 
 async def _use(keeper: Keeper, credential: Cell[Credential]) -> None:

@@ -7,14 +7,17 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
 
 from proa.core.auth.roots import root_digests
+from proa.core.model.names import WorkloadId
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.listener_counts import ListenerCounts
 from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort
 from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
+from proa.node.denials import Denials
 from proa.node.envoy import Envoy, Patience
 from proa.node.envoy_admin import EnvoyAdmin
 from proa.node.operator_secrets import OperatorSecrets
@@ -24,8 +27,13 @@ from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
 from proa.node.trust import EnvoySecrets, hand_secrets
 from proa.node.workers import Workers
+from proa.runtime.polling import poll
 from proa.runtime.supervise import Supervisor
-from proa.servers.xds_local import serve_xds
+from proa.servers.xds_local import Guard, serve_xds
+
+KNOWN_S: Final = 3.0
+"""So long after its first word an Envoy may become known as ours."""
+LOOK_S: Final = 0.05
 
 
 class Sidecar:
@@ -77,7 +85,8 @@ class Sidecar:
         """Starts all that the Envoy needs. Returns when its socket is there."""
         name = str(self._process.id)
         bound = asyncio.Event()
-        tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound))
+        guard = _EnvoyGuard(self._process.id, self.envoy, self._around.denials)
+        tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound, guard))
         await bound.wait()
         tasks.keep(f"secrets {name}", self._hand_secrets())
         given = OperatorSecrets(self._process.id, self._around.home, self._relay)
@@ -148,7 +157,29 @@ def drain_of(place: Place, around: Surroundings) -> float:
     return min(place.spec.drain_ms / 1000, around.options.drain_s)
 
 
-async def _serve(socket: Path, relay: Relay, bound: asyncio.Event) -> None:
-    async with serve_xds(socket, relay):
+class _EnvoyGuard:
+    """A `servers.xds_local.Guard`: the socket is for this workload's Envoys."""
+
+    def __init__(self, workload: WorkloadId, envoy: Envoy, denials: Denials) -> None:
+        self._workload = workload
+        self._envoy = envoy
+        self._denials = denials
+
+    async def expects(self, pid: int) -> bool:
+        """One that was just started may speak before we know its pid."""
+        clock = asyncio.get_running_loop().time
+        give_up = clock() + KNOWN_S
+
+        async def is_ours() -> bool:
+            return self._envoy.owns(pid)
+
+        return await is_ours() or await poll(is_ours, LOOK_S, lambda: clock() < give_up)
+
+    def denied(self, pid: int, *, is_stranger: bool) -> None:
+        self._denials.count("another user" if is_stranger else "another process", self._workload, pid)
+
+
+async def _serve(socket: Path, relay: Relay, bound: asyncio.Event, guard: Guard) -> None:
+    async with serve_xds(socket, relay, guard=guard):
         bound.set()
         await asyncio.Event().wait()

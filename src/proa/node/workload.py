@@ -216,6 +216,7 @@ class Workload:
                     tasks.stop()
             finally:
                 self._around.trust.forget(str(self.spec.id))
+                self._around.denials.forget(self.spec.id)
                 if not self._is_spared:
                     self._withdraw()
                     self._records.forget()
@@ -355,6 +356,7 @@ class Workload:
             ),
             path=self._around.home.workload_dir(str(place.id)) / "credential.json",
             trust=self._around.trust,
+            renewals=self._around.renewals,
         )
 
     def _make_sidecar(self, place: Place, keeper: Keeper, store: TableStore, admission: Admission) -> Sidecar:
@@ -607,6 +609,12 @@ class Workload:
             labels=spec.labels,
             services=Map(services),
         )
+
+    @property
+    def certificate_ends(self) -> int | None:
+        """Unix seconds; None while it has none."""
+        credential = self._keeper.credential.value if self._keeper else None
+        return credential.not_after if credential else None
 
     @property
     def admin_socket(self) -> Path | None:

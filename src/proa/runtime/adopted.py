@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +21,7 @@ _DETACH: Final = Path(__file__).with_name("detach.py")
 STATE: Final = 2
 START_TIME: Final = 21
 """Fields of /proc/PID/stat, counted from 0 (proc(5) counts from 1)."""
+GENERATIONS: Final = 8
 
 
 def start_time(pid: int) -> int | None:
@@ -34,6 +35,21 @@ def start_time(pid: int) -> int | None:
     if fields[STATE - 2] in ("Z", "X"):
         return None
     return int(fields[START_TIME - 2])
+
+
+def descends_from(pid: int, elders: Collection[int]) -> bool:
+    """Whether the process is one of these or below one, as far as its parents still live."""
+    for _ in range(GENERATIONS):
+        if pid in elders:
+            return True
+        try:
+            text = Path(f"/proc/{pid}/stat").read_text()
+        except (OSError, ValueError):
+            return False
+        pid = int(text.rpartition(")")[2].split()[1])
+        if pid <= 1:
+            return False
+    return False
 
 
 def boot_id() -> str:

@@ -122,6 +122,7 @@ class Wire:
         self.certificate = None
         self.address = ""
         self.peer_pid = 0
+        self.peer_user = -1
         self.metadata: Mapping[str, str] = {WORKLOAD_KEY: str(workload)}
         self.up: asyncio.Queue[bytes | None] = asyncio.Queue(room)
         self.down: asyncio.Queue[bytes] = asyncio.Queue(room)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proa.runtime.adopted import adopt, boot_id, start_detached, start_time
+from proa.runtime.adopted import adopt, boot_id, descends_from, start_detached, start_time
 from proa.runtime.polling import poll
 
 SLEEPER = (sys.executable, "-S", "-c", "import time; time.sleep(600)")
@@ -32,6 +32,19 @@ def test_a_zombie_is_no_process() -> None:
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert start_time(child.pid) is None
     child.wait()
+
+
+def test_whose_child_a_process_is() -> None:
+    with subprocess.Popen(SLEEPER) as child:
+        try:
+            assert descends_from(child.pid, (child.pid,))
+            assert descends_from(child.pid, (os.getpid(),))
+            assert not descends_from(os.getpid(), (child.pid,))
+            assert not descends_from(child.pid, ())
+            assert not descends_from(1, (child.pid,))
+        finally:
+            child.kill()
+    assert not descends_from(child.pid, (os.getpid(),)), "it is gone"
 
 
 def test_a_reused_pid_is_not_believed() -> None:

@@ -44,6 +44,10 @@ class LocalStream(Protocol):
     def peer_pid(self) -> int:
         """The process at the other end of a Unix socket, 0 of any other connection."""
 
+    @property
+    def peer_user(self) -> int:
+        """The user id of that process, -1 of any other connection."""
+
     async def read(self) -> bytes | None: ...
     async def write(self, body: bytes) -> None: ...
 

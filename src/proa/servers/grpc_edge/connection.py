@@ -26,7 +26,7 @@ from proa.servers.grpc_edge.credentials import (
     has_certificate,
     is_loopback,
     peer_of,
-    pid_of,
+    process_of,
 )
 
 HEAR_OUT_S: Final = 1.0
@@ -92,7 +92,11 @@ class Call:
 
     @property
     def peer_pid(self) -> int:
-        return self._connection.peer_pid
+        return self._connection.process[0]
+
+    @property
+    def peer_user(self) -> int:
+        return self._connection.process[1]
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -224,8 +228,8 @@ class Connection(asyncio.Protocol):
         return self._transport is not None and is_loopback(self._transport.get_extra_info("peername"))
 
     @cached_property
-    def peer_pid(self) -> int:
-        return 0 if self._transport is None else pid_of(self._transport)
+    def process(self) -> tuple[int, int]:
+        return (0, -1) if self._transport is None else process_of(self._transport)
 
     # What calls ask.
 

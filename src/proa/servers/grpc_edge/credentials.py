@@ -98,13 +98,13 @@ def has_certificate(transport: asyncio.BaseTransport) -> bool:
     return connection is not None and bool(connection.getpeercert(binary_form=True))
 
 
-def pid_of(transport: asyncio.BaseTransport) -> int:
-    """The process at the other end of a Unix socket when it connected, 0 of any other transport."""
+def process_of(transport: asyncio.BaseTransport) -> tuple[int, int]:
+    """The process at the other end of a Unix socket when it connected, and its user; (0, -1) of any other transport."""
     peer: socket.socket | None = transport.get_extra_info("socket")
     if peer is None or peer.family != socket.AF_UNIX:
-        return 0
-    pid, _, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-    return int(pid)
+        return 0, -1
+    pid, user, _ = struct.unpack("3i", peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid), int(user)
 
 
 def is_loopback(peername: object) -> bool:

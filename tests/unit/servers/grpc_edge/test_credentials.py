@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from proa.servers.grpc_edge.credentials import Credentials, is_loopback, pid_of
+from proa.servers.grpc_edge.credentials import Credentials, is_loopback, process_of
 from tests.unit.servers.grpc_edge.edges import authority
 
 
@@ -53,21 +53,21 @@ def test_nonsense_is_no_root() -> None:
 
 def test_the_kernel_tells_who_is_at_the_other_end_of_a_unix_socket(tmp_path: Path) -> None:
     async def scenario() -> None:
-        told: asyncio.Queue[int] = asyncio.Queue()
+        told: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            told.put_nowait(pid_of(writer.transport))
+            told.put_nowait(process_of(writer.transport))
             writer.close()
 
         path = tmp_path / "s"
         async with asyncio.timeout(10):
             async with await asyncio.start_unix_server(connected, path):
                 _, writer = await asyncio.open_unix_connection(path)
-                assert await told.get() == os.getpid()
+                assert await told.get() == (os.getpid(), os.geteuid())
                 writer.close()
             async with await asyncio.start_server(connected, "127.0.0.1", 0) as server:
                 _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-                assert await told.get() == 0
+                assert await told.get() == (0, -1)
                 writer.close()
 
     asyncio.run(scenario())

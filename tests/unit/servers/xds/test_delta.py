@@ -65,6 +65,7 @@ class Wire:
     certificate = None
     address = ""
     peer_pid = 0
+    peer_user = -1
     metadata: Mapping[str, str] = {WORKLOAD_KEY: "default/a"}
 
     def __init__(self) -> None:
