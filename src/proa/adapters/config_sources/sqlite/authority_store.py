@@ -8,6 +8,7 @@ import msgspec
 from immutables import Map
 
 from proa.adapters.config_sources.sqlite.connection import Database, transaction
+from proa.adapters.config_sources.sqlite.grouping import GroupedWrites
 from proa.core.auth.grants import Grant, Placement
 from proa.core.auth.revocation import Revocation
 from proa.core.auth.tokens import TokenRecord, TokenRefused, redeemed
@@ -20,10 +21,12 @@ Row = tuple[str, str, str, str, float, float, int]
 
 
 class SqliteAuthorityStore:
-    """Keeps the contract of ports.authority_store.AuthorityStore; holds no state besides the file."""
+    """Keeps the contract of ports.authority_store.AuthorityStore; holds no state besides the file, and the
+    issuances that wait for the commit under way."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._issued = GroupedWrites(database, _record)
         self._granted = database.wakeups()
         self._revoked = database.wakeups()
 
@@ -82,7 +85,7 @@ class SqliteAuthorityStore:
                 yield grants
 
     async def record_issuance(self, issuance: Issuance) -> None:
-        await self._database.run(lambda connection: _record(connection, issuance))
+        await self._issued.put(issuance)
 
     async def issuances(self, identity: str | None = None, limit: int = 100) -> tuple[Issuance, ...]:
         condition, values = ("", ()) if identity is None else ("WHERE identity = ?", (identity,))

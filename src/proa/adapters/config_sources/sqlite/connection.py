@@ -112,6 +112,14 @@ class Database:
             raise StorePermanent(f"{self._path} is closed")
         return await self._submit(lambda: job(self._opened()))
 
+    def submit(self, job: Callable[[sqlite3.Connection], T]) -> "asyncio.Future[T]":
+        """As `run`, for who is called back. Raises StorePermanent when the store is closed."""
+        if self.is_closed:
+            raise StorePermanent(f"{self._path} is closed")
+        return self._loop.run_in_executor(
+            self._thread, lambda: _mapped(self._path, lambda: job(self._opened()))
+        )
+
     def wakeups(self) -> Wakeups:
         """A bell for one kind of watcher; also rung when the store closes."""
         made = Wakeups()
