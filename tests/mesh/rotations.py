@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 from cryptography import x509
 
+from proa.core.auth.ca import name_text
 from proa.core.auth.roots import signing_root
 from proa.node.credentials import Credential, load_credential
 from proa.servers.admin.authority import AuthorityStatus
@@ -132,7 +133,7 @@ def _is_under(mesh: Mesh, subject: str) -> bool:
     """Whether both workloads' leafs are signed by it."""
     for name in ("caller", "echo"):
         leaf = x509.load_pem_x509_certificate(credential(mesh, name).chain_pem.encode())
-        if leaf.issuer.rfc4514_string() != subject:
+        if name_text(leaf.issuer) != subject:
             return False
     return True
 

@@ -1,6 +1,7 @@
 """`proa certificate`: the identities that workloads and nodes hold now, the CA above them, and its rotation."""
 
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
@@ -8,15 +9,15 @@ import click
 from proa.cli.operator import issue_operator
 from proa.cli.output import Format, moment, output_option, print_columns, print_value, span
 from proa.cli.parameters import Duration, WorkloadWord
-from proa.cli.surroundings import Failure, Surroundings
+from proa.cli.root_changes import DIGEST, tell_change
+from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from proa.servers.admin.authority import Audit, AuthorityStatus
     from proa.servers.admin.operations import CertificateStatus
 
-DIGEST = 16
-"""Characters of a root's digest that people compare."""
-LOOK_S = 0.5
+_PEM = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+_LARGEST = 1024 * 1024
 
 
 @click.group("certificate", short_help="Look at the identities of workloads; rotate the CA.")
@@ -76,24 +77,56 @@ def rotate(
         if what == "intermediate":
             click.echo(f"{status.signer.subject} signs now")
             return
-        new = status.roots[-1]
-        click.echo(f"root {new.digest[:DIGEST]} is prepared")
-        if not wait:
-            click.echo("the rest follows by itself; `proa certificate list` shows how far it is")
+        tell_change(client, status, timeout if wait else None)
+
+
+@command.command("plug")
+@click.option(
+    "--ca-cert",
+    type=_PEM,
+    required=True,
+    help="The CA that is to sign the mesh's leafs: a root, or an intermediate.",
+)
+@click.option("--ca-key", type=_PEM, required=True, help="Its private key, without a passphrase.")
+@click.option("--ca-chain", type=_PEM, help="What leads from an intermediate to its self-signed root.")
+@click.option(
+    "--wait", is_flag=True, help="Return when the old root is trusted no more, and say what is waited for."
+)
+@click.option("--timeout", type=Duration(), default="10m", show_default=True, help="How long --wait waits.")
+@click.pass_obj
+def plug(
+    surroundings: Surroundings, ca_cert: Path, ca_key: Path, ca_chain: Path | None, wait: bool, timeout: float
+) -> None:
+    """Have the mesh's certificates signed by a CA of yours from now on, while everything runs.
+
+    Its root is first made known to everybody, then the CA signs, and the root before goes when nobody uses it any more,
+    as with `rotate root`, which also leads back. Under a root that is trusted already the new CA signs at once. The
+    control plane keeps the CA, key included, in its own key store: the files are needed no longer.
+
+    \b
+    Example:
+      proa certificate plug --ca-cert ca-cert.pem --ca-key ca-key.pem --ca-chain root-cert.pem --wait
+    """
+    from proa.servers.admin.authority import PlugRequest
+
+    request = PlugRequest(
+        cert=_text(ca_cert),
+        key=_text(ca_key),
+        chain=_text(ca_chain) if ca_chain else "",
+        author=surroundings.author,
+    )
+    with surroundings.control_plane() as client:
+        before = client.authority()
+        status = client.plug(request)
+        if status.roots[-1].digest == before.roots[-1].digest:
+            click.echo(f"{status.signer.subject} signs now, under the same root")
             return
-        ends = time.monotonic() + timeout
-        told: tuple[str, tuple[str, ...]] = ("prepared", ())
-        while len(status.roots) > 1 and time.monotonic() < ends:
-            time.sleep(LOOK_S)
-            status = client.authority()
-            told = _tell_progress(status, new.digest, told)
-        if len(status.roots) > 1:
-            raise Failure(
-                f"the rotation is not over after {timeout:g} s: "
-                + ("; ".join(status.waiting) or "it goes on"),
-                "it goes on by itself; `proa certificate list` shows how far it is",
-            )
-        click.echo(f"root {new.digest[:DIGEST]} is the only one now")
+        tell_change(client, status, timeout if wait else None)
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:
+        return file.read(_LARGEST).decode(errors="replace")
 
 
 @command.command("audit")
@@ -224,19 +257,6 @@ def _print_authority(status: "AuthorityStatus", now: float) -> None:
     click.echo(f"signing: {signer.subject}, {span(signer.not_after - now)} left")
     for reason in status.waiting:
         click.echo(f"waiting: {reason}")
-
-
-def _tell_progress(
-    status: "AuthorityStatus", digest: str, told: tuple[str, tuple[str, ...]]
-) -> tuple[str, tuple[str, ...]]:
-    """What is new since it was `told`: the new root's phase, and who holds the next step back."""
-    phase = next((each.phase for each in status.roots if each.digest == digest), "prepared")
-    if phase != told[0]:
-        click.echo(f"root {digest[:DIGEST]} is {phase}")
-    holders = tuple(reason for reason in status.waiting if "least time" not in reason)
-    if holders and holders != told[1]:
-        click.echo(f"waiting: {'; '.join(holders)}", err=True)
-    return phase, holders
 
 
 def _audit_rows(found: "Audit") -> list[tuple[str, str, str, str, str]]:

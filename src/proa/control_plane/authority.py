@@ -22,7 +22,7 @@ from proa.control_plane.keyring import Clock, Entropy, Keyring
 from proa.control_plane.revocations import Revocations
 from proa.control_plane.signers import Signers
 from proa.core.auth.bearer import Bearer
-from proa.core.auth.ca import Ca, to_pem
+from proa.core.auth.ca import Ca, name_text, to_pem
 from proa.core.auth.csr import CsrRefused, check_csr
 from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Claim, Placement, refusals
@@ -396,7 +396,7 @@ class Authority:
                 not_before=template.not_before,
                 not_after=template.not_after,
                 time=self._clock(),
-                issuer=signer.certificate.subject.rfc4514_string(),
+                issuer=name_text(signer.certificate.subject),
                 root_sha256=root_sha256(to_pem(signer.root)),
             )
         )

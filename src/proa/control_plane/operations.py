@@ -35,6 +35,7 @@ from proa.control_plane.showing import (
 from proa.control_plane.standing import Standings
 from proa.control_plane.world import World
 from proa.core.auth.operators import operator_of
+from proa.core.auth.plugged import PluggedFiles, Unusable, read_plugged
 from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
@@ -50,6 +51,7 @@ from proa.ports.store_backup import StoreBackups
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -327,6 +329,18 @@ class Operations(ConfigurationOperations):
                 await self._rotation.rotate_root(request.author)
             else:
                 await self._rotation.rotate_intermediate(request.author)
+        except RotationRefused as refused:
+            where = self._others.leader() if self._others else ""
+            raise Refused(f"{refused}{where}") from None
+        return await self.authority()
+
+    async def plug(self, request: PlugRequest) -> AuthorityStatus:
+        files = PluggedFiles(cert=request.cert, key=request.key, chain=request.chain)
+        brought = await asyncio.to_thread(read_plugged, files, self._authority.trust_domain, self._clock())
+        if isinstance(brought, Unusable):
+            raise Refused("\n".join(brought.faults))
+        try:
+            await self._rotation.plug(brought, request.author)
         except RotationRefused as refused:
             where = self._others.leader() if self._others else ""
             raise Refused(f"{refused}{where}") from None

@@ -39,6 +39,10 @@ from proa.runtime.cell import Cell
 
 CLOCK = "proa"
 """Who asked, when nobody did."""
+_FROM_FILES = (
+    "the CA is the one that was named at this control plane's start (--ca-cert, --ca-vault): replace its files, and the"
+    " mesh follows by itself"
+)
 
 log = logging.getLogger("proa.control_plane.rotation")
 
@@ -95,9 +99,7 @@ class Rotation:
         async with self._commands:
             self._check_leader()
             if self._plugged is not None:
-                raise RotationRefused(
-                    "the CA is the operator's (--ca-cert): replace its files, and the mesh follows by itself"
-                )
+                raise RotationRefused(_FROM_FILES)
             active = self._keyring.active.root
             for root in self._keyring.roots:
                 phase = phase_of(root, active)
@@ -116,13 +118,22 @@ class Rotation:
             self._check_leader()
             if self._keyring.active.is_plugged:
                 raise RotationRefused(
-                    "the signing CA is the operator's (--ca-cert): replace its files, and the mesh follows by itself"
+                    _FROM_FILES
+                    if self._plugged is not None
+                    else "the signing CA is the operator's: bring another by `proa certificate plug`"
                 )
             signer = await self._keyring.renew_signer()
             assert signer is not None, "no CA that was brought"
             serial = f"{signer.certificate.serial_number:x}"
             await self._note("signer-replaced", serial, asked_by, "a new intermediate on command")
             return signer
+
+    async def plug(self, brought: Ca, asked_by: str) -> None:
+        """As `adopt`, for a CA that comes by a command. Raises RotationRefused."""
+        self._check_leader()
+        if self._plugged is not None:
+            raise RotationRefused(_FROM_FILES)
+        await self.adopt(brought, asked_by)
 
     async def adopt(self, brought: Ca, asked_by: str = CLOCK) -> None:
         """Make the operator's CA the signing one: at once when its root is trusted already, else after an overlap."""

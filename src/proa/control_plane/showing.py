@@ -11,6 +11,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.scope_bundle import Name
+from proa.core.auth.ca import name_text
 from proa.core.auth.operators import Operator
 from proa.core.auth.root_rotation import phase_of
 from proa.core.config import Config, Json, to_manifest
@@ -114,7 +115,7 @@ def show_authority(keyring: Keyring, waiting: tuple[str, ...]) -> AuthorityStatu
         RootStatus(
             digest=kept.root.digest,
             phase=phase_of(kept.root, active.root),
-            subject=kept.ca.root.subject.rfc4514_string(),
+            subject=name_text(kept.ca.root.subject),
             prepared_at=kept.root.prepared_at,
             activated_at=kept.root.activated_at or 0.0,
             not_before=int(kept.ca.root.not_valid_before_utc.timestamp()),
@@ -126,7 +127,7 @@ def show_authority(keyring: Keyring, waiting: tuple[str, ...]) -> AuthorityStatu
     return AuthorityStatus(
         roots=roots,
         signer=SignerStatus(
-            subject=signer.certificate.subject.rfc4514_string(),
+            subject=name_text(signer.certificate.subject),
             serial=f"{signer.certificate.serial_number:x}",
             root=active.root.digest,
             not_before=signer.not_before,

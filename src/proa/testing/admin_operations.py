@@ -17,6 +17,7 @@ from proa.ports.store_backup import Backup
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RootStatus,
@@ -176,6 +177,10 @@ class FixedOperations:
         return left.pop(0) if len(left) > 1 else left[0]
 
     async def rotate(self, request: RotateRequest) -> AuthorityStatus:
+        self.asked.append(request)
+        return await self.authority()
+
+    async def plug(self, request: PlugRequest) -> AuthorityStatus:
         self.asked.append(request)
         return await self.authority()
 

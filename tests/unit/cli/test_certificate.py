@@ -1,12 +1,13 @@
 import json
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from proa.cli import certificate
+from proa.cli import root_changes
 from proa.core.model.names import WorkloadId
 from proa.ports.authority_store import AuthorityEvent, Issuance
-from proa.servers.admin.authority import Audit, RotateRequest
+from proa.servers.admin.authority import Audit, PlugRequest, RotateRequest
 from proa.servers.admin.operations import CertificateStatus
 from proa.testing.admin_operations import ONE_ROOT, FixedOperations
 from tests.unit.cli.conftest import Proa, Serve
@@ -79,7 +80,7 @@ OVER = msgspec.structs.replace(ACTIVE, roots=ACTIVE.roots[1:])
 
 
 def test_a_rotation_is_waited_for_and_told(proa: Proa, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certificate, "LOOK_S", 0.001)
+    monkeypatch.setattr(root_changes, "LOOK_S", 0.001)
     operations = FixedOperations(authority_statuses=[PREPARED, WAITING, ACTIVE, OVER])
     with serve(operations):
         result = proa("certificate", "rotate", "root", "--wait")
@@ -108,6 +109,40 @@ def test_without_waiting_it_says_where_to_look(proa: Proa, serve: Serve) -> None
         assert "proa certificate list" in proa("certificate", "rotate", "root").stdout
     with serve(FixedOperations()):
         assert proa("certificate", "rotate", "intermediate").stdout == "CN=i signs now\n"
+
+
+@pytest.fixture
+def pem_files(tmp_path: Path) -> list[str]:
+    flags = []
+    for name in ("cert", "key", "chain"):
+        (tmp_path / name).write_text(f"the {name}\n")
+        flags.append(f"--ca-{name}={tmp_path / name}")
+    return flags
+
+
+def test_a_ca_is_plugged_in_and_waited_for(
+    proa: Proa, serve: Serve, monkeypatch: pytest.MonkeyPatch, pem_files: list[str]
+) -> None:
+    monkeypatch.setattr(root_changes, "LOOK_S", 0.001)
+    operations = FixedOperations(authority_statuses=[ONE_ROOT, PREPARED, ACTIVE, OVER])
+    with serve(operations):
+        result = proa("certificate", "plug", *pem_files, "--wait")
+    short = "b" * 16
+    assert result.stdout.splitlines() == [
+        f"root {short} is prepared",
+        f"root {short} is active",
+        f"root {short} is the only one now",
+    ]
+    (asked,) = operations.asked
+    assert isinstance(asked, PlugRequest)
+    assert (asked.cert, asked.key, asked.chain) == ("the cert\n", "the key\n", "the chain\n")
+    assert "key" not in repr(asked), "keys are not for logs"
+
+
+def test_a_ca_under_the_same_root_signs_at_once(proa: Proa, serve: Serve, pem_files: list[str]) -> None:
+    with serve(FixedOperations()):
+        result = proa("certificate", "plug", *pem_files[:2])
+    assert result.stdout == "CN=i signs now, under the same root\n"
 
 
 def test_the_audit_has_everything_in_order_of_time(proa: Proa, serve: Serve) -> None:

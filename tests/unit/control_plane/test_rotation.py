@@ -259,6 +259,49 @@ def test_replaced_files_are_followed_with_overlap_where_the_root_is_another(
     run(body)
 
 
+def test_a_ca_that_comes_by_command_overlaps_and_leaves_by_command(run: Callable[[Body], None]) -> None:
+    async def body(world: World) -> None:
+        rotation = await world.open()
+        await rotation.plug(RSA_SIGNER, "me")
+        assert (await world.authority.keyring.signer()).certificate != RSA_SIGNER.certificate
+        world.parts.now += 10
+        assert isinstance(await rotation.look(), Activate)
+        world.parts.now += 10
+        assert isinstance(await rotation.look(), Retire)
+        await rotation.plug(MIDDLE, "me")  # under the same root
+        assert (await world.authority.keyring.signer()).certificate == MIDDLE.certificate
+        with pytest.raises(RotationRefused, match="proa certificate plug"):
+            await rotation.rotate_intermediate("me")
+        events = await world.store.events()
+        assert {event.asked_by for event in events if event.kind in ("root-prepared", "signer-replaced")} == {
+            "me"
+        }
+        rotation = await world.open()  # a restart without flags: the copy goes on
+        assert (await world.authority.keyring.signer()).certificate == MIDDLE.certificate
+        back = await rotation.rotate_root("me")
+        world.parts.now += 10
+        assert isinstance(await rotation.look(), Activate)
+        assert world.authority.signing_root == back.digest
+
+    run(body)
+
+
+def test_a_command_does_not_take_the_place_of_files_nor_of_the_leader(
+    run: Callable[[Body], None], tmp_path: Path
+) -> None:
+    async def body(world: World) -> None:
+        paths = PluggedPaths(cert=tmp_path / "c", key=tmp_path / "k", chain=tmp_path / "ch")
+        write(paths, RSA_SIGNER)
+        rotation = await world.open(PluggedSource(paths, TRUST_DOMAIN), RSA_SIGNER)
+        with pytest.raises(RotationRefused, match="replace its files"):
+            await rotation.plug(P384_ROOT, "me")
+        world.leads = False
+        with pytest.raises(RotationRefused, match="another control plane leads"):
+            await rotation.plug(P384_ROOT, "me")
+
+    run(body)
+
+
 def test_a_follower_adopts_files_when_it_leads(run: Callable[[Body], None], tmp_path: Path) -> None:
     async def body(world: World) -> None:
         paths = PluggedPaths(cert=tmp_path / "c", key=tmp_path / "k", chain=tmp_path / "ch")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from cryptography.x509.oid import NameOID
 
 from proa.core.auth.inspect import check
 from proa.core.auth.sign import CaKey, PublicKey, sign
@@ -29,6 +30,11 @@ from proa.core.auth.template import (
 )
 
 
+def name_text(name: x509.Name) -> str:
+    """As people read it, the serial number by its word and not by a row of figures."""
+    return name.rfc4514_string({NameOID.SERIAL_NUMBER: "serialNumber"})
+
+
 class Ca(msgspec.Struct, frozen=True, kw_only=True):
     """`certificate` is of `key`; `issuers` lead from it to its root, which is the last of them. A root has none. Its
     printed form shows no key."""
@@ -38,7 +44,7 @@ class Ca(msgspec.Struct, frozen=True, kw_only=True):
     issuers: tuple[x509.Certificate, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Ca({self.certificate.subject.rfc4514_string()!r})"
+        return f"Ca({name_text(self.certificate.subject)!r})"
 
     @property
     def pem(self) -> str:

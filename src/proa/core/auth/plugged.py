@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from proa.core.auth.ca import Ca
+from proa.core.auth.ca import Ca, name_text
 from proa.core.auth.csr import MAX_RSA, MIN_RSA
 from proa.core.auth.sign import CaKey
 from proa.core.auth.spiffe import SCHEME, SpiffeId
@@ -198,7 +198,7 @@ def _is_issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bo
 
 
 def _name(certificate: x509.Certificate) -> str:
-    return certificate.subject.rfc4514_string() or f"the certificate {certificate.serial_number:x}"
+    return name_text(certificate.subject) or f"the certificate {certificate.serial_number:x}"
 
 
 def _seconds(time: datetime) -> float:

@@ -16,6 +16,7 @@ The control plane's rotation asks `next_step` and carries out what it says; noth
 """
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 import msgspec
@@ -158,4 +159,4 @@ def _in_use(root: Root, holders: Iterable[Holder], own: frozenset[str]) -> tuple
 
 
 def _bound(holder: Holder) -> str:
-    return f" (its certificates end at {holder.until:.0f})"
+    return f" (its certificates end at {datetime.fromtimestamp(holder.until, UTC):%Y-%m-%d %H:%M:%SZ})"

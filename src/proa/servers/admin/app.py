@@ -25,7 +25,7 @@ from proa.core.pilot.explain.peers import PeerQuestion
 from proa.core.pilot.explain.story import Question
 from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
-from proa.servers.admin.authority import AUDIT_LIMIT, RevokeRequest, RotateRequest
+from proa.servers.admin.authority import AUDIT_LIMIT, PlugRequest, RevokeRequest, RotateRequest
 from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
 from proa.servers.admin.operations import (
     AdminOperations,
@@ -125,6 +125,9 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def rotate(request: Request) -> Response:
         return _reply(await operations.rotate(await _read(request, RotateRequest)))
 
+    async def plug(request: Request) -> Response:
+        return _reply(await operations.plug(await _read(request, PlugRequest)))
+
     async def revoke(request: Request) -> Response:
         return _reply(await operations.revoke(await _read(request, RevokeRequest)))
 
@@ -149,6 +152,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
         ("POST", "/v1/tokens", tokens),
         ("POST", CERTIFYING, operators),
         ("POST", "/v1/rotate", rotate),
+        ("POST", "/v1/plug", plug),
         ("POST", "/v1/revoke", revoke),
         ("POST", "/v1/rollback", rollback),
         ("POST", "/v1/backup", backup),

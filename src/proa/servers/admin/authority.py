@@ -54,6 +54,18 @@ class RotateRequest(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
 
 
+class PlugRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A CA that the operator brings, as the PEM texts of its files; `chain` leads from it to its root."""
+
+    cert: str
+    key: str
+    chain: str = ""
+    author: str = ""
+
+    def __repr__(self) -> str:
+        return "PlugRequest(...)"
+
+
 class RevokeRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`what`: a certificate's serial, a SPIFFE id, or `namespace/workload`. `restore` takes a revocation back."""
 

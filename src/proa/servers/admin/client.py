@@ -23,6 +23,7 @@ from proa.servers.admin import wire
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -145,6 +146,9 @@ class AdminClient:
 
     def rotate(self, request: RotateRequest) -> AuthorityStatus:
         return wire.decode(self._call("POST", "/v1/rotate", wire.encode(request))[1], AuthorityStatus)
+
+    def plug(self, request: PlugRequest) -> AuthorityStatus:
+        return wire.decode(self._call("POST", "/v1/plug", wire.encode(request))[1], AuthorityStatus)
 
     def revoke(self, request: RevokeRequest) -> RevocationList:
         return wire.decode(self._call("POST", "/v1/revoke", wire.encode(request))[1], RevocationList)

@@ -29,6 +29,7 @@ from proa.ports.store_backup import Backup
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -340,6 +341,9 @@ class AdminOperations(Protocol):
 
     async def rotate(self, request: RotateRequest) -> AuthorityStatus:
         """The status after it has begun. Raises Refused when it cannot."""
+
+    async def plug(self, request: PlugRequest) -> AuthorityStatus:
+        """The status after it has begun. Raises Refused for what is no CA for this mesh, with all that is wrong."""
 
     async def revoke(self, request: RevokeRequest) -> RevocationList:
         """Raises Refused for what cannot be revoked, or is not."""

@@ -1,6 +1,6 @@
 import pytest
 
-from proa.core.auth.ca import issue, make_intermediate, make_root, private_pem, read_ca, to_pem
+from proa.core.auth.ca import issue, make_intermediate, make_root, name_text, private_pem, read_ca, to_pem
 from proa.core.auth.template import DAY, IssuanceError
 from tests.unit.core.auth.authorities import (
     INTERMEDIATE,
@@ -30,7 +30,8 @@ def test_lives() -> None:
 
 def test_a_printed_ca_shows_no_key() -> None:
     assert "key" not in repr(ROOT).lower()
-    assert repr(ROOT).startswith("Ca(")
+    assert repr(ROOT) == "Ca('serialNumber=1,CN=Proa root CA,O=Proa')"
+    assert name_text(INTERMEDIATE.certificate.subject).endswith("CN=Proa intermediate CA,O=Proa")
 
 
 @pytest.mark.parametrize(
