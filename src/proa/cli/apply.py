@@ -49,6 +49,6 @@ def command(
             print_problems(answer.problems)
             click.echo("nothing was applied", err=True)
             raise SystemExit(1)
-        print_outcome(answer, dry_run=dry_run)
+        print_outcome(answer, dry_run=dry_run, waits=wait)
         if wait and not dry_run:
             wait_until_live(client, answer.version, timeout)

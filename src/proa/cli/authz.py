@@ -10,6 +10,8 @@ from proa.cli.parameters import files_options, namespace_option
 from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from immutables import Map
 
     from proa.core.auth.authorization.evaluate import Decision
@@ -100,6 +102,9 @@ def check(
     configs, workloads = _configs(context, named, more, namespace)
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
+    if not named and not more:
+        server = _known(server, workloads)
+        caller = caller if caller == NOBODY or caller.startswith("spiffe://") else _known(caller, workloads)
     target = parse_workload_id(server if "/" in server else f"{namespace}/{server}")
     known = workloads.get(str(target), (target.name, Map({"app": target.name})))
     settings = _settings(configs)
@@ -123,7 +128,7 @@ def check(
     if not is_stream and settings.handling.paths != "NONE" and is_read_twice(request.path):
         decision = Decision(outcome="denied", rules=(READ_TWICE,))
     if output == "table":
-        _print(decision)
+        _print(decision, policies)
     else:
         print_value(decision, output)
     context.exit(1 if decision.final.outcome == "denied" else 0)
@@ -133,6 +138,8 @@ def _configs(
     context: click.Context, named: tuple[str, ...], more: tuple[str, ...], namespace: str
 ) -> "tuple[list[Config], dict[str, tuple[str, Map[str, str]]]]":
     """Objects, and workloads by `namespace/name`: their accounts and labels."""
+    from immutables import Map
+
     from proa.cli.paper import valid_batch
     from proa.core.config import Document, examine
     from proa.core.config.yaml_reader import NO_MARKS
@@ -143,16 +150,28 @@ def _configs(
     with context.ensure_object(Surroundings).control_plane() as client:
         stored = client.objects(ObjectQuery()).objects
         statuses = client.services().services
+        holders = client.certificates().certificates
     configs: list[Config] = []
     for each in stored:
         manifest = as_json(each.manifest)
         assert isinstance(manifest, dict)
         examined = examine(Document(file=each.file, line=each.line, value=manifest, marks=NO_MARKS))
         configs += [examined.config] if examined.config is not None else []
-    endpoints = (endpoint for status in statuses for endpoint in status.endpoints if endpoint.workload)
+    # Who serves nothing, a client or a gateway, is told by the certificate alone.
+    served = {each.workload: each for status in statuses for each in status.endpoints if each.workload}
+    accounts = {name: each.account for name, each in served.items()}
+    accounts |= {str(each.workload): each.identity for each in holders if each.workload}
     return configs, {
-        each.workload: (_account(each.account) or each.workload, each.labels) for each in endpoints
+        name: (_account(account), served[name].labels if name in served else Map())
+        for name, account in accounts.items()
     }
+
+
+def _known(word: str, workloads: "Mapping[str, object]") -> str:
+    from proa.cli.workloads import one_workload
+    from proa.core.model.names import parse_workload_id
+
+    return str(one_workload(word, map(parse_workload_id, workloads)))
 
 
 def _account(account: str) -> str:
@@ -224,7 +243,15 @@ def _policies(
     return obeyable(policies, settings.check_providers).policies
 
 
-def _print(decision: "Decision") -> None:
+def _closed_by(policies: "tuple[Policy, ...]") -> str:
+    """Why what no rule lets in is refused."""
+    switch = next((policy.ref for policy in policies if policy.ref.kind.endswith("RbacConfig")), None)
+    if switch is not None:
+        return f"{switch} is on for this service, and no role lets it in"
+    return "there are ALLOW policies, and none of their rules matches"
+
+
+def _print(decision: "Decision", policies: "tuple[Policy, ...]") -> None:
     from proa.core.auth.authorization.values import NO_RULE
 
     if decision.outcome == "asked":
@@ -233,7 +260,7 @@ def _print(decision: "Decision") -> None:
     final = decision.final
     by = f"by {', '.join(final.rules)}"
     if final.rules == (NO_RULE,):
-        by = "there are ALLOW policies, and none of their rules matches"
+        by = _closed_by(policies)
     elif not final.rules:
         by = "no policy says anything of it"
     colour = "red" if final.outcome == "denied" else "green"

@@ -88,19 +88,25 @@ def _from_mesh(
         gateways = [each.id for each in proxies if each.kind == "gateway"]
         chosen = msgspec.structs.replace(
             question,
-            source=_known(source, callers, "workload") if source else None,
+            source=_known(source, callers, "workload", gateways) if source else None,
             gateway=_known(gateway, gateways, "gateway") if gateway else None,
         )
         return client.explain(chosen)
 
 
-def _known(word: str, ids: "list[WorkloadId]", what: str) -> "WorkloadId":
+def _known(
+    word: str, ids: "list[WorkloadId]", what: str, gateways: "list[WorkloadId] | None" = None
+) -> "WorkloadId":
+    """Of a word that names one of `gateways` it is said how they are asked about."""
     from proa.cli.workloads import one_workload
     from proa.core.config.near_names import suggestion
 
     try:
         return one_workload(word, ids)
     except Failure as failure:
+        if any(word in (each.name, str(each)) for each in gateways or ()):
+            message = "it calls nobody of its own accord: strangers' requests come --via it"
+            raise Failure(f"{word} is a gateway", message) from None
         near = suggestion(word, [*(each.name for each in ids), *map(str, ids)])
         if not near:
             raise

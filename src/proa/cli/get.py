@@ -20,6 +20,7 @@ from proa.cli.parameters import KindWord, complete_objects, namespace_option
 from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
+    from proa.core.model.endpoint import Endpoint
     from proa.ports.config_store import StoredObject
     from proa.servers.admin.operations import ServiceStatus
 
@@ -43,7 +44,7 @@ def command(
     output: Format,
 ) -> None:
     """Show the configuration in force. KIND is a kind in any spelling (virtualservice, vs), `all`, or
-    `services` for what the mesh can call. YAML and JSON can be applied again.
+    `services` for what the mesh can call, one that is named with its endpoints. YAML and JSON can be applied again.
 
     \b
     Examples:
@@ -188,6 +189,26 @@ def _print_services(surroundings: Surroundings, name: str | None, where: str | N
     else:
         rows = [_service_row(each) for each in found]
         print_columns(("HOST", "PORTS", "HEALTHY", "IDENTITIES"), rows)
+        if name is not None:
+            click.echo()
+            heads = ("ENDPOINT", "WORKLOAD", "PORT", "HEALTH", "MESH TLS")
+            print_columns(heads, [_endpoint_row(each) for status in found for each in status.endpoints])
+
+
+def _endpoint_row(endpoint: "Endpoint") -> tuple[str, str, str, str, str]:
+    """Where clients connect: at a workload with a sidecar, that one's port."""
+    host = (
+        f"[{endpoint.address}]"
+        if ":" in endpoint.address and "/" not in endpoint.address
+        else endpoint.address
+    )
+    return (
+        host if "/" in host else f"{host}:{endpoint.port}",
+        endpoint.workload or "-",
+        str(endpoint.service_port),
+        endpoint.health,
+        "yes" if endpoint.tls == "mutual" else "no",
+    )
 
 
 def _names(status: "ServiceStatus") -> tuple[str, ...]:

@@ -42,7 +42,7 @@ def command(surroundings: Surroundings, version: int, wait: bool, timeout: float
                 "nothing was rolled back",
                 "apply what you need of that version in a form that is accepted now",
             )
-        print_outcome(answer, dry_run=dry_run)
+        print_outcome(answer, dry_run=dry_run, waits=wait)
         if not answer.results:
             click.echo(f"the configuration is as it was at version {version}; nothing to change")
         elif not dry_run:

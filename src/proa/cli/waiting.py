@@ -25,11 +25,18 @@ WORDS = {
 """kubectl's words: fingers and scripts know them."""
 
 
-def print_outcome(outcome: ApplyOutcome, *, dry_run: bool = False) -> None:
+_PASSING = "token-keys-awaited"
+"""Mostly over when the first fetch is."""
+
+
+def print_outcome(outcome: ApplyOutcome, *, dry_run: bool = False, waits: bool = False) -> None:
+    """Who waits is told at the end what is still missing then."""
     print_problems(outcome.warnings)
     for result in outcome.results:
         click.echo(f"{result.ref} {WORDS[result.action]}{' (dry run)' if dry_run else ''}")
     for note in outcome.notes:
+        if waits and note.code == _PASSING:
+            continue
         click.echo(click.style(f"note: {note.about}: {note.message} [{note.code}]", fg="yellow"), err=True)
 
 
@@ -40,6 +47,8 @@ def wait_until_live(client: AdminClient, version: int, timeout_s: float) -> None
     with _progress() as show:
         for last in client.wait(version, timeout_s):
             show(_summary(last))
+    for remark in last.remarks:
+        click.echo(click.style(f"note: {remark}", fg="yellow"), err=True)
     rejected = [each for each in last.proxies if each.state == "rejected"]
     pending = [each for each in last.proxies if each.state == "pending"]
     for proxy in rejected:

@@ -33,6 +33,7 @@ from proa.control_plane.showing import (
     show_types,
 )
 from proa.control_plane.standing import Standings
+from proa.control_plane.token_keys import TokenKeys
 from proa.control_plane.world import World
 from proa.core.auth.operators import operator_of
 from proa.core.auth.plugged import PluggedFiles, Unusable, read_plugged
@@ -101,6 +102,7 @@ class Operations(ConfigurationOperations):
         unready: Callable[[], tuple[str, ...]],
         clock: Callable[[], float],
         servers: Callable[[], tuple[str, ...]],
+        token_keys: TokenKeys,
         others: OtherControlPlanes | None = None,
     ) -> None:
         """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
@@ -114,6 +116,7 @@ class Operations(ConfigurationOperations):
         self._unready = unready
         self._started = clock()
         self._servers = servers
+        self._token_keys = token_keys
         self._others = others
         self._standings = Standings(
             world,
@@ -130,6 +133,9 @@ class Operations(ConfigurationOperations):
 
     async def wait(self, version: int) -> AsyncIterator[WaitStatus]:
         generation = await self._configuration.generation_of(version)
+        # Rules about tokens are in force with their keys: a proxy that has the rules alone refuses good tokens.
+        await self._token_keys.tried()
+        generation = max(generation, self._token_keys.generation)
         last: WaitStatus | None = None
         while True:
             seen = self._streams.revision
@@ -149,7 +155,8 @@ class Operations(ConfigurationOperations):
             self._others is not None and self._others.lagging(version)
         )
         done = not moving and all(proxy.state != "pending" for proxy in proxies)
-        return WaitStatus(version=version, done=done, proxies=proxies)
+        remarks = self._token_keys.missing() if done else ()
+        return WaitStatus(version=version, done=done, proxies=proxies, remarks=remarks)
 
     def _progress_elsewhere(self, version: int) -> Iterator[ProxyProgress]:
         """Proxies that are connected to other control planes, as these tell."""

@@ -82,9 +82,6 @@ TICK_S: Final = 1.0
 GRACE_S: Final = 1.0
 """For calls that are under way at the end; open streams are told to come again."""
 
-KEYS_S: Final = 6.0
-"""How long a start waits for the keys of tokens that it has never had: those of one issuer that is away."""
-
 log = logging.getLogger("proa.control_plane")
 
 
@@ -213,6 +210,7 @@ async def run(options: ServeOptions) -> None:
             unready=unready,
             clock=time.time,
             servers=servers,
+            token_keys=token_keys,
             others=others,
         )
         registry = build_registry(
@@ -253,7 +251,7 @@ async def run(options: ServeOptions) -> None:
             log.info("%d nodes are known from before", restored)
             await world.commit(Change())
             tasks.keep("token keys", token_keys.run())
-            await token_keys.tried(KEYS_S)
+            await token_keys.tried()
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))
                 tasks.keep("others", others.follow())

@@ -36,12 +36,15 @@ LONGEST_PAUSE_S: Final = 60.0
 """After a failure, doubling from the first to the longest."""
 AT_ONCE: Final = 8
 """Fetches under way: slow servers make the others wait for a turn, and none wait for ever."""
+TRY_S: Final = 6.0
+"""How long who needs keys waits for them before he does without: more than a fetch may take, unless its rule says so."""
 
 log = logging.getLogger("proa.control_plane.token_keys")
 
 
 class TokenKeys:
-    """`load` first, then `run`, its one task. `counts`: fetches by how they ended. `clock` gives unix seconds."""
+    """`load` first, then `run`, its one task. `counts`: fetches by how they ended. `clock` gives unix seconds. `generation`
+    is the world's in which keys last changed."""
 
     def __init__(self, world: World, fetcher: KeyFetcher, kept: KeptKeys, clock: Callable[[], float]) -> None:
         self._world = world
@@ -59,6 +62,8 @@ class TokenKeys:
         self._moved = asyncio.Event()
         self._fetched = asyncio.Event()
         self.counts: Counter[str] = Counter(fetched=0, failed=0)
+        self.generation = 0
+        self._folded = world.snapshot.key_sets
         world.subscribe(self._look)
 
     async def load(self) -> None:
@@ -76,14 +81,27 @@ class TokenKeys:
             found[state] += 1
         return found
 
-    async def tried(self, patience_s: float) -> None:
-        """Returns when each source in need has keys or has been asked once, at the latest after `patience_s`: proxies
-        that come before would refuse tokens that may be good."""
+    def missing(self) -> tuple[str, ...]:
+        """Of each source in need that was asked and never had: which, and why."""
+        return tuple(
+            f"the keys of {source} cannot be fetched ({self._failing[source]}): every token of this issuer is refused with"
+            " 401 until they are"
+            for source in sorted(self._wanted)
+            if source in self._failing and source not in self._known
+        )
+
+    async def tried(self, patience_s: float = TRY_S) -> None:
+        """Returns when the world has the keys of each source in need, or those that it has not have been asked for once,
+        at the latest after `patience_s`: proxies that are told before would refuse tokens that may be good."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
-                while any(each not in self._known and each not in self._tried for each in self._now_wanted()):
+                while any(self._is_awaited(each) for each in self._now_wanted()):
                     self._fetched.clear()
                     await self._fetched.wait()
+
+    def _is_awaited(self, source: KeySource) -> bool:
+        in_world = source in self._world.snapshot.key_sets
+        return not in_world and (source in self._known or source not in self._tried)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -106,6 +124,10 @@ class TokenKeys:
                 await self._moved.wait()
 
     def _look(self, generation: int, affected: Affected, scopes: object, workloads: object) -> None:
+        if self._world.snapshot.key_sets is not self._folded:
+            self._folded = self._world.snapshot.key_sets
+            self.generation = generation
+            self._fetched.set()
         if affected.policies or affected.settings:
             self._moved.set()
 

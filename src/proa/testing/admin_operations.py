@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.notes import Note
 from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.ports.config_store import HistoryEntry, ObjectResult, StoredObject
@@ -81,6 +82,7 @@ class FixedOperations:
     version: int = 1
     problems: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    notes: tuple[Note, ...] = ()
     stored: tuple[StoredObject, ...] = ()
     differences: tuple[ObjectDiff, ...] = ()
     past: tuple[HistoryEntry, ...] = ()
@@ -100,7 +102,9 @@ class FixedOperations:
         self.asked.append(request)
         if self.problems:
             return Problems(problems=self.problems)
-        return ApplyOutcome(version=self.version, results=self.results, warnings=self.warnings)
+        return ApplyOutcome(
+            version=self.version, results=self.results, warnings=self.warnings, notes=self.notes
+        )
 
     async def delete(self, request: DeleteRequest) -> ApplyOutcome:
         self.asked.append(request)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 from proa.core.config import Problem
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.notes import Note
 from proa.ports.config_store import ObjectResult
 from proa.servers.admin.operations import ApplyRequest, ProxyProgress, Rejection, SourceFile, WaitStatus
 from proa.testing.admin_operations import FixedOperations
@@ -9,6 +10,7 @@ from tests.unit.cli.conftest import Proa, Serve
 
 REVIEWS = ObjectRef("VirtualService", "default", "reviews")
 RATINGS = ObjectRef("VirtualService", "default", "ratings")
+PEOPLE = ObjectRef("RequestAuthentication", "default", "people")
 PAGE, SHOP = WorkloadId("default", "page"), WorkloadId("default", "shop")
 
 
@@ -99,6 +101,22 @@ def test_apply_wait_without_proxies_is_fine(proa: Proa, serve: Serve, file: Path
         result = proa("apply", "-f", file, "--wait")
 
     assert (result.exit_code, "no proxy is connected" in result.stdout) == (0, True)
+
+
+def test_who_waits_is_told_of_keys_that_are_missing_afterwards(proa: Proa, serve: Serve, file: Path) -> None:
+    awaited = Note(code="token-keys-awaited", about=PEOPLE, message="not fetched yet")
+    useless = Note(code="token-keys-missing", about=PEOPLE, message="no key is good")
+    done = WaitStatus(version=1, done=True, remarks=("the keys of https://a/keys cannot be fetched",))
+    operations = FixedOperations(statuses=(done,), notes=(awaited, useless))
+    with serve(operations):
+        waited = proa("apply", "-f", file, "--wait")
+        told = proa("apply", "-f", file)
+
+    note = f"note: {PEOPLE}: no key is good [token-keys-missing]\n"
+    assert waited.stderr == (
+        f"{note}live on 0 of 0 proxies\nnote: the keys of https://a/keys cannot be fetched\n"
+    )
+    assert told.stderr == f"note: {PEOPLE}: not fetched yet [token-keys-awaited]\n{note}"
 
 
 def test_a_timeout_without_a_unit_is_a_usage_error(proa: Proa, file: Path) -> None:

@@ -1,7 +1,17 @@
 import json
 from pathlib import Path
 
-from tests.unit.cli.conftest import Proa
+from immutables import Map
+
+from proa.control_plane.showing import manifest_text
+from proa.core.config import load_all
+from proa.core.model.endpoint import Endpoint
+from proa.core.model.names import WorkloadId
+from proa.core.model.service import Service
+from proa.ports.config_store import StoredObject
+from proa.servers.admin.operations import CertificateStatus, ServiceStatus
+from proa.testing.admin_operations import FixedOperations
+from tests.unit.cli.conftest import Proa, Serve
 
 POLICY = """
 apiVersion: security.istio.io/v1
@@ -84,3 +94,78 @@ spec: {{pathNormalization: {{normalization: {mode}}}}}
     assert [denied(mode, "/a/../%61dmin/./x") for mode in modes] == [False, True, True, True]
     assert [denied(mode, "//admin//x") for mode in modes] == [False, False, True, True]
     assert [denied(mode, "/admin%2Fx") for mode in modes] == [False, False, False, True]
+
+
+ROLES = """
+apiVersion: rbac.istio.io/v1alpha1
+kind: RbacConfig
+metadata: {name: default, namespace: istio-system}
+spec: {mode: "ON"}
+---
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRole
+metadata: {name: viewer, namespace: default}
+spec:
+  rules:
+  - services: ["web.default.svc.cluster.local"]
+    constraints: [{key: "destination.labels[app]", values: [web]}]
+---
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRoleBinding
+metadata: {name: viewers, namespace: default}
+spec:
+  subjects: [{user: cluster.local/ns/istio-system/sa/door}]
+  roleRef: {kind: ServiceRole, name: viewer}
+"""
+
+
+def test_of_a_mesh_workloads_are_known_by_what_they_hold(proa: Proa, serve: Serve) -> None:
+    """A gateway serves nothing: only its certificate tells its account."""
+    door = CertificateStatus(
+        workload=WorkloadId("istio-system", "gateway"),
+        identity="spiffe://cluster.local/ns/istio-system/sa/door",
+        serial="1",
+        not_before=0,
+        not_after=1,
+    )
+    web = Endpoint(
+        address="127.0.0.1",
+        port=1,
+        service_port=80,
+        labels=Map(app="web"),
+        workload="default/web-v1",
+        account="spiffe://cluster.local/ns/default/sa/web",
+    )
+    service = ServiceStatus(
+        service=Service(hostname="web.default.svc.cluster.local", namespace="default", ports=()),
+        endpoints=(web,),
+    )
+    stored = tuple(
+        StoredObject(
+            ref=config.ref,
+            api_version=config.api_version,
+            manifest=manifest_text(config),
+            file="roles.yaml",
+            line=1,
+            version=1,
+            author="me",
+            time=0.0,
+            created=0.0,
+        )
+        for config in load_all(ROLES, "roles.yaml").configs
+    )
+    operations = FixedOperations(stored=stored, service_statuses=(service,), certificate_statuses=(door,))
+    with serve(operations):
+
+        def said(caller: str, server: str = "web") -> tuple[int, str]:
+            done = proa("authz", "check", "--from", caller, "--to", server, "GET", "http://web/")
+            return done.exit_code, done.output
+
+        assert said("istio-system/gateway") == (
+            0,
+            "allowed: by ns[default]-binding[viewers]-rule[viewer.0]\n",
+        )
+        denied = "denied: RbacConfig/istio-system/default is on for this service, and no role lets it in\n"
+        assert said("web-v1") == (1, denied)
+        assert said("nobody") == (1, denied)
+        assert "there is no workload shop" in said("gateway", "shop")[1]

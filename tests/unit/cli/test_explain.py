@@ -56,6 +56,9 @@ def test_an_unknown_workload_is_told_who_is_near(proa: Proa, serve: Serve) -> No
     with serve(FixedOperations(proxy_statuses=PROXIES)):
         done = proa("explain", "GET", "http://reviews:9080/", "--from", "prodctpage-v1")
         refused = proa("explain", "GET", "http://reviews:9080/", "--from", "productpage")
+        gateway = proa("explain", "GET", "http://reviews:9080/", "--from", str(EDGE))
+    assert f"{EDGE} is a gateway" in gateway.stderr
+    assert "--via it" in gateway.stderr
     assert done.exit_code == 1
     assert 'there is no workload prodctpage-v1; did you mean "productpage-v1"?' in done.stderr
     assert "there is nothing to explain" in refused.stderr

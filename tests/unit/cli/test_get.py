@@ -110,14 +110,22 @@ def test_services_count_their_healthy_endpoints(proa: Proa, serve: Serve) -> Non
     port = ServicePort(number=9080, name="http", protocol="HTTP")
     service = Service(hostname="reviews.default.svc.cluster.local", namespace="default", ports=(port,))
     endpoints = tuple(
-        Endpoint(address="127.0.0.1", port=1, service_port=9080, health=health, labels=Map(app="reviews"))
-        for health in ("HEALTHY", "UNHEALTHY")
+        Endpoint(
+            address=address, port=1, service_port=9080, health=health, labels=Map(app="reviews"), tls=tls
+        )
+        for address, health, tls in (("127.0.0.1", "HEALTHY", "disabled"), ("::1", "UNHEALTHY", "mutual"))
     )
     with serve(FixedOperations(service_statuses=(ServiceStatus(service=service, endpoints=endpoints),))):
         table = proa("get", "services").stdout
+        one = proa("get", "services", "reviews").stdout
         tree = json.loads(proa("get", "svc", "reviews", "-o", "json").stdout)
         absent = proa("get", "svc", "nope")
 
     assert words(table)[1] == ["reviews.default.svc.cluster.local", "9080/HTTP", "1", "of", "2"]
+    assert words(one)[3:] == [
+        ["ENDPOINT", "WORKLOAD", "PORT", "HEALTH", "MESH", "TLS"],
+        ["127.0.0.1:1", "-", "9080", "HEALTHY", "no"],
+        ["[::1]:1", "-", "9080", "UNHEALTHY", "yes"],
+    ]
     assert tree["services"][0]["endpoints"][0]["labels"] == {"app": "reviews"}
     assert absent.exit_code == 1

@@ -152,6 +152,20 @@ def test_a_source_that_never_answered_has_none() -> None:
             assert servers.asked >= 1
             assert found.owner.states() == {"good": 0, "stale": 0, "missing": 1}
             assert not found.world.snapshot.key_sets
+            (missing,) = found.owner.missing()
+            assert "https://a/keys cannot be fetched (nobody answers)" in missing
+
+    asyncio.run(scene())
+
+
+def test_who_waits_for_keys_finds_them_in_the_world() -> None:
+    async def scene() -> None:
+        async with running(Servers("new"), Kept()) as found:
+            folded = await found.world.commit(change(PEOPLE))
+            await found.owner.tried(60)
+            assert found.world.snapshot.key_sets[SOURCE] == "new"
+            assert found.owner.generation > folded
+            assert found.owner.missing() == ()
 
     asyncio.run(scene())
 

@@ -143,11 +143,13 @@ class ProxyProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WaitStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """`done`: no connected proxy is pending. Without any proxy a version is live at once."""
+    """`done`: no connected proxy is pending. Without any proxy a version is live at once. `remarks` tell what does not
+    work all the same."""
 
     version: int
     done: bool
     proxies: tuple[ProxyProgress, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class TypeStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -288,7 +288,7 @@ def _client_words(client: ClientKind, rule: ClientRule, server: _Server) -> str:
         return "it has no certificate of the mesh"
     if rule == "plain":
         return "the host is outside the mesh, and nothing says otherwise"
-    return "no DestinationRule says anything: it follows the server"
+    return "no DestinationRule says how: it follows the server"
 
 
 def _server_words(server: _Server) -> str:

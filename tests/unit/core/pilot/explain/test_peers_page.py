@@ -9,7 +9,7 @@ ROW = PeerRow(
     wire="mesh TLS",
     mode="STRICT",
     result="mutual TLS",
-    client_by="no DestinationRule says anything: it follows the server",
+    client_by="no DestinationRule says how: it follows the server",
     server=(Cause(object="PeerAuthentication/default/x", file="m.yaml", line=3),),
     refused=("plaintext", "TLS"),
     standing=("on its way",),
@@ -35,7 +35,7 @@ def test_a_row_and_who_decides() -> None:
     assert lines(ROW)[2:] == [
         "PORT  SERVERS                 CLIENT SENDS  SERVER TAKES  RESULT",
         "9080  default/web and 1 more  mesh TLS      STRICT        mutual TLS",
-        "      client: no DestinationRule says anything: it follows the server",
+        "      client: no DestinationRule says how: it follows the server",
         "      server: PeerAuthentication/default/x (m.yaml:3)",
         "      refuses: plaintext, TLS",
         "      now: on its way",

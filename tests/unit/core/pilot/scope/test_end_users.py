@@ -97,7 +97,7 @@ def test_only_those_whom_an_object_or_its_keys_are_for_hear_of_them() -> None:
     assert told(mesh, mesh.apply(people("own", issuer("a"), select=moved))) == both
     keys = Map({SOURCE: KEYS})
     assert view(mesh, "ratings-v1").rules[0].keys == NO_KEYS
-    assert [note.code for note in view(mesh, "ratings-v1").notes] == ["token-keys-missing"]
+    assert [note.code for note in view(mesh, "ratings-v1").notes] == ["token-keys-awaited"]
     assert told(mesh, mesh.world.fold_in([Change(key_sets=keys)])) == {"default/ratings-v1"}
     assert view(mesh, "ratings-v1").rules[0].keys == KEYS
     assert not view(mesh, "ratings-v1").notes
