@@ -6,6 +6,7 @@ Reads what the owners of state hold. What is asked about configuration is in `co
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 
 import msgspec
 from immutables import Map
@@ -145,12 +146,19 @@ class Operations(ConfigurationOperations):
                 yield status
             if status.done:
                 return
-            await self._streams.changed(seen)
+            with suppress(TimeoutError):
+                # A proxy that does not come back is waited for no longer, and that is no change.
+                async with asyncio.timeout(1.0 if self._streams.expected_back() else None):
+                    await self._streams.changed(seen)
             await asyncio.sleep(PACE_S)
 
     def _progress(self, version: int, generation: int) -> WaitStatus:
         ours = (self._progress_of(stream, generation) for stream in self._streams.streams())
-        proxies = tuple(sorted((*ours, *self._progress_elsewhere(version)), key=lambda proxy: proxy.id))
+        known = {proxy.id: proxy for proxy in (*ours, *self._progress_elsewhere(version))}
+        for workload in self._streams.expected_back():
+            if workload not in known and workload in self._registrations.registrations():
+                known[workload] = ProxyProgress(id=workload, state="pending")
+        proxies = tuple(known[workload] for workload in sorted(known))
         moving = self._registrations.modes.is_moving or (
             self._others is not None and self._others.lagging(version)
         )

@@ -25,6 +25,9 @@ from proa.core.pilot.xds.wire import Pieces
 OVERDUE_S: Final = 5.0
 """How long one type's answer may take before other types stop waiting for it."""
 
+RETURN_S: Final = 5.0
+"""How long a proxy whose stream has ended is expected back."""
+
 MAX_PUSHES: Final = 64
 """Generations that are watched until everybody has taken them. While some proxy sleeps through more than these, the
 newest ones are watched as one."""
@@ -178,6 +181,7 @@ class Proxies:
         self._pieces = Pieces()
         self._streams: dict[WorkloadId, ProxyStream] = {}
         self._of_scope: dict[Scope, dict[WorkloadId, ProxyStream]] = {}
+        self._lost: dict[WorkloadId, float] = {}
         self._changed = asyncio.Event()
         self.revision = 0
         self.nacks = 0
@@ -201,6 +205,7 @@ class Proxies:
         if previous is not None:
             previous.end("another stream of this workload has taken over")
         self._streams[workload] = stream
+        self._lost.pop(workload, None)
         self._enter(stream)
         self._notify()
         return stream
@@ -208,6 +213,8 @@ class Proxies:
     def close(self, stream: ProxyStream) -> None:
         if self._streams.get(stream.workload) is stream:
             del self._streams[stream.workload]
+            self._lost = {workload: at for workload, at in self._lost.items() if self._is_recent(at)}
+            self._lost[stream.workload] = self._clock()
             self._leave(stream)
             self._world.release(stream.workload)
         self._settle(stream, is_gone=True)
@@ -236,6 +243,14 @@ class Proxies:
 
     def streams(self) -> tuple[ProxyStream, ...]:
         return tuple(self._streams.values())
+
+    def expected_back(self) -> tuple[WorkloadId, ...]:
+        """Whose streams ended in the last seconds: an agent whose certificate is renewed, or that finds another control
+        plane, brings all of its proxies back, and what they have not been told meanwhile they do not know."""
+        return tuple(workload for workload, at in self._lost.items() if self._is_recent(at))
+
+    def _is_recent(self, at: float) -> bool:
+        return 0 <= self._clock() - at < RETURN_S
 
     def stream_of(self, workload: WorkloadId) -> ProxyStream | None:
         return self._streams.get(workload)

@@ -1,6 +1,6 @@
 """What each proxy has taken, and what it refused and why."""
 
-from proa.control_plane.proxies import MAX_PUSHES, Proxies, ProxyStream
+from proa.control_plane.proxies import MAX_PUSHES, RETURN_S, Proxies, ProxyStream
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.xds.wire import decode_response, encode_request
@@ -70,6 +70,21 @@ def test_a_second_stream_of_a_workload_takes_over() -> None:
     assert proxies.streams() == (second,)
     proxies.close(second)
     assert proxies.streams() == ()
+
+
+def test_a_proxy_whose_stream_ended_is_expected_back_for_a_while() -> None:
+    now = 0.0
+    proxies = Proxies(Mesh(simple("a")).world, clock=lambda: now)
+    stream = proxies.open(CLIENT, "node")
+    assert proxies.expected_back() == ()
+    proxies.close(stream)
+    now = RETURN_S - 0.1
+    assert proxies.expected_back() == (CLIENT,)
+    again = proxies.open(CLIENT, "node")
+    assert proxies.expected_back() == ()
+    proxies.close(again)
+    now += RETURN_S
+    assert proxies.expected_back() == ()
 
 
 def test_bytes_that_are_no_request_close_the_stream() -> None:
