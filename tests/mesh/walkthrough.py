@@ -1,8 +1,8 @@
 """A page of `docs/tasks` as something that can be done: its files are written, its commands run, their output compared.
 
-A block of YAML or Python begins with a comment that names its file. A `console` block has commands behind `$ `, each with
-the lines that it prints; `...` stands for anything within a line, and a line of nothing else for any lines. What stands
-before the first `## ` is done before each section; each section is one shell.
+A block of YAML or Python begins with a comment that names its file. A `console` block has commands behind `$ `, each
+with the lines that it prints; `...` stands for anything within a line, and a line of nothing else for any lines. What
+stands before the first `## ` is done before each section; each section is one shell.
 """
 
 import contextlib

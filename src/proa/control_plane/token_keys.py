@@ -37,14 +37,14 @@ LONGEST_PAUSE_S: Final = 60.0
 AT_ONCE: Final = 8
 """Fetches under way: slow servers make the others wait for a turn, and none wait for ever."""
 TRY_S: Final = 6.0
-"""How long who needs keys waits for them before he does without: more than a fetch may take, unless its rule says so."""
+"""How long one waits for keys before going on without: more than a fetch may take, unless its rule says so."""
 
 log = logging.getLogger("proa.control_plane.token_keys")
 
 
 class TokenKeys:
-    """`load` first, then `run`, its one task. `counts`: fetches by how they ended. `clock` gives unix seconds. `generation`
-    is the world's in which keys last changed."""
+    """`load` first, then `run`, its one task. `counts`: fetches by how they ended. `clock` gives unix seconds.
+    `generation` is the world's in which keys last changed."""
 
     def __init__(self, world: World, fetcher: KeyFetcher, kept: KeptKeys, clock: Callable[[], float]) -> None:
         self._world = world
@@ -84,15 +84,15 @@ class TokenKeys:
     def missing(self) -> tuple[str, ...]:
         """Of each source in need that was asked and never had: which, and why."""
         return tuple(
-            f"the keys of {source} cannot be fetched ({self._failing[source]}): every token of this issuer is refused with"
-            " 401 until they are"
+            f"the keys of {source} cannot be fetched ({self._failing[source]}): every token of this issuer is refused"
+            " with 401 until they are"
             for source in sorted(self._wanted)
             if source in self._failing and source not in self._known
         )
 
     async def tried(self, patience_s: float = TRY_S) -> None:
-        """Returns when the world has the keys of each source in need, or those that it has not have been asked for once,
-        at the latest after `patience_s`: proxies that are told before would refuse tokens that may be good."""
+        """Returns when the world has the keys of each source in need, or has asked in vain, at the latest after
+        `patience_s`: proxies that are told before would refuse tokens that may be good."""
         with suppress(TimeoutError):
             async with asyncio.timeout(patience_s):
                 while any(self._is_awaited(each) for each in self._now_wanted()):

@@ -1,5 +1,6 @@
 import json
 
+import msgspec
 import pytest
 from immutables import Map
 
@@ -109,12 +110,8 @@ def test_an_unknown_kind_lists_the_known(proa: Proa) -> None:
 def test_services_count_their_healthy_endpoints(proa: Proa, serve: Serve) -> None:
     port = ServicePort(number=9080, name="http", protocol="HTTP")
     service = Service(hostname="reviews.default.svc.cluster.local", namespace="default", ports=(port,))
-    endpoints = tuple(
-        Endpoint(
-            address=address, port=1, service_port=9080, health=health, labels=Map(app="reviews"), tls=tls
-        )
-        for address, health, tls in (("127.0.0.1", "HEALTHY", "disabled"), ("::1", "UNHEALTHY", "mutual"))
-    )
+    well = Endpoint(address="127.0.0.1", port=1, service_port=9080, labels=Map(app="reviews"))
+    endpoints = (well, msgspec.structs.replace(well, address="::1", health="UNHEALTHY", tls="mutual"))
     with serve(FixedOperations(service_statuses=(ServiceStatus(service=service, endpoints=endpoints),))):
         table = proa("get", "services").stdout
         one = proa("get", "services", "reviews").stdout

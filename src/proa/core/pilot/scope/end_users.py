@@ -96,5 +96,8 @@ def _missing(snapshot: MeshSnapshot, ref: ObjectRef, spec: RequestAuthentication
             yield Note(code="token-keys-missing", about=ref, message=message)
     for source in sorted(sources_of(spec)):
         if source not in snapshot.key_sets:
-            message = f"the keys of {source} are not fetched yet: every token of this issuer is refused with 401 until they are"
+            message = (
+                f"the keys of {source} are not fetched yet: every token of this issuer is refused with 401 until they"
+                " are"
+            )
             yield Note(code="token-keys-awaited", about=ref, message=message)
