@@ -12,6 +12,7 @@ def web_address_fault(uri: str) -> str | None:
     try:
         parts = urlsplit(uri)
         is_fine = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_fine = is_fine and not any(char.isspace() or not char.isprintable() for char in uri)
     except ValueError:
         is_fine = False
     return None if is_fine else f'"{shorten(uri)}" is no address; write http:// or https:// and a host'

@@ -32,6 +32,9 @@ _EXPRESSIONS: Final = either(
     "1 == 2",
 )
 _PATTERNS: Final = either("a", "*", "a*", "*.example", "cluster.local/ns/default/sa/a", "/a")
+_PATHS: Final = either("/a", "/a/*", "*/b", "*")
+_HOSTS: Final = either("a.example", "*.example", "a.*", "*")
+_METHODS: Final = either("GET", "PO*", "*")
 _KEY: Final = '{"keys":[{"kty":"oct","k":"AAEC"}]}'
 _TOKENS: Final = {"jwks": either(_KEY), "jwks_uri": words.FIELDS["jwks_uri"]}
 
@@ -41,6 +44,12 @@ def _fit_selection(spec: Object) -> Object:
     if "selector" in spec:
         return without(spec, ["targetRef", "targetRefs"])
     return without(spec, ["targetRefs"]) if "targetRef" in spec else spec
+
+
+def _fit_policy(spec: Object) -> Object:
+    """Mutual TLS is among the peers once."""
+    peers = spec.get("peers")
+    return {**spec, "peers": peers[:1]} if isinstance(peers, list) else spec
 
 
 def _fit_plugin(spec: Object) -> Object:
@@ -76,7 +85,9 @@ READ_ONLY: Final[Recipes] = {
     ),
     authorization.Operation: Recipe(
         values={name: listed(either("80", "9080"), 1) for name in ("ports", "not_ports")}
-        | {name: listed(either("/a", "/a/*", "/{*}/b", "*"), 1) for name in ("paths", "not_paths")},
+        | {name: listed(either("/a", "/a/*", "/{*}/b", "*"), 1) for name in ("paths", "not_paths")}
+        | {name: listed(_HOSTS, 1) for name in ("hosts", "not_hosts")}
+        | {name: listed(_METHODS, 1) for name in ("methods", "not_methods")},
         texts=_PATTERNS,
         some=("hosts", "paths"),
     ),
@@ -114,9 +125,11 @@ READ_ONLY: Final[Recipes] = {
         texts=words.own_header,
         never=("jwks_uri",),
     ),
-    policy.Policy: Recipe(never=("targets", "origins", "principal_binding")),
+    policy.Policy: Recipe(never=("targets", "origins", "principal_binding"), fit=_fit_policy),
     rbac.Constraint: Recipe(values={"key": either("destination.labels[a]", "request.headers[x-a]")}),
-    rbac.AccessRule: Recipe(texts=_PATTERNS),
+    rbac.AccessRule: Recipe(
+        values={"services": listed(_HOSTS, 1), "paths": listed(_PATHS), "methods": listed(_METHODS)}
+    ),
     rbac.Subject: Recipe(
         values={"properties": either({"source.namespace": "a"}, {"request.auth.claims[x]": "y"})},
         some=("user", "properties"),

@@ -91,7 +91,7 @@ def test_what_holds(rule: Json) -> None:
         source(notPrincipals=["*"]),
         source(namespaces=["shop"], notIpBlocks=["10.0.0.1"]),
         operation(hosts=["api.example"]),
-        operation(paths=["/a/b?x=/admin", "/admin"]),
+        operation(paths=["/a/b/x", "/admin"]),
         operation(paths=["/{*}"]),
         operation(ports=["9090"]),
         when("request.headers[x-a]", "1"),

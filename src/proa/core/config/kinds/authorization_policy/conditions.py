@@ -10,7 +10,7 @@ from proa.core.config.kinds.authorization_policy.patterns import accounts_fault
 from proa.core.config.kinds.authorization_policy.schema import Condition
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
-from proa.core.config.policy_values import pattern_fault, port_fault
+from proa.core.config.policy_values import check_patterns, pattern_fault, port_fault, principal_fault
 from proa.core.config.problem import Finding
 from proa.core.config.tree import shorten
 
@@ -18,7 +18,7 @@ _PLAIN: Final[Mapping[str, Callable[[str], str | None]]] = {
     "source.ip": subnet_fault,
     "remote.ip": subnet_fault,
     "source.namespace": pattern_fault,
-    "source.principal": pattern_fault,
+    "source.principal": principal_fault,
     "source.serviceAccount": accounts_fault,
     "source.trustDomain": pattern_fault,
     "request.auth.principal": pattern_fault,
@@ -60,9 +60,7 @@ def check_condition(condition: Condition, at: Path) -> Iterator[Finding]:
             yield Finding(at, "conflict", "a list's values stand in brackets; write all of them so, or none")
     fault_of = _PLAIN.get(name, pattern_fault)
     for field, values in (("values", condition.values), ("notValues", condition.not_values)):
-        for index, value in enumerate(values):
-            if fault := fault_of(value):
-                yield Finding((*at, field, index), "bad-value", fault)
+        yield from check_patterns(values, (*at, field), fault_of)
 
 
 def _key_fault(name: str, keys: str) -> str | None:

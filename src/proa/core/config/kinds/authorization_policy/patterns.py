@@ -1,7 +1,7 @@
 """What values of an AuthorizationPolicy may look like, in the words of a problem. This kind's validators ask."""
 
 from proa.core.config.labels import is_namespace_name, is_object_name
-from proa.core.config.policy_values import pattern_fault
+from proa.core.config.policy_values import path_fault as plain_path_fault
 from proa.core.config.tree import shorten
 
 _LONGEST_ACCOUNT = 320
@@ -23,10 +23,12 @@ def accounts_fault(value: str) -> str | None:
 
 def path_fault(value: str) -> str | None:
     """For patterns, and templates: segments of `{*}` (one) and `{**}` (any number, once)."""
-    if not value:
-        return pattern_fault(value)
-    if "{" not in value and "}" not in value:
-        return None
+    if not value or ("{" not in value and "}" not in value):
+        return plain_path_fault(value)
+    if not value.startswith("/"):
+        return f'"{shorten(value)}" is no template: templates begin with a slash; write it'
+    if fault := plain_path_fault(value):
+        return fault
     segments = value.split("/")
     operators = [segment for segment in segments if "{" in segment or "}" in segment]
     if any(operator not in ("{*}", "{**}") for operator in operators):

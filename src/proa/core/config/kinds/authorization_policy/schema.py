@@ -7,6 +7,8 @@ import msgspec
 from proa.core.config.record import NotEmpty, Record
 from proa.core.config.selection import TargetRef, WorkloadSelector
 
+Some = Annotated[tuple[str, ...], NotEmpty()]
+"""A list that is written has values: an empty one could be read as nobody, and as anybody."""
 Action = Literal["ALLOW", "DENY", "AUDIT", "CUSTOM"]
 
 
@@ -17,33 +19,33 @@ class Provider(Record, frozen=True, kw_only=True):
 class Source(Record, frozen=True, kw_only=True):
     """Who asks: every field that is written must hold, any of its values. Values may begin or end with `*`."""
 
-    principals: tuple[str, ...] = ()
-    not_principals: tuple[str, ...] = ()
-    request_principals: tuple[str, ...] = ()
-    not_request_principals: tuple[str, ...] = ()
-    namespaces: tuple[str, ...] = ()
-    not_namespaces: tuple[str, ...] = ()
-    service_accounts: tuple[str, ...] = ()
-    not_service_accounts: tuple[str, ...] = ()
-    ip_blocks: tuple[str, ...] = ()
-    not_ip_blocks: tuple[str, ...] = ()
-    remote_ip_blocks: tuple[str, ...] = ()
-    not_remote_ip_blocks: tuple[str, ...] = ()
-    trust_domains: tuple[str, ...] = ()
-    not_trust_domains: tuple[str, ...] = ()
+    principals: Some = ()
+    not_principals: Some = ()
+    request_principals: Some = ()
+    not_request_principals: Some = ()
+    namespaces: Some = ()
+    not_namespaces: Some = ()
+    service_accounts: Some = ()
+    not_service_accounts: Some = ()
+    ip_blocks: Some = ()
+    not_ip_blocks: Some = ()
+    remote_ip_blocks: Some = ()
+    not_remote_ip_blocks: Some = ()
+    trust_domains: Some = ()
+    not_trust_domains: Some = ()
 
 
 class Operation(Record, frozen=True, kw_only=True):
     """What is asked for, by the same rule."""
 
-    hosts: tuple[str, ...] = ()
-    not_hosts: tuple[str, ...] = ()
-    ports: tuple[str, ...] = ()
-    not_ports: tuple[str, ...] = ()
-    methods: tuple[str, ...] = ()
-    not_methods: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    not_paths: tuple[str, ...] = ()
+    hosts: Some = ()
+    not_hosts: Some = ()
+    ports: Some = ()
+    not_ports: Some = ()
+    methods: Some = ()
+    not_methods: Some = ()
+    paths: Some = ()
+    not_paths: Some = ()
 
 
 class From(Record, frozen=True, kw_only=True):

@@ -8,8 +8,16 @@ from proa.core.config.kinds.authorization_policy.patterns import accounts_fault,
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy, Operation, Rule, Source
 from proa.core.config.meta import Meta
 from proa.core.config.path import Path
-from proa.core.config.policy_values import pattern_fault, port_fault
-from proa.core.config.problem import Finding
+from proa.core.config.policy_values import (
+    check_patterns,
+    host_fault,
+    method_doubt,
+    method_fault,
+    pattern_fault,
+    port_fault,
+    principal_fault,
+)
+from proa.core.config.problem import Finding, warning
 from proa.core.config.selection import check_selection
 
 SPEC: Path = ("spec",)
@@ -76,9 +84,8 @@ def _check_source(source: Source, at: Path) -> Iterator[Finding]:
     }
     accounts = {"serviceAccounts": source.service_accounts, "notServiceAccounts": source.not_service_accounts}
     for name, values in patterns.items():
-        for index, value in enumerate(values):
-            if fault := pattern_fault(value):
-                yield Finding((*at, name, index), "bad-value", fault)
+        fault_of = principal_fault if name in ("principals", "notPrincipals") else pattern_fault
+        yield from check_patterns(values, (*at, name), fault_of)
     for name, values in blocks.items():
         for index, value in enumerate(values):
             if fault := subnet_fault(value):
@@ -102,16 +109,18 @@ def _check_operation(operation: Operation, at: Path) -> Iterator[Finding]:
     if operation == Operation():
         yield Finding(at, "required", "an empty operation says nothing; write what it means")
     fields = {
-        "hosts": (operation.hosts, pattern_fault),
-        "notHosts": (operation.not_hosts, pattern_fault),
-        "methods": (operation.methods, pattern_fault),
-        "notMethods": (operation.not_methods, pattern_fault),
+        "hosts": (operation.hosts, host_fault),
+        "notHosts": (operation.not_hosts, host_fault),
+        "methods": (operation.methods, method_fault),
+        "notMethods": (operation.not_methods, method_fault),
         "ports": (operation.ports, port_fault),
         "notPorts": (operation.not_ports, port_fault),
         "paths": (operation.paths, path_fault),
         "notPaths": (operation.not_paths, path_fault),
     }
     for name, (values, fault_of) in fields.items():
+        yield from check_patterns(values, (*at, name), fault_of)
+    for name, values in (("methods", operation.methods), ("notMethods", operation.not_methods)):
         for index, value in enumerate(values):
-            if fault := fault_of(value):
-                yield Finding((*at, name, index), "bad-value", fault)
+            if doubt := method_doubt(value):
+                yield warning((*at, name, index), "no-effect", doubt)

@@ -31,7 +31,10 @@ def validate_policy(spec: Policy, meta: Meta) -> Iterator[Finding]:
         )
         yield Finding(("metadata", "namespace"), "no-equivalent", message)
     for index, target in enumerate(spec.targets):
-        yield from _check_target(target, (*SPEC, "targets", index))
+        at: Path = (*SPEC, "targets", index)
+        yield from _check_target(target, at)
+        if target in spec.targets[:index]:
+            yield warning(at, "duplicate", "the target is there already; remove one")
     yield from _check_methods(spec)
 
 
@@ -73,6 +76,10 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
                 "clients with TLS and no certificate cannot be told from strangers; write mode: PERMISSIVE"
             )
             yield Finding((*at, "mtls", "allowTls"), "no-equivalent", message)
+        if peer.mtls is not None and any(each.mtls is not None for each in spec.peers[:index]):
+            yield Finding(
+                at, "duplicate", "mutual TLS is among the peers already; keep the one that is meant"
+            )
     issuers: set[str] = set()
     for index, origin in enumerate(spec.origins):
         at = (*SPEC, "origins", index, "jwt")
@@ -88,6 +95,13 @@ def _check_methods(spec: Policy) -> Iterator[Finding]:
     elif spec.principal_binding == "USE_ORIGIN":
         message = "principals come from origins, and there are none; remove it, or add an origin"
         yield Finding((*SPEC, "principalBinding"), "conflict", message)
+    for name, is_set, methods in (
+        ("peerIsOptional", spec.peer_is_optional, spec.peers),
+        ("originIsOptional", spec.origin_is_optional, spec.origins),
+    ):
+        if is_set and not methods:
+            message = "nothing of the kind is asked for, so there is nothing to leave out; remove it"
+            yield warning((*SPEC, name), "no-effect", message)
     if not spec.peers and not spec.origins:
         yield warning(SPEC, "no-effect", "no peers and no origins: everybody is let in; is that meant?")
 

@@ -7,13 +7,30 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
+from proa.core.config.headers import header_name_fault
 from proa.core.config.hostnames import name_fault, subnet_fault
-from proa.core.config.kinds.rbac_2018.schema import RbacConfig, RbacTarget, ServiceRole, ServiceRoleBinding
+from proa.core.config.kinds.rbac_2018.schema import (
+    AccessRule,
+    RbacConfig,
+    RbacTarget,
+    ServiceRole,
+    ServiceRoleBinding,
+)
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.meta import Meta
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
-from proa.core.config.policy_values import pattern_fault, port_fault
+from proa.core.config.policy_values import (
+    check_patterns,
+    host_fault,
+    method_doubt,
+    method_fault,
+    path_fault,
+    pattern_doubt,
+    pattern_fault,
+    port_fault,
+    principal_fault,
+)
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
 
@@ -24,13 +41,13 @@ _CONSTRAINTS: Final[Mapping[str, Fault]] = {
     "destination.port": port_fault,
     "destination.name": pattern_fault,
     "destination.namespace": pattern_fault,
-    "destination.user": pattern_fault,
+    "destination.user": principal_fault,
 }
 _PROPERTIES: Final[Mapping[str, Fault]] = {
     "source.ip": subnet_fault,
     "source.namespace": pattern_fault,
-    "source.user": pattern_fault,
-    "source.principal": pattern_fault,
+    "source.user": principal_fault,
+    "source.principal": principal_fault,
     "source.name": pattern_fault,
     "request.auth.principal": pattern_fault,
     "request.auth.audiences": pattern_fault,
@@ -43,13 +60,26 @@ _KEYED: Final = re.compile(r"([a-z.]+)\[([^\[\]]+)\]")
 
 def validate_role(spec: ServiceRole, _meta: Meta) -> Iterator[Finding]:
     for index, rule in enumerate(spec.rules):
+        yield from _check_access(rule, (*SPEC, "rules", index))
         for number, constraint in enumerate(rule.constraints):
             at = (*SPEC, "rules", index, "constraints", number)
             yield from _check_key(constraint.key, _CONSTRAINTS, _KEYED_CONSTRAINTS, (*at, "key"))
             fault_of = _CONSTRAINTS.get(constraint.key, pattern_fault)
-            for place, value in enumerate(constraint.values):
-                if value and (fault := fault_of(value)):
-                    yield Finding((*at, "values", place), "bad-value", fault)
+            yield from check_patterns(filter(None, constraint.values), (*at, "values"), fault_of)
+
+
+def _check_access(rule: AccessRule, at: Path) -> Iterator[Finding]:
+    """Empty values are told by the schema."""
+    yield from check_patterns(filter(None, rule.services), (*at, "services"), host_fault)
+    yield from check_patterns(filter(None, rule.paths), (*at, "paths"), path_fault)
+    yield from check_patterns(filter(None, rule.methods), (*at, "methods"), method_fault)
+    for index, service in enumerate(rule.services):
+        if service and "." not in service and "*" not in service:
+            message = f"services are compared by their full names; write {shorten(service)}.<namespace>.svc.cluster.local"
+            yield warning((*at, "services", index), "no-effect", message)
+    for index, method in enumerate(rule.methods):
+        if doubt := method_doubt(method):
+            yield warning((*at, "methods", index), "no-effect", doubt)
 
 
 def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]:
@@ -60,6 +90,14 @@ def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]
         at = (*SPEC, "subjects", index)
         if not subject.user and not subject.group and not subject.properties:
             yield Finding(at, "required", "an empty subject says nothing; write a user, group or properties")
+        for name, text, fault_of in (
+            ("user", subject.user, principal_fault),
+            ("group", subject.group, pattern_fault),
+        ):
+            if text and (fault := fault_of(text)):
+                yield Finding((*at, name), "bad-value", fault)
+            elif doubt := pattern_doubt(text):
+                yield warning((*at, name), "no-effect", doubt)
         for key, value in subject.properties.items():
             place = (*at, "properties", key)
             yield from _check_key(key, _PROPERTIES, _KEYED_PROPERTIES, place)
@@ -69,7 +107,12 @@ def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]
 
 def _check_key(key: str, known: Mapping[str, Fault], maps: tuple[str, ...], at: Path) -> Iterator[Finding]:
     keyed = _KEYED.fullmatch(key)
-    if not key or key in known or (keyed is not None and keyed[1] in maps):
+    if keyed is not None and keyed[1] in maps:
+        fault = header_name_fault(keyed[2]) if keyed[1] == "request.headers" else None
+        if fault is not None:
+            yield Finding(at, "bad-value", fault)
+        return
+    if not key or key in known:
         return
     names = (*known, *(f"{each}[key]" for each in maps))
     hint = suggestion(key, names) or f"; the keys are {', '.join(names)}"
@@ -94,9 +137,14 @@ def validate_config(spec: RbacConfig, meta: Meta) -> Iterator[Finding]:
 
 
 def _check_target(target: RbacTarget, at: Path) -> Iterator[Finding]:
+    if target == RbacTarget():
+        yield warning(at, "no-effect", "it names nobody; write services or namespaces")
     for index, service in enumerate(target.services):
         if service and (fault := name_fault(service)):
             yield Finding((*at, "services", index), "bad-value", fault)
+        elif service and "." not in service:
+            message = f"services are compared by their full names; write {shorten(service)}.<namespace>.svc.cluster.local"
+            yield warning((*at, "services", index), "no-effect", message)
     for index, namespace in enumerate(target.namespaces):
         if namespace and not is_namespace_name(namespace):
             message = f'"{shorten(namespace)}" is no namespace; write a name'

@@ -25,7 +25,7 @@ class JwtRule(Record, frozen=True, kw_only=True):
 
     issuer: Filled
     audiences: tuple[Filled, ...] = ()
-    jwks_uri: str = ""
+    jwks_uri: Filled = ""
     jwks: str = ""
     from_headers: tuple[JwtHeader, ...] = ()
     from_params: tuple[Filled, ...] = ()

@@ -107,6 +107,43 @@ from tests.unit.core.config.judged import judge
             {"rules": [{"when": [{"values": ["a"]}]}]},
             ["spec.rules[0].when[0].key required"],
         ),
+        (
+            "AuthorizationPolicy",
+            {
+                "rules": [
+                    {
+                        "from": [
+                            {"source": {"principals": ["spiffe://cluster.local/ns/a/sa/b", "a*b"]}},
+                            {"source": {"principals": [], "namespaces": ["a"]}},
+                        ],
+                        "to": [
+                            {
+                                "operation": {
+                                    "hosts": ["http://a"],
+                                    "methods": ["get", "GET POST"],
+                                    "paths": ["a", "/a?b=c", "{*}/a", "/a b", "/a*b"],
+                                }
+                            }
+                        ],
+                        "when": [{"key": "source.principal", "notValues": ["spiffe://a"]}],
+                    }
+                ]
+            },
+            [
+                "spec.rules[0].from[0].source.principals[0] bad-value",
+                "spec.rules[0].from[0].source.principals[1] no-effect",
+                "spec.rules[0].from[1].source.principals required",
+                "spec.rules[0].to[0].operation.hosts[0] bad-value",
+                "spec.rules[0].to[0].operation.methods[0] no-effect",
+                "spec.rules[0].to[0].operation.methods[1] bad-value",
+                "spec.rules[0].to[0].operation.paths[0] bad-value",
+                "spec.rules[0].to[0].operation.paths[1] bad-value",
+                "spec.rules[0].to[0].operation.paths[2] bad-value",
+                "spec.rules[0].to[0].operation.paths[3] bad-value",
+                "spec.rules[0].to[0].operation.paths[4] no-effect",
+                "spec.rules[0].when[0].notValues[0] bad-value",
+            ],
+        ),
     ],
 )
 def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:

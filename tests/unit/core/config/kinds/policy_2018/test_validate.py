@@ -89,6 +89,24 @@ from tests.unit.core.config.judged import judge
             {"targets": [{"name": "a"}], "peers": [{"mtls": None}]},
             ["metadata.name bad-value", "spec.targets conflict"],
         ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a"}, {"name": "a"}],
+                "peers": [{"mtls": None}, {"mtls": {"mode": "PERMISSIVE"}}],
+                "originIsOptional": True,
+            },
+            ["spec.originIsOptional no-effect", "spec.peers[1] duplicate", "spec.targets[1] duplicate"],
+        ),
+        (
+            "Policy",
+            {
+                "targets": [{"name": "a"}],
+                "origins": [{"jwt": {"issuer": "a", "jwksUri": "https://a/b c"}}],
+                "peerIsOptional": True,
+            },
+            ["spec.origins[0].jwt.jwksUri bad-value", "spec.peerIsOptional no-effect"],
+        ),
     ],
 )
 def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:

@@ -66,6 +66,35 @@ from tests.unit.core.config.judged import judge
             {"jwtRules": [{"issuer": "a", "presence": "REQUIRED", "timeout": "5s"}]},
             [],
         ),
+        (
+            "RequestAuthentication",
+            {
+                "jwtRules": [
+                    {
+                        "issuer": "a",
+                        "jwksUri": "",
+                        "fromHeaders": [{"name": ":path"}],
+                        "fromCookies": ["a;b"],
+                        "fromParams": ["a&b"],
+                        "outputPayloadToHeader": "x-a",
+                        "outputClaimToHeaders": [
+                            {"header": ":path", "claim": "a"},
+                            {"header": "Host", "claim": "a"},
+                            {"header": "X-A", "claim": "a"},
+                        ],
+                    }
+                ]
+            },
+            [
+                "spec.jwtRules[0].fromCookies[0] bad-value",
+                "spec.jwtRules[0].fromHeaders[0].name bad-value",
+                "spec.jwtRules[0].fromParams[0] bad-value",
+                "spec.jwtRules[0].jwksUri required",
+                "spec.jwtRules[0].outputClaimToHeaders[0].header bad-value",
+                "spec.jwtRules[0].outputClaimToHeaders[1].header bad-value",
+                "spec.jwtRules[0].outputPayloadToHeader duplicate",
+            ],
+        ),
     ],
 )
 def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:
