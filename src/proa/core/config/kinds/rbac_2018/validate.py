@@ -75,8 +75,7 @@ def _check_access(rule: AccessRule, at: Path) -> Iterator[Finding]:
     yield from check_patterns(filter(None, rule.methods), (*at, "methods"), method_fault)
     for index, service in enumerate(rule.services):
         if service and "." not in service and "*" not in service:
-            message = f"services are compared by their full names; write {shorten(service)}.<namespace>.svc.cluster.local"
-            yield warning((*at, "services", index), "no-effect", message)
+            yield _short(service, (*at, "services", index))
     for index, method in enumerate(rule.methods):
         if doubt := method_doubt(method):
             yield warning((*at, "methods", index), "no-effect", doubt)
@@ -103,6 +102,11 @@ def validate_binding(spec: ServiceRoleBinding, _meta: Meta) -> Iterator[Finding]
             yield from _check_key(key, _PROPERTIES, _KEYED_PROPERTIES, place)
             if fault := _PROPERTIES.get(key, pattern_fault)(value):
                 yield Finding(place, "bad-value", fault)
+
+
+def _short(service: str, at: Path) -> Finding:
+    name = f"{shorten(service)}.<namespace>.svc.cluster.local"
+    return warning(at, "no-effect", f"services are compared by their full names; write {name}")
 
 
 def _check_key(key: str, known: Mapping[str, Fault], maps: tuple[str, ...], at: Path) -> Iterator[Finding]:
@@ -143,8 +147,7 @@ def _check_target(target: RbacTarget, at: Path) -> Iterator[Finding]:
         if service and (fault := name_fault(service)):
             yield Finding((*at, "services", index), "bad-value", fault)
         elif service and "." not in service:
-            message = f"services are compared by their full names; write {shorten(service)}.<namespace>.svc.cluster.local"
-            yield warning((*at, "services", index), "no-effect", message)
+            yield _short(service, (*at, "services", index))
     for index, namespace in enumerate(target.namespaces):
         if namespace and not is_namespace_name(namespace):
             message = f'"{shorten(namespace)}" is no namespace; write a name'
