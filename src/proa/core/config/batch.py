@@ -16,6 +16,7 @@ from proa.core.config.gateway_api.today import is_api, read_derived
 from proa.core.config.kinds.virtual_service.schema import VirtualService
 from proa.core.config.legacy.convert import convert
 from proa.core.config.legacy.today import is_old, read_back
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.config.problem import Finding, Problem
 from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef
 
@@ -43,16 +44,19 @@ def read_batch(
     default_namespace: str = DEFAULT_NAMESPACE,
     *,
     only_in_force: bool = True,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Batch:
-    """`files` are (name, text). Never raises; every problem of every file is found. For `only_in_force` see
-    `examine`: who applies leaves it, who only reads does not."""
+    """`files` are (name, text). Never raises; every problem of every file is found. For `only_in_force` and
+    `catalogue` see `examine`: who applies leaves the first, who only reads does not."""
     found: dict[ObjectRef, Written] = {}
     problems: list[Problem] = []
     for name, text in files:
         parsed = parse(text, name)
         problems += parsed.problems
         for document in parsed.documents:
-            examined = examine(document, default_namespace, only_in_force=only_in_force)
+            examined = examine(
+                document, default_namespace, only_in_force=only_in_force, catalogue=catalogue
+            )
             problems += examined.problems
             if examined.config is None:
                 continue

@@ -7,9 +7,11 @@ import msgspec
 
 from proa.core.config.document import Document, parse
 from proa.core.config.fields import unknown_field
-from proa.core.config.kinds import KINDS, OLD, AnyKind, Spec, is_not_yet
+from proa.core.config.kinds import KINDS, OLD, AnyKind, Spec, handlers_of, is_not_yet
 from proa.core.config.locality import distribution_of
 from proa.core.config.meta import MEANT, Meta, read_meta
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
+from proa.core.config.mixer.compiled import compiled_faults, missing_adapter
 from proa.core.config.near_names import suggestion
 from proa.core.config.problem import Finding, Problem, warning
 from proa.core.config.tree import Json, shorten, type_name
@@ -81,14 +83,17 @@ def load_all(text: str, file: str, default_namespace: str = DEFAULT_NAMESPACE) -
 
 
 def examine(
-    document: Document, default_namespace: str = DEFAULT_NAMESPACE, *, only_in_force: bool = True
+    document: Document,
+    default_namespace: str = DEFAULT_NAMESPACE,
+    *,
+    only_in_force: bool = True,
+    catalogue: Catalogue = BUILT_IN,
 ) -> Examined:
-    """As `load`, with the warnings too. A kind that nothing acts on is an error unless the caller only reads."""
+    """As `load`, with the warnings too. A kind that nothing acts on is an error unless the caller only reads.
+    `catalogue` has Mixer's adapters, those that are installed beside ours among them."""
     found: list[Finding] = []
     value = document.value
-    kind = _find_kind(value, found)
-    if kind is not None and not kind.in_force:
-        found.append(_not_in_force(kind.kind, only_in_force))
+    kind = _find_kind(value, found, catalogue)
     found.extend(
         unknown_field((name,), name, _TOP_LEVEL)
         for name in value
@@ -96,6 +101,9 @@ def examine(
     )
     meta = read_meta(value.get("metadata"), default_namespace, found)
     spec = kind.read(value.get("spec"), meta, found) if kind else None
+    found.extend(compiled_faults(spec, catalogue))
+    if kind is not None and not kind.in_force:
+        found.append(_not_in_force(kind.kind, kind.why_not or missing_adapter(spec, catalogue), only_in_force))
     problems = tuple(sorted({*document.problems, *(document.placed(finding) for finding in found)}))
     if kind is None or spec is None or any(problem.severity == "error" for problem in problems):
         return Examined(config=None, problems=problems)
@@ -116,7 +124,7 @@ def _meant(meta: Meta) -> tuple[str, ...]:
     return (*((distribution,) if distribution else ()), *meant)
 
 
-def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:
+def _find_kind(value: dict[str, Json], found: list[Finding], catalogue: Catalogue) -> AnyKind | None:
     """The row of the table, or findings that say why there is none."""
     words = {name: value.get(name) for name in ("apiVersion", "kind")}
     for name, word in words.items():
@@ -129,6 +137,8 @@ def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:
         return None
     group, _, version = api_version.rpartition("/")
     row = KINDS.get((group, kind))
+    if group == OLD and (adapter := catalogue.find(kind)) and adapter != BUILT_IN.find(kind):
+        row = handlers_of(adapter)
     if row is None:
         found.append(_unknown_kind(group, api_version, kind))
     elif version not in row.versions:
@@ -138,13 +148,12 @@ def _find_kind(value: dict[str, Json], found: list[Finding]) -> AnyKind | None:
     return row
 
 
-def _not_in_force(kind: str, only_in_force: bool) -> Finding:
+def _not_in_force(kind: str, why: str, only_in_force: bool) -> Finding:
     if only_in_force:
-        message = (
-            f"{kind} is not supported yet: it is read and checked, and nothing acts on it; remove the object"
-        )
-        return Finding(("kind",), "kind-not-supported-yet", message)
-    return warning(("kind",), "read-only-kind", f"{kind} is read and checked; Proa does not act on it yet")
+        reason = why or "it is read and checked, and nothing acts on it; remove the object"
+        return Finding(("kind",), "kind-not-supported-yet", f"{kind} is not supported yet: {reason}")
+    reason = why or "Proa does not act on it yet"
+    return warning(("kind",), "read-only-kind", f"{kind} is read and checked; {reason}")
 
 
 def _unknown_kind(group: str, api_version: str, kind: str) -> Finding:

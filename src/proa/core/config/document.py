@@ -39,7 +39,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         """The 1-based line of the key or item at `path`, or of its nearest ancestor that the text has."""
         line, marks = self.line, self.marks
         for step in written_path(self.moved, path):
-            mark = marks.get(step)
+            mark = marks.get(step) or marks.get(_with_underscores(step))
             if mark is None:
                 break
             line, marks = mark.line, mark.inside
@@ -53,6 +53,11 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
         """What was found at a place of `value`, told of the place as written."""
         line, path = self.line_of(finding.path), path_text(written_path(self.moved, finding.path))
         return Problem(self.file, line, path, finding.code, finding.message, finding.severity)
+
+
+def _with_underscores(step: str | int) -> str | int:
+    """The other way to write a field of 2018: findings speak of `maxAmount` where the text has `max_amount`."""
+    return re.sub("[A-Z]", lambda found: "_" + found[0].lower(), step) if isinstance(step, str) else step
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):

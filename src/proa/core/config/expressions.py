@@ -8,7 +8,7 @@ from proa.core.expression.parser import parse
 from proa.core.expression.syntax import Fault
 
 
-def expression_fault(text: str) -> str | None:
-    """None, or what is wrong with the syntax."""
-    found = parse(text)
+def expression_fault(text: str, *, outputs: bool = False) -> str | None:
+    """None, or what is wrong with the syntax. `outputs`: it may speak of what a generator gives, `$out.name`."""
+    found = parse(text, outputs)
     return f"no expression: {found}" if isinstance(found, Fault) else None

@@ -4,13 +4,11 @@ from typing import Final
 
 from proa.core.config import istio_service, plugins, selection
 from proa.core.config.kinds.authorization_policy import schema as authorization
-from proa.core.config.kinds.mixer_adapters import schema as adapters
 from proa.core.config.kinds.mixer_api_spec import schema as api_spec
 from proa.core.config.kinds.mixer_attributes import schema as attributes
 from proa.core.config.kinds.mixer_out_of_process import schema as outside
 from proa.core.config.kinds.mixer_quota_spec import schema as quota_spec
 from proa.core.config.kinds.mixer_rule import schema as mixer_rule
-from proa.core.config.kinds.mixer_templates import schema as templates
 from proa.core.config.kinds.policy_2018 import schema as policy
 from proa.core.config.kinds.rbac_2018 import schema as rbac
 from proa.core.config.kinds.request_authentication import schema as request
@@ -18,6 +16,8 @@ from proa.core.config.kinds.telemetry import schema as telemetry
 from proa.core.config.kinds.traffic_extension import schema as extension
 from proa.core.config.kinds.wasm_plugin import schema as wasm
 from proa.core.config.kinds.workload_group import schema as groups
+from proa.core.config.mixer import parameters as adapters
+from proa.core.config.mixer import templates
 from proa.testing.strategies import vocabulary as words
 from proa.testing.strategies.recipes import either
 from proa.testing.strategies.shaped import Object, Recipe, Recipes, without

@@ -37,8 +37,6 @@ from proa.core.config.kinds.gateway.validate import validate as validate_gateway
 from proa.core.config.kinds.kind import Kind
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.kinds.mesh_config.validate import validate as validate_mesh_config
-from proa.core.config.kinds.mixer_adapters.schema import ADAPTERS
-from proa.core.config.kinds.mixer_adapters.validate import validate as validate_mixer_adapter
 from proa.core.config.kinds.mixer_api_spec.schema import HttpApiSpec, HttpApiSpecBinding
 from proa.core.config.kinds.mixer_api_spec.validate import validate_binding as validate_api_spec_binding
 from proa.core.config.kinds.mixer_api_spec.validate import validate_spec as validate_api_spec
@@ -56,8 +54,6 @@ from proa.core.config.kinds.mixer_quota_spec.validate import validate_binding as
 from proa.core.config.kinds.mixer_quota_spec.validate import validate_spec as validate_quota_spec
 from proa.core.config.kinds.mixer_rule.schema import Rule
 from proa.core.config.kinds.mixer_rule.validate import validate as validate_mixer_rule
-from proa.core.config.kinds.mixer_templates.schema import TEMPLATES
-from proa.core.config.kinds.mixer_templates.validate import validate as validate_mixer_template
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.peer_authentication.validate import validate as validate_peer_authentication
 from proa.core.config.kinds.policy_2018.schema import Policy
@@ -93,6 +89,9 @@ from proa.core.config.legacy.convert import OldSpec
 from proa.core.config.legacy.ingress_schema import Ingress
 from proa.core.config.legacy.schema import DestinationPolicy, EgressRule, IngressRule, RouteRule
 from proa.core.config.meta import Meta
+from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind
+from proa.core.config.mixer.instances import validate as validate_instance_of_template
+from proa.core.config.mixer.templates import TEMPLATES
 from proa.core.config.problem import Finding
 from proa.core.config.record import ReadOnlySpec
 
@@ -552,17 +551,42 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(_OLD_API, "adapters", Adapter, validate_adapter, kind="adapter", may_be_absent=True),
     _read_only(_OLD_API, "templates", Template, validate_template, kind="template"),
     *(
-        _read_only(_OLD_API, f"{name}-handlers", spec, validate_mixer_adapter, kind=name, may_be_absent=True)
-        for name, spec in ADAPTERS.items()
-    ),
-    *(
         _read_only(
-            _OLD_API, f"{name}-instances", spec, validate_mixer_template, kind=name, may_be_absent=True
+            _OLD_API,
+            f"{name}-instances",
+            template.fields,
+            validate_instance_of_template,
+            kind=name,
+            may_be_absent=True,
         )
-        for name, spec in TEMPLATES.items()
+        for name, template in TEMPLATES.items()
     ),
 )
-_ROWS = (*_ROWS_IN_FORCE, *_ROWS_GATEWAY_API, *_ROWS_READ_ONLY)
+
+
+def handlers_of(adapter: AdapterKind) -> Kind[ReadOnlySpec]:
+    """The row of an adapter's handlers in the old style, whose kind is the adapter's name."""
+
+    def judge(parameters: ReadOnlySpec, _meta: Meta) -> Iterator[Finding]:
+        assert isinstance(parameters, adapter.parameters)
+        yield from adapter.faults(parameters, ("spec",))
+
+    return Kind(
+        group=OLD,
+        kind=adapter.name,
+        versions=_OLD_VERSIONS,
+        plural=f"{adapter.name}-handlers",
+        short_names=(),
+        spec=adapter.parameters,
+        validate=judge,
+        in_force=False,
+        why_not=adapter.missing,
+        spec_may_be_absent=True,
+    )
+
+
+_ROWS_OF_ADAPTERS = tuple(handlers_of(adapter) for _, adapter in sorted(BUILT_IN.adapters.items()))
+_ROWS = (*_ROWS_IN_FORCE, *_ROWS_GATEWAY_API, *_ROWS_READ_ONLY, *_ROWS_OF_ADAPTERS)
 
 KINDS: Mapping[tuple[str, str], AnyKind] = MappingProxyType({(row.group, row.kind): row for row in _ROWS})
 

@@ -20,7 +20,8 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """`versions` has the preferred one first. `validate` gets a well-typed spec and tells what it means wrongly.
 
     A kind that is not `in_force` is read and checked, and nothing acts on it: whoever puts objects into force must
-    refuse it. `spec_may_be_absent`: an object without a spec is one with an empty spec."""
+    refuse it; `why_not` is the reason when it is no matter of time. `spec_may_be_absent`: an object without a spec is
+    one with an empty spec."""
 
     group: str
     kind: str
@@ -30,6 +31,7 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     spec: type[S]
     validate: Callable[[S, Meta], Iterator[Finding]]
     in_force: bool = True
+    why_not: str = ""
     spec_may_be_absent: bool = False
 
     def read(self, value: Json, meta: Meta, found: list[Finding]) -> S:

@@ -1,4 +1,4 @@
-"""What handlers of Mixer's own adapters say: the adapter's parameters. Read by their validator.
+"""What handlers of Mixer's own adapters say: the adapter's parameters. `catalogue` says whose they are.
 
 Zero and empty are not set, as in all of Mixer's configuration.
 """
@@ -52,9 +52,18 @@ class CloudWatchMetric(Part, frozen=True, kw_only=True):
     unit: str = ""
 
 
+class CloudWatchLog(Part, frozen=True, kw_only=True):
+    payload_template: str = ""
+
+
 class CloudWatch(Adapter, frozen=True, kw_only=True):
+    """The fields behind the second are of 1.1."""
+
     namespace: str = ""
     metric_info: Map[str, CloudWatchMetric] = Map()
+    log_group_name: str = ""
+    log_stream_name: str = ""
+    logs: Map[str, CloudWatchLog] = Map()
 
 
 class Status(Part, frozen=True, kw_only=True):
@@ -341,28 +350,3 @@ class Stdio(Adapter, frozen=True, kw_only=True):
     max_megabytes_before_rotation: Int32 = 0
     max_days_before_rotation: Int32 = 0
     max_rotated_files: Int32 = 0
-
-
-ADAPTERS: dict[str, type[Adapter]] = {
-    "bypass": Bypass,
-    "circonus": Circonus,
-    "cloudwatch": CloudWatch,
-    "denier": Denier,
-    "dogstatsd": Dogstatsd,
-    "fluentd": Fluentd,
-    "kubernetesenv": KubernetesEnv,
-    "listchecker": ListChecker,
-    "memquota": MemQuota,
-    "noop": Noop,
-    "opa": Opa,
-    "prometheus": Prometheus,
-    "rbac": Rbac,
-    "redisquota": RedisQuota,
-    "servicecontrol": ServiceControl,
-    "signalfx": SignalFx,
-    "solarwinds": SolarWinds,
-    "stackdriver": Stackdriver,
-    "statsd": Statsd,
-    "stdio": Stdio,
-}
-"""By the name of the adapter, which is the kind."""

@@ -1,1 +1,0 @@
-"""Mixer's instances, whose kinds are the names of templates: their schemas and the rules of their meaning."""
