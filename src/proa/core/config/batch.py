@@ -54,9 +54,7 @@ def read_batch(
         parsed = parse(text, name)
         problems += parsed.problems
         for document in parsed.documents:
-            examined = examine(
-                document, default_namespace, only_in_force=only_in_force, catalogue=catalogue
-            )
+            examined = examine(document, default_namespace, only_in_force=only_in_force, catalogue=catalogue)
             problems += examined.problems
             if examined.config is None:
                 continue

@@ -103,7 +103,9 @@ def examine(
     spec = kind.read(value.get("spec"), meta, found) if kind else None
     found.extend(compiled_faults(spec, catalogue))
     if kind is not None and not kind.in_force:
-        found.append(_not_in_force(kind.kind, kind.why_not or missing_adapter(spec, catalogue), only_in_force))
+        found.append(
+            _not_in_force(kind.kind, kind.why_not or missing_adapter(spec, catalogue), only_in_force)
+        )
     problems = tuple(sorted({*document.problems, *(document.placed(finding) for finding in found)}))
     if kind is None or spec is None or any(problem.severity == "error" for problem in problems):
         return Examined(config=None, problems=problems)

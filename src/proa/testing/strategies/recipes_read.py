@@ -31,6 +31,8 @@ _EXPRESSIONS: Final = either(
     "true",
     "1 == 2",
 )
+_ADDRESS: Final = either("a.example:80", "[::1]:8125")
+_LIST: Final = either("https://a.example/list")
 _PATTERNS: Final = either("a", "*", "a*", "*.example", "cluster.local/ns/default/sa/a", "/a")
 _PATHS: Final = either("/a", "/a/*", "*/b", "*")
 _HOSTS: Final = either("a.example", "*.example", "a.*", "*")
@@ -160,9 +162,19 @@ READ_ONLY: Final[Recipes] = {
         never=("attributes",),
     ),
     api_spec.ApiKey: Recipe(one_of=(("query", "header", "cookie"),), texts=either("x-a")),
-    outside.Handler: Recipe(one_of=(("adapter", "compiled_adapter"),), texts=either("a", "b")),
+    outside.Handler: Recipe(
+        values={"compiled_adapter": either("noop", "denier")},
+        one_of=(("adapter", "compiled_adapter"),),
+        texts=either("a", "b"),
+        never=("params",),
+    ),
     outside.Connection: Recipe(values={"address": either("a:1")}, always=("address",)),
-    outside.TemplateInstance: Recipe(one_of=(("template", "compiled_template"),), texts=either("a", "b")),
+    outside.TemplateInstance: Recipe(
+        values={"compiled_template": either("quota", "metric")},
+        one_of=(("template", "compiled_template"),),
+        texts=either("a", "b"),
+        never=("params",),
+    ),
     outside.Adapter: Recipe(values={"config": either("", "AAEC")}),
     outside.Template: Recipe(values={"descriptor": either("AAEC")}),
     templates.Instance: Recipe(texts=_EXPRESSIONS),
@@ -170,11 +182,80 @@ READ_ONLY: Final[Recipes] = {
     templates.Action: Recipe(texts=_EXPRESSIONS),
     adapters.Status: Recipe(values={"code": either(0, 7, 16)}),
     adapters.ListChecker: Recipe(
-        values={"provider_url": either("https://a.example/list")}, never=("ttl", "refresh_interval")
+        values={"provider_url": _LIST, "caching_use_count": either(0, 9)},
+        never=("ttl", "refresh_interval"),
     ),
-    adapters.Opa: Recipe(values={"policy": listed(either("package a"))}),
-    adapters.PrometheusMetric: Recipe(
-        values={"instance_name": either("a.metric.default")}, always=("instance_name",)
+    adapters.Bypass: Recipe(values={"backend_address": _ADDRESS}, always=("backend_address",)),
+    adapters.Circonus: Recipe(
+        values={"submission_url": _LIST, "submission_interval": either("1s")}, always=("submission_url",)
+    ),
+    adapters.CloudWatch: Recipe(values={"namespace": either("a")}, always=("namespace",), never=("logs",)),
+    adapters.CloudWatchMetric: Recipe(values={"unit": either("Count", "Bytes/Second")}),
+    adapters.Denier: Recipe(values={"valid_use_count": either(0, 5)}),
+    adapters.Dogstatsd: Recipe(
+        values={"address": _ADDRESS, "buffer_length": either(0, 9), "sample_rate": either(0, 0.5)}
+    ),
+    adapters.DogstatsdMetric: Recipe(values={"type": either("COUNTER")}, always=("type",)),
+    adapters.Fluentd: Recipe(values={"address": _ADDRESS}),
+    adapters.KubernetesEnv: Recipe(values={"cache_refresh_duration": either("5m")}),
+    adapters.MemQuota: Recipe(
+        values={"quotas": either([{"name": "a", "maxAmount": 1, "validDuration": "1s"}])},
+        never=("min_deduplication_duration",),
+    ),
+    adapters.Opa: Recipe(
+        values={"policy": either(["package a"]), "check_method": either("data.a.allow")},
+        always=("policy", "check_method"),
+    ),
+    adapters.Prometheus: Recipe(
+        values={"metrics": either([{"instanceName": "a.metric.default", "kind": "COUNTER"}])}
+    ),
+    adapters.Rbac: Recipe(values={"config_store_url": either("k8s://", "fs:///a")}),
+    adapters.RedisQuota: Recipe(
+        values={
+            "redis_server_url": either("", "redis:6379"),
+            "connection_pool_size": either(0, 10),
+            "quotas": either([{"name": "a", "maxAmount": 2, "validDuration": "5s"}]),
+        }
+    ),
+    adapters.RuntimeConfig: Recipe(
+        values={"check_result_expiration": either("60s")}, always=("check_result_expiration",)
+    ),
+    adapters.ServiceControl: Recipe(
+        values={"service_configs": either([{"meshServiceName": "a", "googleServiceName": "b"}])},
+        always=("runtime_config", "service_configs"),
+    ),
+    adapters.SignalFx: Recipe(
+        values={
+            "metrics": either([{"name": "a.metric.b", "type": "COUNTER"}]),
+            "ingest_url": _LIST,
+            "datapoint_interval": either("5s"),
+        },
+        texts=either("a"),
+        always=("access_token", "metrics"),
+    ),
+    adapters.SolarWinds: Recipe(
+        values={
+            "appoptics_batch_size": either(0, 1000),
+            "papertrail_url": either("logs0.papertrailapp.com:8080"),
+        },
+        never=("logs",),
+    ),
+    adapters.StackdriverLog: Recipe(values={"payload_template": either("{{.a}}")}),
+    adapters.StackdriverTrace: Recipe(values={"sample_probability": either(0, 1)}),
+    adapters.Statsd: Recipe(
+        values={"address": _ADDRESS, "flush_bytes": either(0, 512), "sampling_rate": either(1)}
+    ),
+    adapters.StatsdMetric: Recipe(
+        values={"type": either("COUNTER"), "name_template": either("a-{{.b}}")}, always=("type",)
+    ),
+    adapters.Stdio: Recipe(
+        values={"log_stream": either("STDOUT", "STDERR")},
+        never=(
+            "output_path",
+            "max_megabytes_before_rotation",
+            "max_days_before_rotation",
+            "max_rotated_files",
+        ),
     ),
     adapters.Buckets: Recipe(always=("explicit_buckets",), never=("linear_buckets", "exponential_buckets")),
     adapters.ExplicitBuckets: Recipe(values={"bounds": either([1, 2.5])}, always=("bounds",)),

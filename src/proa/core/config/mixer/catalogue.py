@@ -66,7 +66,9 @@ class Catalogue(msgspec.Struct, frozen=True):
         return f'there is no adapter "{shorten(name)}"{near or "; install the package that brings it"}'
 
 
-NOT_YET: Final = "Proa does not run it yet; remove the object, or install a package that brings such an adapter"
+NOT_YET: Final = (
+    "Proa does not run it yet; remove the object, or install a package that brings such an adapter"
+)
 
 
 def _closed(owner: str) -> str:
@@ -77,7 +79,9 @@ def _not_without(what: str) -> str:
     return f"it needs {what}; install a package that brings such an adapter, or remove the object"
 
 
-def _built_in(name: str, templates: str, schema: type[parameters.Adapter], missing: str = NOT_YET) -> AdapterKind:
+def _built_in(
+    name: str, templates: str, schema: type[parameters.Adapter], missing: str = NOT_YET
+) -> AdapterKind:
     return AdapterKind(
         name=name,
         templates=tuple(templates.split()),
@@ -89,7 +93,9 @@ def _built_in(name: str, templates: str, schema: type[parameters.Adapter], missi
 
 _ALL: Final = "authorization checknothing listentry logentry metric quota reportnothing tracespan"
 _ROWS: Final = (
-    _built_in("bypass", "checknothing reportnothing metric quota", parameters.Bypass, _not_without("a back end")),
+    _built_in(
+        "bypass", "checknothing reportnothing metric quota", parameters.Bypass, _not_without("a back end")
+    ),
     _built_in("circonus", "metric", parameters.Circonus, _closed("Circonus")),
     _built_in("cloudwatch", "metric logentry", parameters.CloudWatch, _closed("Amazon CloudWatch")),
     _built_in("denier", "checknothing listentry quota", parameters.Denier),
@@ -111,7 +117,10 @@ _ROWS: Final = (
     ),
     _built_in("signalfx", "metric", parameters.SignalFx, _closed("SignalFx")),
     _built_in(
-        "solarwinds", "metric logentry", parameters.SolarWinds, _closed("SolarWinds' AppOptics and Papertrail")
+        "solarwinds",
+        "metric logentry",
+        parameters.SolarWinds,
+        _closed("SolarWinds' AppOptics and Papertrail"),
     ),
     _built_in(
         "stackdriver", "metric logentry tracespan edge", parameters.Stackdriver, _closed("Google Stackdriver")

@@ -1,5 +1,5 @@
-"""Handlers and instances of Mixer's own adapters and templates, whichever way they are written: the old kinds, which are
-called by the adapter or template, or `handler` and `instance` with `compiledAdapter` and `compiledTemplate`.
+"""Handlers and instances of Mixer's own adapters and templates, whichever way they are written: by the old kinds, which
+are called by the adapter or template, or by `handler` and `instance` with `compiledAdapter` and `compiledTemplate`.
 
 `config` asks what is wrong with one, analysis and plans read them all alike.
 """

@@ -70,8 +70,12 @@ def _check_list(spec: ListChecker, at: Path) -> Iterator[Finding]:
         yield Finding(
             (*at, "refreshInterval"), "out-of-range", "lists are fetched at most every second; write 1s"
         )
-    if spec.ttl is not None and spec.ttl < (60_000 if spec.refresh_interval is None else spec.refresh_interval):
-        message = "a list would end before it is fetched again; write at least refreshInterval (60s unless set)"
+    if spec.ttl is not None and spec.ttl < (
+        60_000 if spec.refresh_interval is None else spec.refresh_interval
+    ):
+        message = (
+            "a list would end before it is fetched again; write at least refreshInterval (60s unless set)"
+        )
         yield Finding((*at, "ttl"), "conflict", message)
     if spec.caching_use_count < 0:
         yield Finding((*at, "cachingUseCount"), "out-of-range", "a count is not negative; write 0 or more")
@@ -104,7 +108,9 @@ def _check_memory(spec: MemQuota, at: Path) -> Iterator[Finding]:
 
 
 def _never_back(at: Path) -> Finding:
-    message = "without a window nothing is ever given back, and the limit is for all time; write validDuration"
+    message = (
+        "without a window nothing is ever given back, and the limit is for all time; write validDuration"
+    )
     return warning((*at, "validDuration"), "no-effect", message)
 
 
@@ -126,7 +132,9 @@ def _check_reached(overrides: list[Mapping[str, str]], at: Path) -> Iterator[Fin
     for index, dimensions in enumerate(overrides):
         for earlier, wider in enumerate(overrides[:index]):
             if all(dimensions.get(name) == value for name, value in wider.items()):
-                message = f"override {earlier} takes all that this one is for; move it before that, or remove it"
+                message = (
+                    f"override {earlier} takes all that this one is for; move it before that, or remove it"
+                )
                 yield warning((*at, "overrides", index), "no-effect", message)
                 break
 
@@ -147,9 +155,7 @@ def _check_redis(spec: RedisQuota, at: Path) -> Iterator[Finding]:
 def _check_shared(quota: RedisQuotaLimit, at: Path) -> Iterator[Finding]:
     yield from _check_amount(quota.max_amount, 1, at)
     if not quota.valid_duration:
-        yield Finding(
-            (*at, "validDuration"), "required", "a quota needs its window; write validDuration"
-        )
+        yield Finding((*at, "validDuration"), "required", "a quota needs its window; write validDuration")
     elif quota.rate_limit_algorithm == "ROLLING_WINDOW" and not (
         0 < (quota.bucket_duration or 0) < quota.valid_duration
     ):
@@ -175,7 +181,9 @@ def _check_opa(spec: Opa, at: Path) -> Iterator[Finding]:
 
 def _check_rbac(spec: Rbac, at: Path) -> Iterator[Finding]:
     if spec.config_store_url and not _STORE.fullmatch(spec.config_store_url):
-        message = f'"{shorten(spec.config_store_url)}" is no store of roles; write k8s://, or remove the field'
+        message = (
+            f'"{shorten(spec.config_store_url)}" is no store of roles; write k8s://, or remove the field'
+        )
         yield Finding((*at, "configStoreUrl"), "bad-value", message)
 
 
@@ -195,7 +203,9 @@ def _check_control(spec: ServiceControl, at: Path) -> Iterator[Finding]:
                 yield Finding((*place, name), "required", "a service has two names; write both")
         for number, quota in enumerate(service.quotas):
             if not quota.name:
-                yield Finding((*place, "quotas", number, "name"), "required", "a quota needs its name; write it")
+                yield Finding(
+                    (*place, "quotas", number, "name"), "required", "a quota needs its name; write it"
+                )
             if not quota.expiration:
                 yield Finding(
                     (*place, "quotas", number, "expiration"),

@@ -29,8 +29,9 @@ _METRIC: Final = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
 _MOST_BUCKETS: Final = 200
 _PAPERTRAIL: Final = re.compile(r"logs\d+\.papertrailapp\.com:\d{3,5}")
 _HOST_AND_PORT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]*):([0-9]{1,5})")
-_BASE_UNITS: Final = (
-    "Bytes Kilobytes Megabytes Gigabytes Terabytes Bits Kilobits Megabits Gigabits Terabits Count".split()
+_AMOUNTS: Final = (
+    *("Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes"),
+    *("Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Count"),
 )
 _UNITS: Final = frozenset(
     (
@@ -40,7 +41,7 @@ _UNITS: Final = frozenset(
         "Microseconds",
         "Milliseconds",
         "Percent",
-        *(f"{unit}{ending}" for unit in _BASE_UNITS for ending in ("", "/Second", "_Second")),
+        *(f"{unit}{ending}" for unit in _AMOUNTS for ending in ("", "/Second", "_Second")),
     )
 )
 
@@ -116,9 +117,13 @@ def _check_prometheus(spec: Prometheus, at: Path) -> Iterator[Finding]:
     for index, metric in enumerate(spec.metrics):
         place = (*at, "metrics", index)
         if not metric.instance_name:
-            yield Finding((*place, "instanceName"), "required", "a metric is of an instance; write instanceName")
+            yield Finding(
+                (*place, "instanceName"), "required", "a metric is of an instance; write instanceName"
+            )
         if metric.kind == "UNSPECIFIED":
-            yield Finding((*place, "kind"), "required", "a metric needs its kind; write COUNTER, GAUGE or DISTRIBUTION")
+            yield Finding(
+                (*place, "kind"), "required", "a metric needs its kind; write COUNTER, GAUGE or DISTRIBUTION"
+            )
         name = plain_name(metric.name or metric.instance_name)
         if name and not _METRIC.fullmatch(name):
             message = f'"{shorten(name)}" is no name of a metric; write letters, digits and _'
@@ -186,7 +191,9 @@ def _check_signalfx(spec: SignalFx, at: Path) -> Iterator[Finding]:
         yield Finding((*at, "datapointInterval"), "out-of-range", message)
     for index, metric in enumerate(spec.metrics):
         if not metric.name:
-            yield Finding((*at, "metrics", index, "name"), "required", "a metric is of an instance; write its name")
+            yield Finding(
+                (*at, "metrics", index, "name"), "required", "a metric is of an instance; write its name"
+            )
         if metric.type == "NONE":
             yield _typeless((*at, "metrics", index, "type"))
 

@@ -23,12 +23,54 @@ from tests.unit.core.config.judged import judge
             {"overrides": ["10.0.0.0/8", "a"], "entryType": "IP_ADDRESSES"},
             ["spec.overrides[1] bad-value"],
         ),
+        ("denier", {"validUseCount": -1}, ["spec.validUseCount out-of-range"]),
+        ("bypass", {}, ["spec.backendAddress required"]),
+        ("bypass", {"backend_address": "a"}, ["spec.backendAddress bad-value"]),
+        ("bypass", {"backend_address": "a:1", "params": {"b": 1}, "session_based": True}, []),
+        ("kubernetesenv", {"cache_refresh_duration": "0s"}, ["spec.cacheRefreshDuration out-of-range"]),
+        ("kubernetesenv", {"cacheRefreshDuration": "5m", "kubeconfig_path": "a"}, []),
+        ("listchecker", {}, ["spec.overrides no-effect"]),
+        ("listchecker", {"providerUrl": "https://a.example", "ttl": "59s"}, ["spec.ttl conflict"]),
+        ("listchecker", {"overrides": ["a"], "caching_use_count": -1}, ["spec.cachingUseCount out-of-range"]),
         ("listchecker", {"overrides": ["("], "entryType": "REGEX"}, ["spec.overrides[0] bad-regex"]),
         ("memquota", {"quotas": [{"name": "a", "maxAmount": 1, "validDuration": "1s"}]}, []),
         (
             "memquota",
-            {"quotas": [{"name": "", "maxAmount": -1}]},
-            ["spec.quotas[0].maxAmount out-of-range", "spec.quotas[0].name required"],
+            {"quotas": [{"name": "", "maxAmount": -1}], "minDeduplicationDuration": "0s"},
+            [
+                "spec.minDeduplicationDuration out-of-range",
+                "spec.quotas[0].maxAmount out-of-range",
+                "spec.quotas[0].name required",
+                "spec.quotas[0].validDuration no-effect",
+            ],
+        ),
+        (
+            "memquota",
+            {
+                "quotas": [
+                    {"name": "a", "maxAmount": 1, "validDuration": "1s"},
+                    {
+                        "name": "a",
+                        "maxAmount": 1,
+                        "validDuration": "1s",
+                        "overrides": [
+                            {"dimensions": {"x": "1"}, "maxAmount": 1, "validDuration": "1s"},
+                            {"dimensions": {"x": "1", "y": "2"}, "maxAmount": -1},
+                        ],
+                    },
+                ]
+            },
+            [
+                "spec.quotas[1].name duplicate",
+                "spec.quotas[1].overrides[1] no-effect",
+                "spec.quotas[1].overrides[1].maxAmount out-of-range",
+                "spec.quotas[1].overrides[1].validDuration no-effect",
+            ],
+        ),
+        (
+            "redisquota",
+            {"redisServerUrl": "http://a", "connection_pool_size": -1},
+            ["spec.connectionPoolSize out-of-range", "spec.redisServerUrl bad-value"],
         ),
         (
             "redisquota",
@@ -63,49 +105,37 @@ from tests.unit.core.config.judged import judge
                 "spec.quotas[0].maxAmount out-of-range",
                 "spec.quotas[0].validDuration required",
                 "spec.quotas[1].bucketDuration out-of-range",
+                "spec.quotas[1].name duplicate",
+                "spec.quotas[2].name duplicate",
                 "spec.quotas[2].overrides[0].dimensions required",
+                "spec.quotas[2].overrides[0].maxAmount out-of-range",
             ],
         ),
-        ("opa", {"policy": [" "]}, ["spec.policy required"]),
+        ("opa", {"policy": [" "]}, ["spec.checkMethod required", "spec.policy required"]),
+        ("opa", {}, ["spec.checkMethod required", "spec.policy required"]),
+        ("opa", {"policy": ["package a"], "check_method": "data.a.allow", "failClose": True}, []),
+        ("rbac", {"config_store_url": "k8s://", "cacheDuration": "30s"}, []),
+        ("rbac", {"config_store_url": "a"}, ["spec.configStoreUrl bad-value"]),
         (
-            "prometheus",
-            {
-                "metrics": [
-                    {"name": "a", "instance_name": "a.metric", "kind": "COUNTER", "label_names": ["a"]}
-                ]
-            },
-            [],
+            "servicecontrol",
+            {},
+            ["spec.runtimeConfig.checkResultExpiration required", "spec.serviceConfigs required"],
         ),
         (
-            "prometheus",
-            {"metrics": [{"labelNames": ["a-b"], "buckets": {}}]},
-            [
-                "spec.metrics[0].buckets conflict",
-                "spec.metrics[0].instanceName required",
-                "spec.metrics[0].labelNames[0] bad-value",
-            ],
-        ),
-        (
-            "prometheus",
+            "servicecontrol",
             {
-                "metrics": [
-                    {"instanceName": "a", "buckets": {"explicitBuckets": {"bounds": [1, 0.5]}}},
-                    {"instanceName": "a", "buckets": {"linearBuckets": {"numFiniteBuckets": 0}}},
-                    {
-                        "instanceName": "a",
-                        "buckets": {
-                            "exponential_buckets": {"num_finite_buckets": 8, "scale": 1, "growth_factor": 1}
-                        },
-                    },
-                ]
+                "runtime_config": {"check_result_expiration": "60s", "check_cache_size": 200},
+                "service_configs": [
+                    {"mesh_service_name": "a", "google_service_name": "b"},
+                    {"meshServiceName": "a", "quotas": [{"googleQuotaMetricName": "c"}]},
+                ],
             },
             [
-                "spec.metrics[0].buckets.explicitBuckets.bounds bad-value",
-                "spec.metrics[1].buckets.linearBuckets out-of-range",
-                "spec.metrics[2].buckets.exponentialBuckets out-of-range",
+                "spec.serviceConfigs[1].googleServiceName required",
+                "spec.serviceConfigs[1].quotas[0].expiration required",
+                "spec.serviceConfigs[1].quotas[0].name required",
             ],
         ),
-        ("stackdriver", {"appCredentials": True, "apiKey": "a"}, ["spec conflict"]),
     ],
 )
 def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:

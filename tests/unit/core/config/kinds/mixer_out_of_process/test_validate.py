@@ -11,7 +11,7 @@ from tests.unit.core.config.judged import judge
         ("handler", {}, ["spec.adapter required"]),
         (
             "handler",
-            {"adapter": "a", "compiledAdapter": "b", "connection": {}},
+            {"adapter": "a", "compiledAdapter": "noop", "connection": {}},
             ["spec conflict", "spec.connection.address required"],
         ),
         ("instance", {"compiledTemplate": "metric", "params": {}}, []),
