@@ -152,8 +152,9 @@ def _find_kind(value: dict[str, Json], found: list[Finding], catalogue: Catalogu
 
 def _not_in_force(kind: str, why: str, only_in_force: bool) -> Finding:
     if only_in_force:
-        reason = why or "it is read and checked, and nothing acts on it; remove the object"
-        return Finding(("kind",), "kind-not-supported-yet", f"{kind} is not supported yet: {reason}")
+        reason = why or "it is read and checked, and nothing acts on it"
+        message = f"{kind} is not supported yet: {reason}; remove the object"
+        return Finding(("kind",), "kind-not-supported-yet", message)
     reason = why or "Proa does not act on it yet"
     return warning(("kind",), "read-only-kind", f"{kind} is read and checked; {reason}")
 

@@ -33,8 +33,10 @@ IGNORED = frozenset(
 )
 
 
-MEANT = frozenset(["istio.io/dry-run"])
-"""Annotations that change what an object does."""
+MEANT = frozenset(
+    ["istio.io/dry-run", "proa.dev/concurrency", "proa.dev/deadline", "proa.dev/failure-policy"]
+)
+"""Annotations that change what an object does. Those of ours are Mixer's: `mixer.annotations`."""
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):

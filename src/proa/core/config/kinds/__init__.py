@@ -89,6 +89,7 @@ from proa.core.config.legacy.convert import OldSpec
 from proa.core.config.legacy.ingress_schema import Ingress
 from proa.core.config.legacy.schema import DestinationPolicy, EgressRule, IngressRule, RouteRule
 from proa.core.config.meta import Meta
+from proa.core.config.mixer.annotations import handler_annotation_faults
 from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind
 from proa.core.config.mixer.instances import validate as validate_instance_of_template
 from proa.core.config.mixer.templates import TEMPLATES
@@ -567,8 +568,9 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
 def handlers_of(adapter: AdapterKind) -> Kind[ReadOnlySpec]:
     """The row of an adapter's handlers in the old style, whose kind is the adapter's name."""
 
-    def judge(parameters: ReadOnlySpec, _meta: Meta) -> Iterator[Finding]:
+    def judge(parameters: ReadOnlySpec, meta: Meta) -> Iterator[Finding]:
         assert isinstance(parameters, adapter.parameters)
+        yield from handler_annotation_faults(meta.annotations)
         yield from adapter.faults(parameters, ("spec",))
 
     return Kind(

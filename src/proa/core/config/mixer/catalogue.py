@@ -53,12 +53,12 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     def with_adapters(self, installed: Iterable[AdapterKind]) -> "Catalogue":
         """An installed one takes the place of a built-in one of its name, as long as that does not run."""
-        with self.adapters.mutate() as adapters:
-            for kind in sorted(installed, key=lambda kind: kind.name):
-                known = adapters.get(kind.name)
-                if known is None or not known.runs:
-                    adapters[kind.name] = kind
-            return Catalogue(adapters.finish())
+        adapters = dict(self.adapters)
+        for kind in sorted(installed, key=lambda kind: kind.name):
+            known = adapters.get(kind.name)
+            if known is None or not known.runs:
+                adapters[kind.name] = kind
+        return Catalogue(Map(adapters))
 
     def unknown(self, name: str) -> str:
         """What to tell somebody who names an adapter that is not in it."""
@@ -66,17 +66,15 @@ class Catalogue(msgspec.Struct, frozen=True):
         return f'there is no adapter "{shorten(name)}"{near or "; install the package that brings it"}'
 
 
-NOT_YET: Final = (
-    "Proa does not run it yet; remove the object, or install a package that brings such an adapter"
-)
+NOT_YET: Final = "Proa does not run this adapter yet"
 
 
 def _closed(owner: str) -> str:
-    return f"it speaks to {owner} alone; install a package that brings such an adapter, or remove the object"
+    return f"it speaks to {owner} alone, and needs a package that brings such an adapter"
 
 
 def _not_without(what: str) -> str:
-    return f"it needs {what}; install a package that brings such an adapter, or remove the object"
+    return f"it needs {what}, and a package that brings such an adapter"
 
 
 def _built_in(

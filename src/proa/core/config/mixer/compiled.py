@@ -96,6 +96,6 @@ def missing_adapter(spec: object, catalogue: Catalogue) -> str:
     if not isinstance(spec, Handler):
         return ""
     if spec.adapter:
-        return "adapters in programs of their own are not called; write compiledAdapter, or remove the object"
+        return "adapters in programs of their own are not called"
     adapter = catalogue.find(spec.compiled_adapter)
     return adapter.missing if adapter else ""

@@ -90,10 +90,11 @@ def test_parameters_are_read_by_their_schema(kind: str, spec: Json, found: list[
 
 
 def test_what_is_installed_is_known_in_both_styles() -> None:
-    for kind, spec in (
+    written: list[tuple[str, Json]] = [
         ("greylist", {"level": "a"}),
         ("handler", {"compiledAdapter": "greylist", "params": {"level": "a"}}),
-    ):
+    ]
+    for kind, spec in written:
         made = config(kind, spec, INSTALLED)
         handler = handler_of(made.kind, made.spec, INSTALLED)
         assert handler is not None

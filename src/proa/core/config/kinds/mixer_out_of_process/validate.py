@@ -5,13 +5,15 @@ from collections.abc import Iterator
 
 from proa.core.config.kinds.mixer_out_of_process.schema import Adapter, Handler, Template, TemplateInstance
 from proa.core.config.meta import Meta
+from proa.core.config.mixer.annotations import handler_annotation_faults
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 
 SPEC: Path = ("spec",)
 
 
-def validate_handler(spec: Handler, _meta: Meta) -> Iterator[Finding]:
+def validate_handler(spec: Handler, meta: Meta) -> Iterator[Finding]:
+    yield from handler_annotation_faults(meta.annotations)
     yield from _check_one({"adapter": spec.adapter, "compiledAdapter": spec.compiled_adapter})
     if spec.connection is not None and not spec.connection.address:
         yield Finding((*SPEC, "connection", "address"), "required", "a connection needs an address; write it")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from proa.core.config.expressions import expression_fault
 from proa.core.config.kinds.mixer_rule.schema import Rule
 from proa.core.config.meta import Meta
+from proa.core.config.mixer.annotations import rule_annotation_faults
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
@@ -17,7 +18,8 @@ _REFERENCE = re.compile(
 )
 
 
-def validate(spec: Rule, _meta: Meta) -> Iterator[Finding]:
+def validate(spec: Rule, meta: Meta) -> Iterator[Finding]:
+    yield from rule_annotation_faults(meta.annotations)
     if spec.match.strip() and (fault := expression_fault(spec.match)):
         yield Finding((*SPEC, "match"), "bad-value", fault)
     if not spec.actions:

@@ -1,0 +1,87 @@
+"""What a dispatch plan is made of. `compiling` makes it, `dispatch` reads it, whoever owns handlers keeps them by it.
+
+Plans are values: equal objects make equal plans, in whatever order they come.
+"""
+
+from typing import Final
+
+import msgspec
+from immutables import Map
+
+from proa.core.attributes.value_types import ValueType
+from proa.core.config.mixer.annotations import Bounds, FailurePolicy
+from proa.core.config.mixer.parameters import Adapter
+from proa.core.config.mixer.templates import Variety
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.formulas import Formula
+from proa.core.mixer.plan.index import RuleIndex
+from proa.core.mixer.templates import InstancePlan
+from proa.core.model.names import ObjectRef
+
+_POLICIES: dict[Variety, FailurePolicy] = {
+    "check": "closed",
+    "generator": "closed",
+    "quota": "open",
+    "report": "open",
+}
+DEFAULT_POLICIES: Final = Map(_POLICIES)
+"""What a failed call comes to where the rule does not say. Without what generators tell, denials would not match."""
+
+
+class HandlerPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One handler that some rule uses. `identity` covers adapter, parameters and the types of the instances that it
+    will get: while it is the same the running handler is kept, whatever else changes. `bounds` are the caller's."""
+
+    name: str
+    adapter: str
+    parameters: Adapter
+    instances: Map[str, Map[str, ValueType]]
+    identity: str
+    bounds: Bounds
+
+
+class Action(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance for one handler, by their whole names."""
+
+    handler: str
+    instance: str
+    variety: Variety
+
+
+class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`match` None: always. `policy` None: the default of each variety."""
+
+    ref: ObjectRef
+    match: Formula | None
+    actions: tuple[Action, ...]
+    policy: FailurePolicy | None = None
+
+    def policy_for(self, variety: Variety) -> FailurePolicy:
+        return self.policy or DEFAULT_POLICIES[variety]
+
+
+class DispatchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`rules` by namespace; those of `root` are for all."""
+
+    root: str
+    rules: Map[str, "Rules"]
+    handlers: Map[str, HandlerPlan]
+    instances: Map[str, InstancePlan]
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one namespace: in order of names, those that have something of a variety, and how to find them."""
+
+    rules: tuple[RulePlan, ...]
+    index: Map[Variety, RuleIndex]
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked of whom, and for which rule. Exactly one of `plan` with an instance and `failure`."""
+
+    rule: ObjectRef
+    action: Action
+    policy: FailurePolicy
+
+
+References = tuple[Reference, ...]

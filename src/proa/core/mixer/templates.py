@@ -1,0 +1,99 @@
+"""Instances: what a template's fields come to for one request. Plans hold how, dispatch makes them, adapters take them.
+
+The templates themselves are configuration: `core.config.mixer.templates`.
+"""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+from immutables import Map
+
+from proa.core.attributes.value_texts import written_value
+from proa.core.attributes.value_types import Bag, Value, ValueType
+from proa.core.config.mixer.templates import Variety
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.formulas import Formula
+
+Field: TypeAlias = "Value | Map[str, Field]"
+_Building: TypeAlias = "Value | dict[str, _Building]"
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """What an adapter is given. `name` is the whole one; `fields` by the template's own names, those that were left out
+    are absent, and messages and maps are Maps again."""
+
+    name: str
+    template: str
+    fields: Map[str, Field]
+
+    @property
+    def short_name(self) -> str:
+        return self.name.partition(".")[0]
+
+    def texts(self, field: str) -> Map[str, str]:
+        """A field that is a map, its values as texts: for adapters to which all values are texts."""
+        found = self.fields.get(field)
+        pairs = found.items() if isinstance(found, Map) else ()
+        return Map({str(key): text_of(value) for key, value in pairs if not isinstance(value, Map)})
+
+
+def text_of(value: Value) -> str:
+    """A value as quotas compare it and logs show it: texts as they are, numbers and times as they are written."""
+    written = written_value(value)
+    return str(written).lower() if isinstance(written, bool) else str(written)
+
+
+class InstancePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How an instance is made. `fields` are paths below the instance with the formula of each, in order."""
+
+    name: str
+    template: str
+    variety: Variety
+    fields: tuple[tuple[tuple[str, ...], Formula], ...] = ()
+    bindings: tuple[tuple[str, Formula], ...] = ()
+
+    @property
+    def short_name(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def types(self) -> Map[str, ValueType]:
+        """Of the fields, by their dotted paths: what an adapter is told before the first instance."""
+        return Map({".".join(path): formula.type for path, formula in self.fields})
+
+
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """`instance` None: it could not be made, and `failure` says why."""
+
+    instance: Instance | None
+    failure: str
+    references: tuple[Reference, ...]
+
+
+def build(plan: InstancePlan, bag: Bag) -> Built:
+    """Of an instance that cannot be made, the references are those of what was read until then."""
+    fields: dict[str, _Building] = {}
+    seen: dict[Reference, None] = {}
+    for path, formula in plan.fields:
+        found = formula.trace(bag)
+        seen.update(dict.fromkeys(found.references))
+        if found.error is not None or found.value is None:
+            failure = f"{'.'.join(path)} of {plan.name} cannot be told: {found.error}"
+            return Built(instance=None, failure=failure, references=tuple(seen))
+        _put(fields, path, found.value)
+    instance = Instance(name=plan.name, template=plan.template, fields=_frozen(fields))
+    return Built(instance=instance, failure="", references=tuple(seen))
+
+
+def _put(fields: dict[str, "_Building"], path: tuple[str, ...], value: Value) -> None:
+    inner = fields
+    for step in path[:-1]:
+        below = inner.setdefault(step, {})
+        assert isinstance(below, dict)
+        inner = below
+    inner[path[-1]] = Map(value) if isinstance(value, dict) else value
+
+
+def _frozen(fields: Mapping[str, "_Building"]) -> Map[str, Field]:
+    return Map({name: _frozen(each) if isinstance(each, dict) else each for name, each in fields.items()})

@@ -1,0 +1,68 @@
+from immutables import Map
+
+from proa.core.attributes.value_types import Span, ValueType
+from proa.core.attributes.vocabulary import STANDARD
+from proa.core.mixer.formulas import Formula, Formulas
+from proa.core.mixer.templates import Instance, InstancePlan, build, text_of
+
+
+def plan(**fields: str) -> InstancePlan:
+    formulas = Formulas(STANDARD)
+
+    def formula(text: str) -> Formula:
+        found = formulas.get(text, None)
+        assert isinstance(found, Formula)
+        return found
+
+    paths = ((tuple(name.split("__")), formula(text)) for name, text in fields.items())
+    return InstancePlan(
+        name="a.authorization.b", template="authorization", variety="check", fields=tuple(paths)
+    )
+
+
+def test_fields_are_nested_as_the_template_says() -> None:
+    made = build(
+        plan(
+            subject__user="source.user", subject__properties__app='source.labels["app"]', action__path='"/x"'
+        ),
+        {"source.user": "u", "source.labels": {"app": "a"}},
+    )
+    assert made.instance == Instance(
+        name="a.authorization.b",
+        template="authorization",
+        fields=Map(
+            subject=Map(user="u", properties=Map(app="a")),
+            action=Map(path="/x"),
+        ),
+    )
+    assert made.instance.short_name == "a"
+    assert [str(each) for each in made.references] == ["source.user", "source.labels", "source.labels[app]"]
+
+
+def test_what_cannot_be_made_says_which_field_and_why() -> None:
+    made = build(
+        plan(action__path="request.path", action__method="request.method"), {"request.method": "GET"}
+    )
+    assert made.instance is None
+    assert made.failure == "action.path of a.authorization.b cannot be told: lookup failed: 'request.path'"
+    assert [str(each) for each in made.references] == ["request.path"]
+
+
+def test_types_are_known_before_the_first_instance() -> None:
+    assert plan(action__path="request.path", subject__properties__a="5").types == Map(
+        {"action.path": ValueType.STRING, "subject.properties.a": ValueType.INT64}
+    )
+    assert plan().short_name == "a"
+
+
+def test_values_as_texts() -> None:
+    instance = Instance(
+        name="q.quota.a",
+        template="quota",
+        fields=Map(
+            dimensions=Map(port=8080, who="u", ip=b"\x0a\x00\x00\x01", on=True, took=Span(19_000_000))
+        ),
+    )
+    assert instance.texts("dimensions") == Map(port="8080", who="u", ip="10.0.0.1", on="true", took="19ms")
+    assert instance.texts("other") == Map()
+    assert [text_of(value) for value in (False, 1.5, "a")] == ["false", "1.5", "a"]
