@@ -49,6 +49,8 @@ def command(
     from proa.core.config import read_batch
     from proa.core.config.analyze.analysis import analyze, subjects_of, told_of
     from proa.core.config.analyze.world import build_world
+    from proa.core.config.mixer.catalogue import BUILT_IN
+    from proa.core.mixer.analysis.findings import mixer_check
 
     files = read_files(named, more)
     batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
@@ -67,7 +69,7 @@ def command(
     world = build_world(
         subjects.configs, services, workers=workers, gateways=gateways, secrets=secrets, whole=is_live
     )
-    told = told_of(analyze(world), subjects)
+    told = told_of(analyze(world, [mixer_check(BUILT_IN)]), subjects)
     errors = sum(each.severity == "error" for each in problems) + sum(each.level == "error" for each in told)
     if output == "table":
         _print(problems, told, len(written))

@@ -4,12 +4,12 @@
 and of Gateway API by where the converted object came from.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
-from proa.core.config.analyze.codes import Level
+from proa.core.config.analyze.code import Level
 from proa.core.config.analyze.delegates import check_delegates
 from proa.core.config.analyze.destinations import check_destinations
 from proa.core.config.analyze.gateways import check_gateways
@@ -41,6 +41,9 @@ _CHECKS: Final = (
     check_mutual_tls,
     check_patches,
 )
+
+
+Check = Callable[[World], Iterator[Message]]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -86,12 +89,12 @@ def subjects_of(written: Iterable[Written]) -> Subjects:
     )
 
 
-def analyze(world: World) -> tuple[Message, ...]:
-    """Each message once, without those that an object's annotation suppresses."""
+def analyze(world: World, more: Iterable[Check] = ()) -> tuple[Message, ...]:
+    """Each message once, without those that an object's annotation suppresses. `more` are checks of rooms above."""
     silent = {
         config.ref: _suppressed(config) for config in world.configs if SUPPRESS in config.meta.annotations
     }
-    found = dict.fromkeys(message for check in _CHECKS for message in check(world))
+    found = dict.fromkeys(message for check in (*_CHECKS, *more) for message in check(world))
     return tuple(message for message in found if not _is_silent(message, silent.get(message.about)))
 
 

@@ -3,22 +3,10 @@
 Where Istio's analyzers have a message for the same thing, its code stands beside ours, and suppresses it as well.
 """
 
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
-
-Level = Literal["error", "warning", "info"]
-
-
-class Code(msgspec.Struct, frozen=True):
-    """`means` and `todo` are sentences for the docs."""
-
-    level: Level
-    istio: str
-    title: str
-    means: str
-    todo: str
-
+from proa.core.config.analyze.code import Code
+from proa.core.config.analyze.mixer_codes import MIXER
 
 CODES: Final[dict[str, Code]] = {
     "host-missing": Code(
@@ -252,6 +240,7 @@ CODES: Final[dict[str, Code]] = {
         "Around an upgrade it may not be applied.",
         "Write a priority, or INSERT_FIRST or ADD.",
     ),
+    **MIXER,
 }
 
 

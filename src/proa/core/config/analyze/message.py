@@ -2,7 +2,8 @@
 
 import msgspec
 
-from proa.core.config.analyze.codes import CODES, Level
+from proa.core.config.analyze.code import Level
+from proa.core.config.analyze.codes import CODES
 from proa.core.config.path import Path
 from proa.core.model.names import ObjectRef
 

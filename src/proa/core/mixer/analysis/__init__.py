@@ -1,0 +1,1 @@
+"""What does not go together among Mixer's objects: further checks for `proa analyze`."""

@@ -1,0 +1,67 @@
+import asyncio
+
+import msgspec
+import pytest
+from immutables import Map
+
+from proa.adapters.policy.memquota.adapter import MemQuotaAdapter, limits_of
+from proa.core.config.mixer.parameters import MemQuota
+from proa.core.mixer.plan.compiling import compile_plan
+from proa.core.mixer.plan.dispatch import NOTHING, charges
+from proa.core.mixer.quota.limits import Charge, Override, QuotaLimit
+from proa.ports.failures import HandlerPermanent
+from proa.testing.mixer import all_run, mixer_config, rule
+
+HANDLER = mixer_config(
+    "memquota",
+    "handler",
+    {
+        "quotas": [
+            {
+                "name": "requests.quota.default",
+                "maxAmount": 500,
+                "validDuration": "1s",
+                "overrides": [
+                    {"dimensions": {"destination": "productpage"}, "maxAmount": 2, "validDuration": "600s"},
+                    {"dimensions": {"destination": "ratings"}, "maxAmount": 3},
+                ],
+            }
+        ]
+    },
+)
+REQUESTS = mixer_config("quota", "requests", {"dimensions": {"destination": 'destination.labels["app"]'}})
+
+
+def test_parameters_are_limits() -> None:
+    assert isinstance(HANDLER.spec, MemQuota)
+    assert limits_of(HANDLER.spec) == (
+        QuotaLimit(
+            quota="requests.quota.default",
+            max_amount=500,
+            window_ms=1000,
+            overrides=(
+                Override(dimensions=Map(destination="productpage"), max_amount=2, window_ms=600_000),
+                Override(dimensions=Map(destination="ratings"), max_amount=3),
+            ),
+        ),
+    )
+
+
+def test_the_third_request_of_the_task_is_refused() -> None:
+    """From the objects to the grant: the plan's calls, made to the adapter's handler."""
+    plan = compile_plan([HANDLER, REQUESTS, rule("r", "handler", "requests")], all_run()).plan
+    bag = {"destination.namespace": "default", "destination.labels": {"app": "productpage"}}
+
+    async def body() -> list[int]:
+        granted = []
+        async with MemQuotaAdapter().open(plan.handlers["handler.memquota.default"]) as handler:
+            for _ in range(3):
+                (asked,) = charges(plan, bag, NOTHING, "requests").asked
+                assert asked.instance is not None
+                charge = Charge(quota=asked.instance.name, dimensions=asked.instance.texts("dimensions"))
+                granted.append((await handler.charge(asked.instance, charge)).amount)
+            with pytest.raises(HandlerPermanent, match="nothing limits b"):
+                await handler.charge(asked.instance, msgspec.structs.replace(charge, quota="b"))
+        return granted
+
+    assert asyncio.run(body()) == [1, 1, 0]
