@@ -4,7 +4,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from proa.cli.output import Format, as_json, count, output_option, print_problems, print_value
+from proa.cli.output import (
+    Format,
+    as_json,
+    count,
+    output_option,
+    print_problems,
+    print_value,
+    tell_faults,
+)
 from proa.cli.parameters import files_options, namespace_option
 from proa.cli.surroundings import Surroundings
 
@@ -45,15 +53,22 @@ def command(
       proa analyze -f config/
       proa analyze --mesh -f new-routes.yaml
     """
+    from proa.adapters.policy_catalog import installed
     from proa.cli.documents import read_files
     from proa.core.config import read_batch
     from proa.core.config.analyze.analysis import analyze, subjects_of, told_of
     from proa.core.config.analyze.world import build_world
-    from proa.core.config.mixer.catalogue import BUILT_IN
     from proa.core.mixer.analysis.findings import mixer_check
 
     files = read_files(named, more)
-    batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
+    adapters = installed()
+    tell_faults(adapters.faults)
+    batch = read_batch(
+        [(file.name, file.text) for file in files],
+        namespace,
+        only_in_force=False,
+        catalogue=adapters.catalogue,
+    )
     written, problems = list(batch.objects), list(batch.problems)
     is_live = mesh or not files
     services: list[Known] = []
@@ -69,7 +84,7 @@ def command(
     world = build_world(
         subjects.configs, services, workers=workers, gateways=gateways, secrets=secrets, whole=is_live
     )
-    told = told_of(analyze(world, [mixer_check(BUILT_IN)]), subjects)
+    told = told_of(analyze(world, [mixer_check(adapters.catalogue)]), subjects)
     errors = sum(each.severity == "error" for each in problems) + sum(each.level == "error" for each in told)
     if output == "table":
         _print(problems, told, len(written))

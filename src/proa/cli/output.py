@@ -80,6 +80,12 @@ def print_problems(problems: "Sequence[Problem]") -> None:
         )
 
 
+def tell_faults(faults: "Iterable[str]") -> None:
+    """What could not be used of what is installed: a warning a line, on stderr."""
+    for fault in faults:
+        click.echo(click.style(f"warning: {fault}", fg="yellow"), err=True)
+
+
 _TONES = {"good": "green", "warn": "yellow", "bad": "red"}
 
 

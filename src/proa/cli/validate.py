@@ -2,7 +2,7 @@
 
 import click
 
-from proa.cli.output import Format, count, output_option, print_problems, print_value
+from proa.cli.output import Format, count, output_option, print_problems, print_value, tell_faults
 from proa.cli.parameters import files_options, namespace_option
 
 
@@ -27,11 +27,19 @@ def command(
       proa validate -f config/ more/*.yaml
       cat routes.yaml | proa validate -f -
     """
+    from proa.adapters.policy_catalog import installed
     from proa.cli.documents import read_files
     from proa.core.config import read_batch
 
     files = read_files(named, more)
-    batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
+    adapters = installed()
+    tell_faults(adapters.faults)
+    batch = read_batch(
+        [(file.name, file.text) for file in files],
+        namespace,
+        only_in_force=False,
+        catalogue=adapters.catalogue,
+    )
     errors = sum(problem.severity == "error" for problem in batch.problems)
     objects = len(batch.objects)
     if output == "table":

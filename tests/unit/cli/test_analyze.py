@@ -123,3 +123,35 @@ def test_without_a_mesh_and_without_files_there_is_nothing_to_look_at(proa: Proa
     result = proa("analyze")
     assert result.exit_code == 1
     assert "no control plane is running" in result.stderr
+
+
+MIXER = """\
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: no}
+spec: {status: {code: 7}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: any}
+spec:
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: deny}
+spec:
+  match: source.label["app"] == "reviews"
+  actions:
+  - handler: no.denier
+    instances: [any.checknothing, other.checknothing]
+"""
+
+
+def test_what_does_not_go_together_among_objects_of_mixer(proa: Proa, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MIXER)
+    result = proa("analyze", "-f", tmp_path / "a.yaml")
+    assert result.exit_code == 1
+    told = [line for line in result.stderr.splitlines() if "[mixer-" in line]
+    assert [line.rpartition("a.yaml:")[2].split(": ")[0] for line in told] == ["1", "6", "15", "18"]
+    assert 'did you mean "source.labels"' in told[2]
+    assert "[mixer-reference-missing, IST0101]" in told[3]

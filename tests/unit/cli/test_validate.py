@@ -1,6 +1,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.unit.cli.conftest import Proa
 
 GOOD = """\
@@ -116,3 +118,87 @@ def test_a_kind_that_nothing_acts_on_is_checked_with_a_warning(proa: Proa, tmp_p
 
     assert result.exit_code == 0
     assert "warning: Telemetry is read and checked; Proa does not act on it yet" in result.stderr
+
+
+MIXER = """\
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: {name: limits}
+spec:
+  compiledAdapter: memquota
+  params:
+    quotas:
+    - name: requests.quota.default
+      max_amount: -1
+      valid_duraton: 1s
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listenty
+metadata: {name: version}
+spec: {value: "source.labels["}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {name: version}
+spec: {value: "source.labels["}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: stackdriver
+metadata: {name: far}
+spec: {}
+"""
+
+
+def test_objects_of_mixer_are_read_to_the_end(proa: Proa, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(MIXER)
+    result = proa("validate", "-f", tmp_path / "a.yaml")
+    lines = [line.removeprefix(f"{tmp_path}/") for line in result.stderr.splitlines()]
+    assert result.exit_code == 1
+    assert [line.split(": ")[0] + " " + line.rsplit("[")[-1] for line in lines] == [
+        "a.yaml:2 read-only-kind]",
+        "a.yaml:10 unknown-field]",
+        "a.yaml:13 kind-not-supported-yet]",
+        "a.yaml:18 read-only-kind]",
+        "a.yaml:20 bad-value]",
+        "a.yaml:23 read-only-kind]",
+    ]
+    assert 'did you mean "validDuration"?' in lines[1]
+    assert "Google Stackdriver alone" in lines[5]
+
+
+PACKAGE = """
+from contextlib import asynccontextmanager
+from proa.core.config.mixer.catalogue import AdapterKind
+from proa.core.config.mixer.parameters import Adapter
+from proa.ports.policy_adapter import PolicyHandler
+
+class Parameters(Adapter, frozen=True, kw_only=True):
+    words: tuple[str, ...] = ()
+
+class Greylist:
+    kind = AdapterKind(name="greylist", templates=("listentry",), parameters=Parameters)
+
+    @asynccontextmanager
+    async def open(self, handler):
+        yield PolicyHandler()
+"""
+
+
+def test_a_package_brings_kinds_of_handlers(
+    proa: Proa, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    (site / "greylist-1.dist-info").mkdir(parents=True)
+    (site / "greylist_adapter.py").write_text(PACKAGE)
+    (site / "greylist-1.dist-info" / "METADATA").write_text("Name: greylist\nVersion: 1\n")
+    (site / "greylist-1.dist-info" / "entry_points.txt").write_text(
+        "[proa.mixer_adapters]\ngreylist = greylist_adapter:Greylist\nbroken = greylist_adapter:Nothing\n"
+    )
+    monkeypatch.syspath_prepend(str(site))
+    (tmp_path / "a.yaml").write_text(
+        "apiVersion: config.istio.io/v1alpha2\nkind: greylist\nmetadata: {name: a}\nspec: {words: [b], wods: [c]}\n"
+    )
+    result = proa("validate", "-f", tmp_path / "a.yaml")
+    assert result.exit_code == 1
+    assert "adapter broken of greylist_adapter:Nothing cannot be used" in result.stderr
+    assert 'there is no field "wods"; did you mean "words"?' in result.stderr

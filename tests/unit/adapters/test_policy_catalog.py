@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 from immutables import Map
 
-from proa.adapters.policy.catalog import OURS, installed
+from proa.adapters.policy_catalog import OURS, installed
 from proa.core.config.mixer.annotations import Bounds
 from proa.core.config.mixer.catalogue import ENTRY_POINTS, AdapterKind
 from proa.core.config.mixer.parameters import Adapter
