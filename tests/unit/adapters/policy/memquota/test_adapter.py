@@ -1,14 +1,15 @@
 import asyncio
 
-import msgspec
 import pytest
 from immutables import Map
 
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter, limits_of
+from proa.core.attributes.value_types import Value
 from proa.core.config.mixer.parameters import MemQuota
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.dispatch import NOTHING, charges
 from proa.core.mixer.quota.limits import Charge, Override, QuotaLimit
+from proa.core.mixer.templates import Instance
 from proa.ports.failures import HandlerPermanent
 from proa.testing.mixer import all_run, mixer_config, rule
 
@@ -50,18 +51,19 @@ def test_parameters_are_limits() -> None:
 def test_the_third_request_of_the_task_is_refused() -> None:
     """From the objects to the grant: the plan's calls, made to the adapter's handler."""
     plan = compile_plan([HANDLER, REQUESTS, rule("r", "handler", "requests")], all_run()).plan
-    bag = {"destination.namespace": "default", "destination.labels": {"app": "productpage"}}
+    bag: dict[str, Value] = {"destination.namespace": "default", "destination.labels": {"app": "productpage"}}
 
     async def body() -> list[int]:
         granted = []
         async with MemQuotaAdapter().open(plan.handlers["handler.memquota.default"]) as handler:
             for _ in range(3):
                 (asked,) = charges(plan, bag, NOTHING, "requests").asked
-                assert asked.instance is not None
-                charge = Charge(quota=asked.instance.name, dimensions=asked.instance.texts("dimensions"))
-                granted.append((await handler.charge(asked.instance, charge)).amount)
+                instance = asked.instance
+                assert instance is not None
+                charge = Charge(quota=instance.name, dimensions=instance.texts("dimensions"))
+                granted.append((await handler.charge(instance, charge)).amount)
             with pytest.raises(HandlerPermanent, match="nothing limits b"):
-                await handler.charge(asked.instance, msgspec.structs.replace(charge, quota="b"))
+                await handler.charge(Instance(name="b", template="quota", fields=Map()), Charge(quota="b"))
         return granted
 
     assert asyncio.run(body()) == [1, 1, 0]
