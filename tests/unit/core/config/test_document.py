@@ -100,3 +100,10 @@ def test_any_text_gives_documents_or_problems_inside_the_file(text: str) -> None
     told = [*parsed.problems, *(problem for document in parsed.documents for problem in document.problems)]
     assert all(1 <= problem.line <= last for problem in told)
     assert all(1 <= document.line <= last for document in parsed.documents)
+
+
+def test_a_field_is_found_in_the_spelling_of_protobuf_too() -> None:
+    (document,) = parse("spec:\n  max_amount: 1\n  validDuration: 1s\n", "f").documents
+    assert document.line_of(("spec", "maxAmount")) == 2
+    assert document.line_of(("spec", "validDuration")) == 3
+    assert document.line_of(("spec", "valid_duration")) == 1
