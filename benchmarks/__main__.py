@@ -18,6 +18,7 @@ from benchmarks import history
 from benchmarks.authorization import measure_authorization
 from benchmarks.churn import measure_churn
 from benchmarks.data_plane.run import measure_cpu, measure_saturation
+from benchmarks.expressions import measure_expressions
 from benchmarks.figures import Figure, Skipped
 from benchmarks.generation.run import measure_generation
 from benchmarks.growth.run import measure_growth
@@ -40,6 +41,7 @@ BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] =
     "B13": measure_memory,
     "B14": measure_signing,
     "B16": measure_growth,
+    "EXPRESSIONS": measure_expressions,
     "LANGUAGE": measure_language,
 }
 

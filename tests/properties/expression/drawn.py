@@ -1,6 +1,6 @@
 """Well-typed expressions, and bags that have some of what they read. None is checked here: that they check is a law."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from hypothesis import strategies as st
 
@@ -71,21 +71,26 @@ _BY_STRING = {
 
 
 @st.composite
-def texts_of(draw: Callable[[st.SearchStrategy[str]], str], wanted: ValueType, depth: int = 2) -> str:
-    """An expression of that type, as a user may write it."""
+def texts_of(
+    draw: Callable[[st.SearchStrategy[str]], str],
+    wanted: ValueType,
+    depth: int = 2,
+    names: Mapping[ValueType, tuple[str, ...]] = NAMES,
+) -> str:
+    """An expression of that type, as a user may write it, over attributes of those names."""
     if depth == 0:
-        return draw(st.sampled_from((*NAMES[wanted], *_LITERALS[wanted])))
+        return draw(st.sampled_from((*names.get(wanted, ()), *_LITERALS[wanted])))
     shape = draw(st.sampled_from(_shapes(wanted)))
 
     def part(value_type: ValueType) -> str:
-        return draw(texts_of(value_type, depth - 1))
+        return draw(texts_of(value_type, depth - 1, names))
 
     def one_of(types: tuple[ValueType, ...]) -> ValueType:
         return ValueType[draw(st.sampled_from([each.name for each in types]))]
 
     match shape:
         case "leaf":
-            return draw(texts_of(wanted, 0))
+            return draw(texts_of(wanted, 0, names))
         case "|":
             return f"({part(wanted)} | {part(wanted)})"
         case "conditional":
@@ -96,6 +101,8 @@ def texts_of(draw: Callable[[st.SearchStrategy[str]], str], wanted: ValueType, d
             return f"({part(wanted)} + {part(wanted)} + {part(wanted)})"
         case "[]":
             return f"({part(ValueType.STRING_MAP)})[{part(ValueType.STRING)}]"
+        case "[key]":
+            return f"({part(ValueType.STRING_MAP)})[{quoted(draw(st.sampled_from(KEYS)))}]"
         case "convert":
             return f"{_BY_STRING[wanted]}({part(ValueType.STRING)})"
         case "==" | "!=":
@@ -119,7 +126,7 @@ def _shapes(wanted: ValueType) -> tuple[str, ...]:
     if wanted in _BY_STRING:
         shapes.append("convert")
     if wanted is ValueType.STRING:
-        shapes += ["conditionalString", "[]", "[]"]
+        shapes += ["conditionalString", "[]", "[key]", "[key]"]
     if wanted is ValueType.BOOL:
         shapes += ["==", "!=", "<", "<=", ">", ">=", "&&", "||", "match", "matches", "startsWith", "endsWith"]
     return tuple(shapes)

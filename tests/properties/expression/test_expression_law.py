@@ -10,12 +10,13 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value, ValueType, has_type
 from proa.core.expression.checker import check
+from proa.core.expression.folding import fold
 from proa.core.expression.parser import parse
 from proa.core.expression.printer import expression_text
-from proa.core.expression.program import Program, compile_expression
+from proa.core.expression.program import Program, compile_expression, compile_typed
 from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.syntax import Expression, Fault
-from proa.core.expression.tracing import Evaluation
+from proa.core.expression.tracing import Evaluation, traced
 from proa.core.expression.typed import Checked
 from tests.properties.expression.drawn import KEYS, KNOWN, NAMES, TYPES, VALUES, bags, texts_of, types
 
@@ -199,3 +200,18 @@ def _same(first: Value | None, second: Value | None) -> bool:
 def test_all_types_are_drawn() -> None:
     assert set(VALUES) == set(TYPES) == set(ValueType)
     assert KEYS
+
+
+@given(st.data())
+def test_what_is_left_of_an_expression_has_the_same_value(data: st.DataObject) -> None:
+    """With some attributes known before: the rest of it agrees on every bag that agrees with them."""
+    program = _compiled(*_drawn(data))
+    bag = data.draw(bags)
+    known = data.draw(st.sets(st.sampled_from(sorted(KNOWN.types))))
+    facts: dict[str, Value | None] = {name: bag.get(name) for name in known}
+    found = program.trace(bag)
+    rest = traced(compile_typed(fold(program.checked.root, facts)), bag)
+    assert _same(rest.value, found.value)
+    assert (rest.error is None) == (found.error is None)
+    present = {name for name in known if name in bag}
+    assert not present & {each.name for each in rest.references}

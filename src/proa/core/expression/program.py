@@ -52,14 +52,19 @@ def compile_expression(
 
 
 def compile_checked(checked: Checked) -> Program:
+    attributes = sorted({read.name for read in reads_of(checked.root)})
+    return Program(checked, compile_typed(checked.root), tuple(attributes))
+
+
+def compile_typed(root: Typed) -> Callable[[Bag], Value]:
     writing = _Writing()
-    body = writing.plain(checked.root)
+    body = writing.plain(root)
     arguments = ast.arguments(
         posonlyargs=[], args=[ast.arg("bag")], kwonlyargs=[], kw_defaults=[], defaults=[]
     )
     tree = ast.fix_missing_locations(ast.Expression(ast.Lambda(arguments, body)))
     evaluate: Callable[[Bag], Value] = eval(compile(tree, "<expression>", "eval"), writing.names)
-    return Program(checked, evaluate, tuple(sorted({read.name for read in reads_of(checked.root)})))
+    return evaluate
 
 
 _CLASSES: dict[ValueType, type] = {

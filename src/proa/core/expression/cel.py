@@ -1,0 +1,158 @@
+"""CEL as a tree, and the two forms in which Envoy takes it: text (formatters, access logs), and a message (matchers).
+
+Knows nothing of Mixer. Text is safe within `%CEL(...)%`: it has no percent sign.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+from cel.expr.syntax_pb2 import Constant as WireConstant
+from cel.expr.syntax_pb2 import Expr, ParsedExpr
+
+from proa.core.expression.quotes import quoted
+
+
+class Literal(msgspec.Struct, frozen=True):
+    value: str | int | float | bool
+
+
+class Path(msgspec.Struct, frozen=True):
+    """`request.path`; as `has(request.path)` when it only asks whether it is there."""
+
+    names: tuple[str, ...]
+    is_test: bool = False
+
+
+class EmptyMap(msgspec.Struct, frozen=True):
+    pass
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """`function` in CEL's own names: `_==_`, `_?_:_`, `_[_]`, `@in`, or a global function's."""
+
+    function: str
+    arguments: tuple["Cel", ...]
+
+
+class Method(msgspec.Struct, frozen=True):
+    function: str
+    target: "Cel"
+    arguments: tuple["Cel", ...]
+
+
+Cel: TypeAlias = Literal | Path | EmptyMap | Operation | Method
+
+_INFIX = {f"_{sign}_": sign for sign in ("==", "!=", "<", "<=", ">", ">=", "&&", "||", "+")} | {"@in": "in"}
+TRUE, FALSE, EMPTY_TEXT = Literal(True), Literal(False), Literal("")
+# Has no value: where Mixer's evaluation ends with an error, so does CEL's.
+FAILURE = Operation("_[_]", (EmptyMap(), Literal("absent")))
+
+
+def choice(condition: Cel, then: Cel, otherwise: Cel) -> Cel:
+    """Fails when the condition fails, unlike CEL's `&&` and `||`."""
+    return Operation("_?_:_", (condition, then, otherwise))
+
+
+def infix(first: Cel, sign: str, second: Cel) -> Cel:
+    return Operation("@in" if sign == "in" else f"_{sign}_", (first, second))
+
+
+def path(text: str) -> Path:
+    return Path(tuple(text.split(".")))
+
+
+def has(text: str) -> Path:
+    return Path(tuple(text.split(".")), is_test=True)
+
+
+def cel_text(node: Cel) -> str:
+    match node:
+        case Literal():
+            return _literal_text(node.value)
+        case Path():
+            name = ".".join(node.names)
+            return f"has({name})" if node.is_test else name
+        case EmptyMap():
+            return "{}"
+        case Method():
+            arguments = ", ".join(map(cel_text, node.arguments))
+            return f"{cel_text(node.target)}.{node.function}({arguments})"
+        case Operation("_?_:_", (condition, then, otherwise)):
+            return f"({cel_text(condition)} ? {cel_text(then)} : {cel_text(otherwise)})"
+        case Operation("_[_]", (target, key)):
+            return f"{cel_text(target)}[{cel_text(key)}]"
+        case Operation(function, (first, second)) if function in _INFIX:
+            return f"({cel_text(first)} {_INFIX[function]} {cel_text(second)})"
+        case Operation():
+            return f"{node.function}({', '.join(map(cel_text, node.arguments))})"
+
+
+def _literal_text(value: str | int | float | bool) -> str:
+    if isinstance(value, str):
+        return quoted(value).replace("%", "\\x25")
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return f"({text})" if text.startswith("-") else text
+
+
+def parsed(node: Cel) -> ParsedExpr:
+    """Every node has an id, as CEL asks."""
+    message = ParsedExpr()
+    _fill(message.expr, node, 1)
+    return message
+
+
+def _fill(expr: Expr, node: Cel, number: int) -> int:
+    """Ids from `number` on; gives the next free one."""
+    expr.id = number
+    number += 1
+    match node:
+        case Literal():
+            _fill_literal(expr.const_expr, node.value)
+        case Path():
+            return _fill_path(expr, node, number)
+        case EmptyMap():
+            expr.struct_expr.SetInParent()
+        case Method():
+            expr.call_expr.function = node.function
+            number = _fill(expr.call_expr.target, node.target, number)
+            for argument in node.arguments:
+                number = _fill(expr.call_expr.args.add(), argument, number)
+        case Operation():
+            expr.call_expr.function = node.function
+            for argument in node.arguments:
+                number = _fill(expr.call_expr.args.add(), argument, number)
+    return number
+
+
+def _fill_path(expr: Expr, node: Path, number: int) -> int:
+    *before, last = node.names
+    if not before:
+        expr.ident_expr.name = last
+        return number
+    expr.select_expr.field = last
+    expr.select_expr.test_only = node.is_test
+    return _fill(expr.select_expr.operand, Path(tuple(before)), number)
+
+
+def _fill_literal(constant: WireConstant, value: str | int | float | bool) -> None:
+    if isinstance(value, bool):
+        constant.bool_value = value
+    elif isinstance(value, int):
+        constant.int64_value = value
+    elif isinstance(value, float):
+        constant.double_value = value
+    else:
+        constant.string_value = value
+
+
+def depth_of(node: Cel) -> int:
+    """Of the message: protobuf readers stop at 100."""
+    match node:
+        case Literal() | EmptyMap():
+            return 2
+        case Path():
+            return 2 * len(node.names)
+        case Method():
+            return 2 + max(map(depth_of, (node.target, *node.arguments)))
+        case Operation():
+            return 2 + max((depth_of(argument) for argument in node.arguments), default=0)

@@ -1,0 +1,99 @@
+import pytest
+from google.protobuf.json_format import MessageToDict
+
+from proa.core.expression.cel import (
+    FAILURE,
+    Cel,
+    EmptyMap,
+    Literal,
+    Method,
+    Operation,
+    cel_text,
+    choice,
+    depth_of,
+    has,
+    infix,
+    parsed,
+    path,
+)
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (Literal("a"), '"a"'),
+        (Literal('50% "of"\n'), '"50\\x25 \\"of\\"\\n"'),
+        (Literal(True), "true"),
+        (Literal(-5), "(-5)"),
+        (Literal(1.5), "1.5"),
+        (path("request.path"), "request.path"),
+        (has("request.path"), "has(request.path)"),
+        (FAILURE, '{}["absent"]'),
+        (infix(Literal(1), "<", Literal(2)), "(1 < 2)"),
+        (infix(Literal("a"), "in", EmptyMap()), '("a" in {})'),
+        (choice(Literal(True), Literal(1), Literal(2)), "(true ? 1 : 2)"),
+        (Method("startsWith", path("a.b"), (Literal("c"),)), 'a.b.startsWith("c")'),
+        (Operation("size", (Operation("bytes", (path("a.b"),)),)), "size(bytes(a.b))"),
+    ],
+)
+def test_texts(node: Cel, text: str) -> None:
+    assert cel_text(node) == text
+
+
+def test_messages() -> None:
+    node = choice(
+        has("a.b"), Method("f", path("a.b"), (Literal(2.5),)), Operation("_[_]", (EmptyMap(), Literal(-1)))
+    )
+    found = MessageToDict(parsed(node))["expr"]
+    assert found == {
+        "id": "1",
+        "callExpr": {
+            "function": "_?_:_",
+            "args": [
+                {
+                    "id": "2",
+                    "selectExpr": {
+                        "operand": {"id": "3", "identExpr": {"name": "a"}},
+                        "field": "b",
+                        "testOnly": True,
+                    },
+                },
+                {
+                    "id": "4",
+                    "callExpr": {
+                        "function": "f",
+                        "target": {
+                            "id": "5",
+                            "selectExpr": {"operand": {"id": "6", "identExpr": {"name": "a"}}, "field": "b"},
+                        },
+                        "args": [{"id": "7", "constExpr": {"doubleValue": 2.5}}],
+                    },
+                },
+                {
+                    "id": "8",
+                    "callExpr": {
+                        "function": "_[_]",
+                        "args": [
+                            {"id": "9", "structExpr": {}},
+                            {"id": "10", "constExpr": {"int64Value": "-1"}},
+                        ],
+                    },
+                },
+            ],
+        },
+    }
+
+
+def test_constants_of_messages() -> None:
+    assert parsed(Literal(True)).expr.const_expr.bool_value
+    assert parsed(Literal("é")).expr.const_expr.string_value == "é"
+
+
+def test_depth_is_that_of_the_message() -> None:
+    def levels(value: object) -> int:
+        if isinstance(value, dict):
+            return 1 + max((levels(each) for each in value.values()), default=0)
+        return max(map(levels, value)) if isinstance(value, list) else 0
+
+    for node in (Literal(1), path("a.b"), infix(path("a.b.c"), "==", Literal(1)), Method("f", FAILURE, ())):
+        assert levels(MessageToDict(parsed(node))["expr"]) <= depth_of(node)
