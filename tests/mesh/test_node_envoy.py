@@ -260,6 +260,63 @@ async def metrics_page(here: Mesh) -> str:
         return await answer.text()
 
 
+ASKING = """
+import os, socket, sys
+from proa.core.auth.workload_api import read_svids
+from proa.core.grpc_wire.asking import Call
+
+call = Call("/SpiffeWorkloadAPI/FetchX509SVID", b"", (("workload.spiffe.io", "true"),))
+with socket.socket(socket.AF_UNIX) as peer:
+    peer.settimeout(60)
+    peer.connect(os.environ["SPIFFE_ENDPOINT_SOCKET"].removeprefix("unix://"))
+    found = []
+    while call.status is None and not found:
+        peer.sendall(call.take())
+        data = peer.recv(65536)
+        found = call.receive(data) if data else call.lost() or []
+print([str(each.identity) for each in read_svids(found[0])] if found else call.status.code.name)
+"""
+
+
+def test_a_program_is_served_its_own_identity_by_spiffes_api_and_nobody_else(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with mesh(tmp_path) as here:
+            spec = msgspec.structs.replace(CLIENT, workload_api=True)
+            log, done = tmp_path / "app.log", tmp_path / "done"
+            log.touch()
+            # A shell between: the program is whoever descends from what was started.
+            script = f'{sys.executable} -c "$ASKING"; until test -e {done}; do sleep 0.1; done'
+            environ = {**os.environ, "ASKING": ASKING}
+            async with asyncio.TaskGroup() as tasks:
+                running = tasks.create_task(
+                    run_workload(
+                        here.home, spec, ("/bin/sh", "-c", script), lambda _: None, environ=environ, log=log
+                    )
+                )
+                await eventually(lambda: contains(log, "spiffe://"))
+                assert log.read_text().strip() == "['spiffe://cluster.local/ns/default/sa/caller']"
+                socket_path = here.home.workload_socket("default/caller", "spiffe")
+                assert stat.S_IMODE(socket_path.stat().st_mode) == 0o600
+                stranger = await asyncio.to_thread(
+                    subprocess.run,
+                    [sys.executable, "-c", ASKING],
+                    env={**os.environ, "SPIFFE_ENDPOINT_SOCKET": f"unix://{socket_path}"},
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                )
+                assert stranger.stdout.strip() == "PERMISSION_DENIED"
+                done.touch()
+            assert running.result() == 0
+            await eventually(lambda: is_gone(socket_path))
+
+    asyncio.run(scenario())
+
+
+async def is_gone(path: Path) -> bool:
+    return not await asyncio.to_thread(path.exists)
+
+
 def asked_for_configuration(xds: Path, user: int | None) -> str:
     """How a delta stream ends that another process opens, with all that a stranger could know of the protocol."""
     program = (

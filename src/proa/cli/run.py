@@ -71,6 +71,11 @@ from proa.core.sidecar.local import (
     help="No sidecar: gRPC in the program balances and encrypts by itself (targets xds:///SERVICE:PORT).",
 )
 @click.option(
+    "--workload-api",
+    is_flag=True,
+    help="The program gets its own certificate and key by SPIFFE's Workload API, at $SPIFFE_ENDPOINT_SOCKET.",
+)
+@click.option(
     "--no-wait",
     is_flag=True,
     help="Start the program at once, not when its sidecar has certificate and configuration.",
@@ -96,6 +101,7 @@ def command(
     health_grpc: bool,
     health_exec: str | None,
     proxyless: bool,
+    workload_api: bool,
     no_wait: bool,
     log: bool,
     quiet: bool,
@@ -127,6 +133,7 @@ def command(
             upstreams=tuple(parse_upstream(text) for text in upstreams),
             locality=locality,
             waits_for_sidecar=not no_wait,
+            workload_api=workload_api,
             health=_health(health_http, health_tcp, health_grpc, health_exec)
             if (served and not group) or health_http or health_tcp or health_grpc or health_exec
             else (),

@@ -12,14 +12,14 @@ from proa.core.model.names import WorkloadId
 from proa.home import Home
 
 BOOTSTRAPS: Final = "bootstrap.json*"
-SOCKETS: Final = ("*.admin*", "*.xds*")
+SOCKETS: Final = ("*.admin*", "*.xds*", "*.spiffe*")
 
 
 def sweep_leftovers(home: Home, kept: Iterable[WorkloadId]) -> tuple[Path, ...]:
     """What was taken away. Blocking; only for who holds the node's lock: nobody else starts Envoys here then."""
     names = frozenset(map(str, kept))
     directories = {home.workload_dir(name) for name in names}
-    stems = {home.workload_socket(name, kind).name for name in names for kind in ("admin", "xds")}
+    stems = {home.workload_socket(name, kind).name for name in names for kind in ("admin", "xds", "spiffe")}
     found = [
         path
         for directory in (home.node_dir / "workloads").iterdir()

@@ -76,10 +76,11 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     def placed(self, home: Home, admin_socket: str) -> Placed:
         name = str(self.id)
         first_app_port = self.ports[0].app_port if self.ports else None
+        api = str(home.workload_socket(name, "spiffe")) if self.spec.workload_api else ""
         proxy = self.outbound_port if self.spec.proxy_variables else None
         return Placed(
             id=self.id,
-            env=app_environment(self.id, first_app_port, proxy, self.upstreams),
+            env=app_environment(self.id, first_app_port, proxy, self.upstreams, api),
             ports=self.ports,
             upstreams=self.upstreams,
             outbound_port=self.outbound_port,

@@ -32,7 +32,7 @@ from proa.core.sidecar.proxyless_relay import (
 from proa.home import write_private
 from proa.node.certificates import Keeper
 from proa.node.credentials import Credential
-from proa.node.denials import Denials
+from proa.node.guards import ProcessGuard
 from proa.node.places import Place
 from proa.node.session import Session
 from proa.node.sidecar import describe_process
@@ -91,7 +91,8 @@ class Proxyless:
         return self._directory / "grpc-xds.json"
 
     async def _serve(self, bound: asyncio.Event) -> None:
-        guard = _OwnersGuard(self._place.id, self._denials)
+        # Which processes a program is made of is its own affair; they are of one user.
+        guard = ProcessGuard(self._place.id, self._denials, lambda pid: True)
         async with serve_xds(Path(self._files.socket), self._relay, STATE_OF_THE_WORLD, guard):
             bound.set()
             await asyncio.Event().wait()
@@ -108,20 +109,6 @@ class Proxyless:
     def _forget(self) -> None:
         for path in (self._files.key, self._files.chain, self._files.roots, str(self._bootstrap)):
             Path(path).unlink(missing_ok=True)
-
-
-class _OwnersGuard:
-    """A `servers.xds_local.Guard`: which processes a program is made of is its own affair; they are of one user."""
-
-    def __init__(self, workload: WorkloadId, denials: Denials) -> None:
-        self._workload = workload
-        self._denials = denials
-
-    async def expects(self, pid: int) -> bool:
-        return True
-
-    def denied(self, pid: int, *, is_stranger: bool) -> None:
-        self._denials.count("another user", self._workload, pid)
 
 
 class _ProgramFiles:

@@ -7,19 +7,17 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
 
 from proa.core.auth.roots import root_digests
-from proa.core.model.names import WorkloadId
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.listener_counts import ListenerCounts
 from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort
 from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
-from proa.node.denials import Denials
 from proa.node.envoy import Envoy, Patience
 from proa.node.envoy_admin import EnvoyAdmin
+from proa.node.guards import ProcessGuard
 from proa.node.operator_secrets import OperatorSecrets
 from proa.node.places import Place
 from proa.node.relay import Relay
@@ -27,19 +25,16 @@ from proa.node.surroundings import Surroundings
 from proa.node.table_store import TableStore
 from proa.node.trust import EnvoySecrets, hand_secrets
 from proa.node.workers import Workers
-from proa.runtime.polling import poll
+from proa.node.workload_api import KIND, WorkloadApi
+from proa.runtime.adopted import descends_from
 from proa.runtime.supervise import Supervisor
 from proa.servers.xds_local import Guard, serve_xds
-
-KNOWN_S: Final = 3.0
-"""So long after its first word an Envoy may become known as ours."""
-LOOK_S: Final = 0.05
 
 
 class Sidecar:
     """`envoy` is not started before its owner asks it; `keeper` holds a certificate when `serve` is called. `known` is
     what is served until the control plane says otherwise, and stays on disk by `store`. `marked` hears of every change
-    of the Envoy's marks, `written` returns when they are on disk."""
+    of the Envoy's marks, `written` returns when they are on disk, `program` is the pid of the workload's program."""
 
     def __init__(
         self,
@@ -52,6 +47,7 @@ class Sidecar:
         marked: Callable[[], None],
         written: Callable[[], Awaitable[None]],
         gateway_ports: Callable[[], tuple[GatewayPort, ...]],
+        program: Callable[[], int | None],
     ) -> None:
         home, name = around.home, str(place.id)
         self._place = place
@@ -67,6 +63,7 @@ class Sidecar:
         self._keeper = keeper
         self._store = store
         self._gateway_ports = gateway_ports
+        self._program = program
         self.envoy = Envoy(
             self._process,
             log_file=home.workload_log(name, "envoy"),
@@ -85,9 +82,12 @@ class Sidecar:
         """Starts all that the Envoy needs. Returns when its socket is there."""
         name = str(self._process.id)
         bound = asyncio.Event()
-        guard = _EnvoyGuard(self._process.id, self.envoy, self._around.denials)
+        denials = self._around.denials
+        guard = ProcessGuard(self._process.id, denials, self.envoy.owns)
         tasks.keep(f"xds {name}", _serve(Path(self._process.xds_socket), self._relay, bound, guard))
         await bound.wait()
+        if self._place.spec.workload_api:
+            await self._serve_api(tasks)
         tasks.keep(f"secrets {name}", self._hand_secrets())
         given = OperatorSecrets(self._process.id, self._around.home, self._relay)
         tasks.keep(f"operator's secrets {name}", given.run())
@@ -96,6 +96,19 @@ class Sidecar:
         tasks.keep(f"relay {name}", self._relay.run_up())
         tasks.keep(f"relay clock {name}", self._relay.run_clock())
         tasks.keep(f"listeners {name}", self._relay.run_held())
+
+    async def _serve_api(self, tasks: Supervisor) -> None:
+        """Returns when its socket is there."""
+        name, bound = str(self._process.id), asyncio.Event()
+        guard = ProcessGuard(self._process.id, self._around.denials, self._is_of_program)
+        api = WorkloadApi(self._keeper.credential, self._around.trust.bundles, guard)
+        socket = self._around.home.workload_socket(name, KIND)
+        tasks.keep(f"workload API {name}", api.serve(socket, bound))
+        await bound.wait()
+
+    def _is_of_program(self, pid: int) -> bool:
+        program = self._program()
+        return program is not None and descends_from(pid, (program,))
 
     def _workers(self) -> Workers:
         async def look() -> ListenerCounts:
@@ -155,28 +168,6 @@ def threads_of(place: Place, around: Surroundings) -> int:
 def drain_of(place: Place, around: Surroundings) -> float:
     """Seconds."""
     return min(place.spec.drain_ms / 1000, around.options.drain_s)
-
-
-class _EnvoyGuard:
-    """A `servers.xds_local.Guard`: the socket is for this workload's Envoys."""
-
-    def __init__(self, workload: WorkloadId, envoy: Envoy, denials: Denials) -> None:
-        self._workload = workload
-        self._envoy = envoy
-        self._denials = denials
-
-    async def expects(self, pid: int) -> bool:
-        """One that was just started may speak before we know its pid."""
-        clock = asyncio.get_running_loop().time
-        give_up = clock() + KNOWN_S
-
-        async def is_ours() -> bool:
-            return self._envoy.owns(pid)
-
-        return await is_ours() or await poll(is_ours, LOOK_S, lambda: clock() < give_up)
-
-    def denied(self, pid: int, *, is_stranger: bool) -> None:
-        self._denials.count("another user" if is_stranger else "another process", self._workload, pid)
 
 
 async def _serve(socket: Path, relay: Relay, bound: asyncio.Event, guard: Guard) -> None:

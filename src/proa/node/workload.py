@@ -369,6 +369,7 @@ class Workload:
             marked=self._records.changed,
             written=self._records.kept,
             gateway_ports=self._gateway_ports,
+            program=lambda: self._app.pid if self._app else None,
         )
 
     def _make_gateway(self, earlier: tuple[GatewayPort, ...], *, beside: bool = False) -> None:

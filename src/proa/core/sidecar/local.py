@@ -351,9 +351,11 @@ def app_environment(
     app_port: int | None,
     outbound_port: int | None,
     upstreams: tuple[LocalUpstream, ...],
+    workload_api: str = "",
 ) -> Map[str, str]:
     """What is added to an app's environment. Both cases of the proxy variables, because programs differ in
-    which they read; $PORT is the first port's, as platforms that run one app per container have it."""
+    which they read; $PORT is the first port's, as platforms that run one app per container have it. `workload_api` is
+    the path of SPIFFE's socket."""
     env = {"PROA_WORKLOAD": str(workload)}
     if outbound_port is not None:
         proxy = f"http://127.0.0.1:{outbound_port}"
@@ -362,6 +364,8 @@ def app_environment(
         env["NO_PROXY"] = env["no_proxy"] = "localhost,127.0.0.1,::1"
     if app_port is not None:
         env["PORT"] = str(app_port)
+    if workload_api:
+        env["SPIFFE_ENDPOINT_SOCKET"] = f"unix://{workload_api}"
     for upstream in upstreams:
         env.setdefault(upstream_variable(upstream.host), f"127.0.0.1:{upstream.local_port}")
         env[f"{upstream_variable(upstream.host)}_{upstream.port}"] = f"127.0.0.1:{upstream.local_port}"

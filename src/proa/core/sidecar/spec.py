@@ -76,8 +76,8 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     its configuration, else as soon as its ports are known. `serve_low_ports` lets a gateway take ports below 1024 where
     it may; otherwise they are mapped to free ones. `group` is the WorkloadGroup it joins, `service` that of the ports
     which the group brings. `network` empty is the node's, `concurrency` None the node's too (0: a thread per
-    processor); `environment` is the proxy's. `written` is the digest of what the user asked
-    for, when operators have added to it.
+    processor); `environment` is the proxy's. `workload_api`: the program is served SPIFFE's. `written` is the digest of
+    what the user asked for, when operators have added to it.
     """
 
     name: str
@@ -100,6 +100,7 @@ class WorkloadSpec(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int | None = None
     environment: Map[str, str] = Map()
     written: str = ""
+    workload_api: bool = False
 
     @property
     def id(self) -> WorkloadId:
@@ -172,6 +173,10 @@ def spec_problems(spec: WorkloadSpec) -> tuple[str, ...]:
             found.append("an exec health check needs a command")
     if spec.weight < 1:
         found.append(f"weight {spec.weight} is below 1")
+    if spec.kind != "sidecar" and spec.workload_api:
+        found.append(
+            "the Workload API is for programs with a sidecar: proxyless ones have their certificate in files"
+        )
     if spec.kind == "gateway" and spec.ports:
         found.append("a gateway has no ports of its own: Gateway objects say what it serves")
     if spec.kind == "proxyless" and not spec.waits_for_sidecar:

@@ -6,6 +6,7 @@ by nothing they say.
 """
 
 from proa.servers.grpc_edge.calls import (
+    BadRequest,
     ByteStream,
     LocalStream,
     NotNow,
@@ -23,6 +24,7 @@ from proa.servers.grpc_edge.credentials import Credentials, read_peer, why_no_ha
 from proa.servers.grpc_edge.server import serving_grpc
 
 __all__ = [
+    "BadRequest",
     "ByteStream",
     "Credentials",
     "Judge",

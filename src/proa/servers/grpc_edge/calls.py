@@ -29,6 +29,10 @@ class Peer(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
 
 
+class BadRequest(Exception):
+    """The call ends with INVALID_ARGUMENT and this text."""
+
+
 class NotNow(Exception):
     """The call ends with UNAVAILABLE and this text; the peer tries again."""
 
@@ -109,6 +113,8 @@ def outcome(error: Exception) -> Status | None:
     match error:
         case PeerRefused():
             return Status(Code.PERMISSION_DENIED, str(error))
+        case BadRequest():
+            return Status(Code.INVALID_ARGUMENT, str(error))
         case NotNow() | StoreTemporary():
             return Status(Code.UNAVAILABLE, str(error))
         case _Cardinality():

@@ -130,6 +130,17 @@ class Call:
     def drained(self) -> None:
         _wake(self._drained)
 
+    def hear(self, event: Received | Drained | HalfClosed | Ended) -> None:
+        match event:
+            case Received(body=body):
+                self.received(body)
+            case Drained():
+                self.drained()
+            case HalfClosed():
+                self.half_closed()
+            case Ended() if self.task is not None:
+                self.task.cancel()
+
     async def run(self, handler: StreamHandler) -> Status:
         """The handler to its end, within the client's deadline."""
         try:
@@ -342,20 +353,16 @@ class Connection(asyncio.Protocol):
     def _perform(self, events: Iterable[Event]) -> None:
         for event in events:
             match event:
-                case Received(stream=number, body=body):
-                    self._calls[number].received(body)
-                case Drained(stream=number):
-                    self._calls[number].drained()
-                case HalfClosed(stream=number):
-                    self._calls[number].half_closed()
                 case Opened(stream=number, head=head):
                     self._begin(number, head)
-                case Ended(stream=number):
-                    task = self._calls[number].task
-                    if task is not None:
-                        task.cancel()
                 case Broken(reason=reason):
                     self._give_up(reason)
+                case _:
+                    call = self._calls.get(event.stream)
+                    if (
+                        call is not None
+                    ):  # what came in one piece with a call of no method has nobody to hear it
+                        call.hear(event)
 
     def _begin(self, number: int, head: Head) -> None:
         handler = self._methods.get(head.path)

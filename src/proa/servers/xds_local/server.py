@@ -53,7 +53,7 @@ async def serve_xds(
     """Serves that method while the block runs. The socket is gone afterwards. Raises OSError when it cannot be made."""
 
     async def handle(wire: LocalStream) -> None:
-        await _admit(wire, guard)
+        await admit(wire, guard)
         await _serve(wire, downstream)
 
     with bind_unix(socket) as listener:
@@ -64,8 +64,8 @@ async def serve_xds(
             unbind_unix(socket)
 
 
-async def _admit(wire: LocalStream, guard: Guard | None) -> None:
-    """Raises PeerRefused."""
+async def admit(wire: LocalStream, guard: Guard | None) -> None:
+    """Raises PeerRefused for who should not be at a workload's socket."""
     is_stranger = wire.peer_user not in LEADING
     if not is_stranger and (guard is None or await guard.expects(wire.peer_pid)):
         return

@@ -83,6 +83,9 @@ def test_an_app_finds_its_proxy_port_and_upstreams() -> None:
     assert env["PROA_UPSTREAM_MY_DB_PROD"] == "127.0.0.1:20003"
     assert env["PROA_UPSTREAM_MY_DB_PROD_5433"] == "127.0.0.1:20004"
     assert "HTTP_PROXY" not in app_environment(A, None, None, ())
+    assert "SPIFFE_ENDPOINT_SOCKET" not in env
+    served = app_environment(A, None, None, (), "/run/a.spiffe")
+    assert served["SPIFFE_ENDPOINT_SOCKET"] == "unix:///run/a.spiffe"
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ def test_every_problem_is_told() -> None:
 
 def test_a_workload_without_a_sidecar_is_a_client_only() -> None:
     assert spec_problems(WorkloadSpec(name="caller", kind="proxyless")) == ()
+    assert spec_problems(WorkloadSpec(name="caller", workload_api=True)) == ()
+    (problem,) = spec_problems(WorkloadSpec(name="caller", kind="proxyless", workload_api=True))
+    assert "for programs with a sidecar" in problem
     served = (parse_port("50051/grpc", "caller"),)
     for spec in (
         WorkloadSpec(name="caller", kind="proxyless", ports=served),

@@ -14,6 +14,8 @@ import grpc.aio
 import pytest
 
 from proa.core.auth.spiffe import SpiffeId
+from proa.core.grpc_wire.asking import Call
+from proa.core.grpc_wire.status import Code, Status
 from proa.servers.asgi import bind_unix
 from proa.servers.grpc_edge import ByteStream, NotNow, PeerRefused, service, serving_grpc, unary_method
 from tests.unit.core.grpc_wire.peers import GREETING, cut, opening
@@ -178,6 +180,22 @@ def test_unknown_methods_and_wrong_numbers_of_messages_are_unimplemented() -> No
                     await call.write(b"x")
                 await call.done_writing()
                 assert await call.code() == grpc.StatusCode.UNIMPLEMENTED
+
+    run(main())
+
+
+def test_a_whole_call_of_an_unknown_method_in_one_piece_breaks_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        with bind_unix(tmp_path / "s") as bound:
+            async with serving_grpc([service("test", {"echo": echo})], [bound], None, 0.2):
+                reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+                call = Call("/test/nothing", b"x" * 1000)
+                writer.write(call.take())
+                while call.status is None and (data := await reader.read(65536)):
+                    call.receive(data)
+                assert call.status == Status(Code.UNIMPLEMENTED, "there is no method /test/nothing")
+                writer.transport.abort()
+                await writer.wait_closed()
 
     run(main())
 

@@ -13,31 +13,22 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_der_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from proa.adapters.upstream_authorities.spire.calls import CallFailed, first_answer
 from proa.adapters.upstream_authorities.spire.messages import (
-    FETCH,
     SIGN,
     DownstreamRequest,
     DownstreamResponse,
-    X509SvidResponse,
     read,
 )
-from proa.core.auth.spiffe import InvalidSpiffeId, SpiffeId, parse_spiffe_id
+from proa.core.auth.spiffe import SpiffeId
+from proa.core.auth.workload_api import FETCH_SVIDS, SECURITY, SERVICE, BadAnswer, Svid, read_svids
 from proa.core.grpc_wire.asking import Call
 from proa.core.grpc_wire.status import Code
 from proa.ports.failures import StorePermanent, StoreTemporary
 
 PATIENCE_S: Final = 15.0
-SECURITY: Final = (("workload.spiffe.io", "true"),)
-"""SPIFFE Workload Endpoint §7: shows that no browser was tricked into asking."""
 SERVER_PATH: Final = "/spire/server"
 MOST_TTL: Final = 2**31 - 1
 TEMPORARY: Final = frozenset(
@@ -63,18 +54,6 @@ class SpireAccess(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
-
-
-class Svid(msgspec.Struct, frozen=True, kw_only=True):
-    """Our identity in SPIRE: PEM texts. `bundle` holds the roots of its trust domain."""
-
-    identity: SpiffeId
-    chain: str
-    key: str
-    bundle: str
-
-    def __repr__(self) -> str:
-        return f"Svid({self.identity})"
 
 
 class SpireAuthority:
@@ -112,14 +91,16 @@ class SpireAuthority:
     async def _svid(self) -> Svid:
         agent = f"the SPIRE agent at {self._access.socket}"
         try:
-            body = await first_answer(self._access.socket, Call(FETCH, b"", SECURITY), PATIENCE_S)
+            body = await first_answer(
+                self._access.socket, Call(f"/{SERVICE}/{FETCH_SVIDS}", b"", (SECURITY,)), PATIENCE_S
+            )
         except CallFailed as error:
             raise self._failure(agent, error) from None
-        fetched = read(X509SvidResponse, body)
-        for each in getattr(fetched, "svids", ()):
-            svid = _svid_of(each.spiffe_id, each.x509_svid, each.x509_svid_key, each.bundle)
-            if svid is None:
-                raise StorePermanent(f"{agent} gives an identity that cannot be read")
+        try:
+            svids = read_svids(body)
+        except BadAnswer as error:
+            raise StorePermanent(f"{agent} gives {error}") from None
+        for svid in svids:
             if svid.identity.trust_domain != self._trust_domain:
                 raise StorePermanent(
                     f"{agent} gives {svid.identity}, the mesh's trust domain is {self._trust_domain}: "
@@ -148,20 +129,6 @@ class SpireAuthority:
         return StorePermanent(f"{who} refuses ({code.name}): {error}")
 
 
-def _svid_of(identity: str, chain: bytes, key: bytes, bundle: bytes) -> Svid | None:
-    try:
-        return Svid(
-            identity=parse_spiffe_id(identity),
-            chain="".join(map(_pem, _cut(chain))),
-            key=load_der_private_key(key, None)
-            .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            .decode(),
-            bundle="".join(map(_pem, _cut(bundle))),
-        )
-    except (ValueError, TypeError, UnsupportedAlgorithm, InvalidSpiffeId):
-        return None
-
-
 def _context(svid: Svid) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -175,23 +142,6 @@ def _context(svid: Svid) -> ssl.SSLContext:
         file.flush()
         context.load_cert_chain(file.name)
     return context
-
-
-def _cut(der: bytes) -> tuple[bytes, ...]:
-    """Certificates that stand one after the other. Raises ValueError for what is none."""
-    found: list[bytes] = []
-    while der:
-        if len(der) < 4 or der[0] != 0x30:
-            raise ValueError("no certificate")
-        size, head = der[1], 2
-        if size & 0x80:
-            digits = size & 0x7F
-            size, head = int.from_bytes(der[2 : 2 + digits], "big"), 2 + digits
-        if len(der) < head + size:
-            raise ValueError("a certificate is cut short")
-        found.append(der[: head + size])
-        der = der[head + size :]
-    return tuple(found)
 
 
 def _pem(der: bytes) -> str:

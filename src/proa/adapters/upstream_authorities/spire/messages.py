@@ -1,28 +1,17 @@
-"""The few messages of two published APIs, field for field: the SPIFFE Workload API (`workload.proto`) and SPIRE's own
-(`spire/api/server/svid/v1/svid.proto`). No package that we use carries them."""
+"""The messages of SPIRE's own API that we speak (`spire/api/server/svid/v1/svid.proto`), field for field. No package
+that we use carries them. Those of the Workload API are in `core.auth.workload_api`."""
 
 from typing import Final
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError, Message
 
-FETCH: Final = "/SpiffeWorkloadAPI/FetchX509SVID"
-"""The Workload API has no package."""
 SIGN: Final = "/spire.api.server.svid.v1.SVID/NewDownstreamX509CA"
 _FIELD: Final = descriptor_pb2.FieldDescriptorProto
 
 
 def _described() -> descriptor_pb2.FileDescriptorProto:
     one, many = _FIELD.LABEL_OPTIONAL, _FIELD.LABEL_REPEATED
-    svid = descriptor_pb2.DescriptorProto(name="X509SVID")
-    svid.field.add(name="spiffe_id", number=1, type=_FIELD.TYPE_STRING, label=one)
-    svid.field.add(name="x509_svid", number=2, type=_FIELD.TYPE_BYTES, label=one)
-    svid.field.add(name="x509_svid_key", number=3, type=_FIELD.TYPE_BYTES, label=one)
-    svid.field.add(name="bundle", number=4, type=_FIELD.TYPE_BYTES, label=one)
-    fetched = descriptor_pb2.DescriptorProto(name="X509SVIDResponse")
-    fetched.field.add(
-        name="svids", number=1, type=_FIELD.TYPE_MESSAGE, label=many, type_name=".proa.spire.X509SVID"
-    )
     asked = descriptor_pb2.DescriptorProto(name="NewDownstreamX509CARequest")
     asked.field.add(name="csr", number=1, type=_FIELD.TYPE_BYTES, label=one)
     asked.field.add(name="preferred_ttl", number=2, type=_FIELD.TYPE_INT32, label=one)
@@ -33,13 +22,11 @@ def _described() -> descriptor_pb2.FileDescriptorProto:
         name="proa/spire.proto",
         package="proa.spire",  # on the wire only numbers count
         syntax="proto3",
-        message_type=[svid, fetched, asked, signed],
+        message_type=[asked, signed],
     )
 
 
 _KINDS: Final = message_factory.GetMessages([_described()], pool=descriptor_pool.DescriptorPool())
-X509Svid: Final[type[Message]] = _KINDS["proa.spire.X509SVID"]
-X509SvidResponse: Final[type[Message]] = _KINDS["proa.spire.X509SVIDResponse"]
 DownstreamRequest: Final[type[Message]] = _KINDS["proa.spire.NewDownstreamX509CARequest"]
 DownstreamResponse: Final[type[Message]] = _KINDS["proa.spire.NewDownstreamX509CAResponse"]
 

@@ -1,7 +1,6 @@
 """A CA below a SPIRE server, and all that may be wrong on the way there."""
 
 import asyncio
-import contextlib
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -191,12 +190,3 @@ def test_an_agent_that_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatc
         access = SpireAccess(socket=folder / "silent.sock", host="127.0.0.1", port=1)
         with pytest.raises(StoreTemporary, match="no answer within"):
             asyncio.run(SpireAuthority(access, TD).roots())
-
-
-@pytest.mark.parametrize("der", [b"", b"x", b"\x30", b"\x30\x82\xff\xff", b"\x31\x00"])
-def test_bundles_that_are_none(der: bytes) -> None:
-    with contextlib.suppress(ValueError):
-        assert module._cut(der) == ()
-        assert not der
-        return
-    assert der
