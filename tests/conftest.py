@@ -7,12 +7,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.golden_files import GoldenFiles
 
-# A slow machine is no counterexample; pytest's own timeout ends what hangs.
-settings.register_profile("proa", deadline=None)
+# A slow machine is no counterexample, neither in a test's time nor in that of drawing; pytest's own timeout ends what
+# hangs. In continuous integration (a set CI, which hypothesis looks for as well) the draws are the same each time: what
+# is judged there is a change, and a law that one draw of a million breaks is found by the many runs before it.
+settings.register_profile(
+    "proa",
+    deadline=None,
+    suppress_health_check=(HealthCheck.too_slow,),
+    derandomize=bool(os.environ.get("CI")),
+    print_blob=True,
+)
 settings.load_profile("proa")
 
 GOLDEN = pytest.StashKey[GoldenFiles]()
