@@ -5,8 +5,8 @@ with EtcdProcess() as etcd:
     etcd.kill(); etcd.start()        # the same data at the same port
 """
 
+import contextlib
 import shutil
-import socket
 import ssl
 import subprocess
 import tempfile
@@ -16,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-READY_S: Final = 30.0
+from tests.ports import held_ports
+
+READY_S: Final = 60.0
 
 
 def why_no_etcd() -> str:
@@ -34,7 +36,8 @@ class EtcdProcess:
         self._tls = tls
         self._scheme = "https" if tls else "http"
         self._top = Path(tempfile.mkdtemp(prefix="etcd-", dir="/tmp"))
-        self._port, self._peer_port = _free_ports()
+        self._held = contextlib.ExitStack()
+        self._port, self._peer_port = self._held.enter_context(held_ports(2))
         self._popen: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "EtcdProcess":
@@ -118,7 +121,7 @@ class EtcdProcess:
             ("etcdctl", f"--endpoints={self._scheme}://{self.authority}", *words),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=60,
             check=True,
             env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"},
         )
@@ -127,17 +130,11 @@ class EtcdProcess:
     def _end(self) -> None:
         if self._popen is not None and self._popen.poll() is None:
             self.kill()
+        self._held.close()
         shutil.rmtree(self._top, ignore_errors=True)
 
 
 def _knows_no_fsync() -> bool:
     """Newer ones can be told that tests need no disk."""
-    done = subprocess.run(("etcd", "--help"), capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(("etcd", "--help"), capture_output=True, text=True, timeout=60, check=False)
     return "--unsafe-no-fsync" in done.stdout + done.stderr
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
