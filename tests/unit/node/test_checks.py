@@ -1,6 +1,7 @@
 """Health checks against real servers on loopback."""
 
 import asyncio
+import functools
 import socket
 import sys
 from typing import Any
@@ -13,6 +14,9 @@ from google.protobuf.wrappers_pb2 import Int32Value, StringValue
 from proa.core.sidecar.local import HealthCheck
 from proa.node.checks import is_well
 
+# What is well answers, however busy the machine is.
+patient = functools.partial(HealthCheck, timeout_ms=60_000)
+
 
 def closed_port() -> int:
     with socket.socket() as probe:
@@ -22,8 +26,8 @@ def closed_port() -> int:
 
 def test_tcp() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert asyncio.run(is_well(HealthCheck(), listener.getsockname()[1])) == (True, "")
-    well, reason = asyncio.run(is_well(HealthCheck(), closed_port()))
+        assert asyncio.run(is_well(patient(), listener.getsockname()[1])) == (True, "")
+    well, reason = asyncio.run(is_well(patient(), closed_port()))
     assert not well
     assert "connect" in reason
 
@@ -39,13 +43,13 @@ def test_http() -> None:
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         port = runner.addresses[0][1]
-        assert await is_well(HealthCheck(kind="http", path="/fine"), port) == (True, "")
-        assert await is_well(HealthCheck(kind="http", path="missing"), port) == (
+        assert await is_well(patient(kind="http", path="/fine"), port) == (True, "")
+        assert await is_well(patient(kind="http", path="missing"), port) == (
             False,
             "GET missing answered 404",
         )
         await runner.cleanup()
-        well, _ = await is_well(HealthCheck(kind="http"), closed_port())
+        well, _ = await is_well(patient(kind="http"), closed_port())
         assert not well
 
     asyncio.run(scenario())
@@ -66,7 +70,7 @@ def test_grpc(service: str, status: int, well: bool) -> None:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         try:
-            return (await is_well(HealthCheck(kind="grpc", grpc_service=service), port))[0]
+            return (await is_well(patient(kind="grpc", grpc_service=service), port))[0]
         finally:
             await server.stop(0)
 
@@ -74,7 +78,7 @@ def test_grpc(service: str, status: int, well: bool) -> None:
 
 
 def test_exec() -> None:
-    def check(program: str, timeout_ms: int = 10_000) -> tuple[bool, str]:
+    def check(program: str, timeout_ms: int = 60_000) -> tuple[bool, str]:
         command = (sys.executable, "-c", program)
         return asyncio.run(is_well(HealthCheck(kind="exec", command=command, timeout_ms=timeout_ms), 0))
 
@@ -84,5 +88,5 @@ def test_exec() -> None:
         False,
         "exec check: no answer within 200 ms",
     )
-    missing = HealthCheck(kind="exec", command=("/no/such/program",))
+    missing = patient(kind="exec", command=("/no/such/program",))
     assert not asyncio.run(is_well(missing, 0))[0]

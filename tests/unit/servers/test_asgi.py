@@ -82,14 +82,16 @@ async def said(address: tuple[str, int], request: bytes) -> bytes:
         writer.close()
 
 
-def test_a_stranger_who_says_nothing_or_too_slowly_is_cut_off() -> None:
+def test_a_stranger_who_says_nothing_or_too_slowly_is_cut_off_and_leaves_his_place() -> None:
     async def scene() -> None:
         bound = bind_tcp("127.0.0.1", 0)
         address = bound.getsockname()
-        async with asyncio.timeout(10), serving(HELLO, [bound], strangers=Strangers(stay_s=0.1)):
+        bounds = Strangers(stay_s=0.1, at_once=1)
+        async with asyncio.timeout(60), serving(HELLO, [bound], strangers=bounds):
             assert await said(address, b"") == b""
             assert await said(address, REQUEST[:-2]) == b""
-            assert b"hello" in await said(address, REQUEST)
+            while b"hello" not in await said(address, REQUEST):
+                pass  # on a busy machine a whole request may take longer than strangers may stay
 
     asyncio.run(scene())
 
@@ -98,15 +100,15 @@ def test_strangers_are_no_more_than_their_bound_and_leave_room_for_others() -> N
     async def scene() -> None:
         bound = bind_tcp("127.0.0.1", 0)
         address = bound.getsockname()
-        bounds = Strangers(stay_s=0.3, at_once=2)
-        async with asyncio.timeout(10), serving(HELLO, [bound], strangers=bounds):
-            async with asyncio.TaskGroup() as tasks:
-                idle = [tasks.create_task(said(address, b"")) for _ in range(2)]
-                await asyncio.sleep(0)
-                while b"hello" in await said(address, REQUEST):
-                    pass  # the idle ones have not all arrived
-                assert not any(task.done() for task in idle)
-            assert b"hello" in await said(address, REQUEST)
+        bounds = Strangers(stay_s=600, at_once=2)
+        async with asyncio.timeout(60), serving(HELLO, [bound], strangers=bounds):
+            idle = [await asyncio.open_connection(*address) for _ in range(2)]
+            while b"hello" in await said(address, REQUEST):
+                pass  # the idle ones have not all arrived
+            for _, writer in idle:
+                writer.close()
+            while b"hello" not in await said(address, REQUEST):
+                pass  # nor has their leaving
 
     asyncio.run(scene())
 
