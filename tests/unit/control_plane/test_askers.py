@@ -3,6 +3,7 @@ has, and every attack on these doors, each refused with a reason that is counted
 
 import asyncio
 import contextlib
+import functools
 import json
 import secrets
 import socket
@@ -35,6 +36,7 @@ from proa.core.auth.csr import build_csr
 from proa.core.auth.spiffe import SpiffeId, node_id, workload_id
 from proa.core.auth.template import CertificateTemplate
 from proa.ports.authority_store import AuthorityStore
+from proa.runtime.polling import poll
 from proa.servers.authority.attempts import Attempts
 from proa.servers.authority.istio import Request, Response, istio_service
 from proa.servers.grpc_edge import Peer, node_name, service, serving_grpc, unary_method
@@ -78,7 +80,7 @@ class Door:
             call: Any = channel.unary_unary(METHOD, None, None)
             metadata = (("authorization", f"Bearer {token}"),) if token else ()
             body = Request(csr=csr, validity_duration=ttl_s).SerializeToString()
-            answer: Any = Response.FromString(await call(body, metadata=metadata, timeout=20))
+            answer: Any = Response.FromString(await call(body, metadata=metadata, timeout=60))
             return tuple(answer.cert_chain)
 
     async def refused(self, csr: str, token: str = "", pair: tuple[str, str] | None = None) -> str:
@@ -92,7 +94,7 @@ class Door:
         async with self.channel(pair) as channel:
             call: Any = channel.unary_unary("/test.Node/Name", None, None)
             try:
-                return bytes(await call(b"", timeout=20)).decode()
+                return bytes(await call(b"", timeout=60)).decode()
             except grpc.aio.AioRpcError as error:
                 return f"{error.code().name}: {error.details()}"
 
@@ -222,7 +224,7 @@ Body = Callable[[Door], Awaitable[None]]
 def run(tmp_path: Path) -> Callable[[Body], None]:
     def run(body: Body) -> None:
         async def opened() -> None:
-            async with asyncio.timeout(60), door(tmp_path) as made:
+            async with asyncio.timeout(100), door(tmp_path) as made:
                 await body(made)
 
         asyncio.run(opened())
@@ -352,7 +354,11 @@ def test_connections_that_are_refused_for_their_certificate(run: Callable[[Body]
         for code, pair in attacks:
             answer = await door.as_node(pair)
             assert answer != "a", (code, answer)
-            assert door.denied(code) >= 1, (code, answer, dict(door.denials.counts))
+            await poll(functools.partial(was_denied, door, code), 0.01, lambda: True)
+
+    async def was_denied(door: Door, code: str) -> bool:
+        """A client may see the end of a handshake before the server's side of it is over."""
+        return door.denied(code) >= 1
 
     run(body)
 
@@ -362,10 +368,10 @@ def test_a_revoked_certificate_is_refused_on_an_open_connection(run: Callable[[B
         pair = door.pair(node_id(TD, "a"))
         async with door.channel(pair) as channel:
             call: Any = channel.unary_unary("/test.Node/Name", None, None)
-            assert await call(b"", timeout=20) == b"a"
+            assert await call(b"", timeout=60) == b"a"
             await door.authority.revocations.revoke(str(node_id(TD, "a")), reason="", author="t")
             with pytest.raises(grpc.aio.AioRpcError, match="is revoked"):
-                await call(b"", timeout=20)
+                await call(b"", timeout=60)
         assert door.denied("revoked") >= 1
 
     run(body)
@@ -379,7 +385,7 @@ def test_a_stranger_who_asks_too_often_waits(run: Callable[[Body], None]) -> Non
             told: list[str] = []
             while not any("retry in" in each for each in told) and len(told) < 500:
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
-                    await call(body, timeout=20)
+                    await call(body, timeout=60)
                 told.append(f"{caught.value.code().name}: {caught.value.details()}")
             assert "UNAVAILABLE" in told[-1], told[-1]
 
