@@ -15,7 +15,7 @@ from proa.ports.failures import StorePermanent
 
 Opened = AbstractAsyncContextManager[AuthorityStore]
 Body = Callable[[AuthorityStore], Awaitable[None]]
-PATIENCE = 10.0
+PATIENCE = 60.0
 
 SECRET = hash_secret("s")
 TOKEN = TokenRecord(

@@ -21,7 +21,7 @@ from proa.ports.config_store import (
 
 Opened = AbstractAsyncContextManager[ConfigStore]
 Body = Callable[[ConfigStore], Awaitable[None]]
-PATIENCE = 10.0  # seconds until a test calls a watch dead
+PATIENCE = 60.0  # seconds until a test calls a watch dead
 
 A = ObjectRef("VirtualService", "default", "a")
 B = ObjectRef("VirtualService", "default", "b")

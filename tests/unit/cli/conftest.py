@@ -59,7 +59,7 @@ def serve(home: Home) -> Serve:
 
         thread = threading.Thread(target=lambda: asyncio.run(main()))
         thread.start()
-        assert ready.wait(10)
+        assert ready.wait(60)
         try:
             yield
         finally:

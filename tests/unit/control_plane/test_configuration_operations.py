@@ -86,7 +86,7 @@ async def opened(
 
 def run(path: Path, body: Callable[[Opened], Awaitable[None]]) -> None:
     async def main() -> None:
-        async with asyncio.timeout(20), opened(path / "store.db") as mesh:
+        async with asyncio.timeout(60), opened(path / "store.db") as mesh:
             await body(mesh)
 
     asyncio.run(main())
@@ -186,7 +186,7 @@ class Contended:
 def test_a_change_in_between_is_seen(tmp_path: Path, times: int) -> None:
     async def main() -> StoreState:
         path = tmp_path / "store.db"
-        async with asyncio.timeout(20), opened(path, lambda store: Contended(store, times)) as mesh:
+        async with asyncio.timeout(60), opened(path, lambda store: Contended(store, times)) as mesh:
             await mesh.apply("a")
             if times < ROLLBACK_TRIES:
                 await mesh.rollback(0)

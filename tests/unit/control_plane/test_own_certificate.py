@@ -13,7 +13,7 @@ from tests.unit.core.auth.authorities import TRUST_DOMAIN
 def test_it_follows_the_active_root_at_once_and_trusts_all_of_them(tmp_path: Path) -> None:
     async def body() -> None:
         parts = Parts(MemoryKeyStore())
-        async with asyncio.timeout(20), open_stores(tmp_path / "store.db") as stores:
+        async with asyncio.timeout(60), open_stores(tmp_path / "store.db") as stores:
             authority = await Authority.open(
                 trust_domain=TRUST_DOMAIN,
                 keys=parts.keys,

@@ -38,7 +38,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Body], None]:
     def run(body: Body) -> None:
         async def opened() -> None:
             path = tmp_path_factory.mktemp("store") / "store.db"
-            async with asyncio.timeout(20), open_stores(path) as stores:
+            async with asyncio.timeout(60), open_stores(path) as stores:
                 clock = Clock()
                 await body(stores.authority, Revocations(stores.authority, TD, clock), clock)
 

@@ -32,7 +32,7 @@ def written(home: Home, record: Record) -> Path:
         async def is_there() -> bool:
             return await asyncio.to_thread(read_record, path) == record
 
-        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(store.keep(lambda: record))
             store.changed()
             await poll(is_there, 0.01, lambda: True)
@@ -98,7 +98,7 @@ def test_what_was_changed_is_on_disk_when_it_is_said_to_be(home: Home) -> None:
     async def scenario() -> None:
         store, now = RecordStore(path.parent), RECORD
         await store.kept()
-        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             keeping = tasks.create_task(store.keep(lambda: now))
             for address in ("127.0.0.2", "127.0.0.2", "127.0.0.3"):  # the second is no change
                 now = msgspec.structs.replace(RECORD, address=address)

@@ -98,7 +98,7 @@ def test_listeners_are_taken_when_the_workers_have_them() -> None:
 
         here, outlet = relay(Workers("default/hello", 1, look)), Outlet()
         here.connected(outlet, HEIR)
-        async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             held = tasks.create_task(here.run_held())
             waiting = tasks.create_task(here.took(fake_resource(LISTENER, "l", "1")))
             sent = outlet.drain()

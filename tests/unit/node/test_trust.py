@@ -26,7 +26,7 @@ def report(trusts: set[str], uses: set[str]) -> TrustReport:
 
 def run(scene: Callable[[], Awaitable[None]]) -> None:
     async def within() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await scene()
 
     asyncio.run(within())

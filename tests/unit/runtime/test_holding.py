@@ -11,7 +11,7 @@ from proa.runtime.holding import Held, ProgramEnded, ProgramLate, holding
 
 
 def held(
-    program: str, log: Path, use: Callable[[Held], Coroutine[Any, Any, None]], grace_s: float = 10
+    program: str, log: Path, use: Callable[[Held], Coroutine[Any, Any, None]], grace_s: float = 60
 ) -> int:
     async def run() -> int:
         async with holding("it", (sys.executable, "-c", program), log=log, grace_s=grace_s) as child:
@@ -53,7 +53,7 @@ signal.pause()
 def test_the_block_ends_the_program_in_order(tmp_path: Path) -> None:
     log = tmp_path / "log"
 
-    pid = held(PATIENT, log, lambda child: child.until(says(log, "up"), 20))
+    pid = held(PATIENT, log, lambda child: child.until(says(log, "up"), 60))
 
     assert not is_running(pid)
     assert log.read_text().splitlines() == ["up", "bye"]
@@ -63,7 +63,7 @@ def test_the_block_ends_the_program_in_order(tmp_path: Path) -> None:
 def test_a_program_that_does_not_listen_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
 
-    assert not is_running(held(DEAF, log, lambda child: child.until(says(log, "up"), 20), grace_s=0.1))
+    assert not is_running(held(DEAF, log, lambda child: child.until(says(log, "up"), 60), grace_s=0.1))
 
 
 def test_an_early_end_is_told_with_last_words(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_an_early_end_is_told_with_last_words(tmp_path: Path) -> None:
 
     with pytest.raises(ProgramEnded, match=r"it ended with exit code 3; the end of .*:\n  no such thing"):
         held(
-            "print('no such thing'); raise SystemExit(3)", log, lambda child: child.until(says(log, "up"), 20)
+            "print('no such thing'); raise SystemExit(3)", log, lambda child: child.until(says(log, "up"), 60)
         )
 
 
@@ -90,5 +90,5 @@ def test_a_failing_block_leaves_nothing(tmp_path: Path) -> None:
         raise RuntimeError("whatever")
 
     with pytest.raises(RuntimeError, match="whatever"):
-        held(PATIENT, tmp_path / "log", fail, grace_s=5)
+        held(PATIENT, tmp_path / "log", fail)
     assert not is_running(pids[0])

@@ -61,7 +61,7 @@ def test_a_child_dies_with_a_parent_that_was_killed() -> None:
         words = {parent.stdout.readline().strip() for _ in range(2)}
         (pid,) = (int(word) for word in words - {"up"})
         parent.kill()
-        asyncio.run(asyncio.wait_for(wait_gone(pid), 20))
+        asyncio.run(asyncio.wait_for(wait_gone(pid), 60))
 
 
 def test_waiting_for_a_process_that_is_gone_already() -> None:

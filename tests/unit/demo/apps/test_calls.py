@@ -8,7 +8,7 @@ from proa.demo.apps.calls import Answer, call
 from tests.unit.demo.apps.neighbours import Neighbour, json_neighbour, listening
 
 
-def _called(neighbour: Neighbour, timeout: float = 5, post: bytes | None = None) -> Answer:
+def _called(neighbour: Neighbour, timeout: float = 60, post: bytes | None = None) -> Answer:
     async def run() -> Answer:
         async with listening(neighbour.app) as url, aiohttp.ClientSession() as session:
             return await call(session, f"{url}/x", CIMultiDict({"b3": "0"}), timeout, post=post)
@@ -57,6 +57,6 @@ def test_a_closed_port_is_no_answer() -> None:
         async with listening(web.Application()) as url:
             pass
         async with aiohttp.ClientSession() as session:
-            return await call(session, url, CIMultiDict(), 5)
+            return await call(session, url, CIMultiDict(), 60)
 
     assert asyncio.run(run()).status == 0

@@ -9,7 +9,7 @@ from tests.unit.demo.apps.neighbours import Neighbour, fetch_json, json_neighbou
 
 
 def _ratings_seen(
-    version: str, ratings: Neighbour, headers: dict[str, str] | None = None, ratings_timeout: float = 10
+    version: str, ratings: Neighbour, headers: dict[str, str] | None = None, ratings_timeout: float = 60
 ) -> list[object]:
     """The `rating` of each review, None where there is none."""
 

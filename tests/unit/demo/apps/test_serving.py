@@ -112,7 +112,7 @@ def test_a_program_runs_until_sigterm(service: str) -> None:
         assert program.stdout is not None
         assert program.stdout.readline().startswith(f"{service}-v1 serves on 127.0.0.1:")
         program.send_signal(signal.SIGTERM)
-        _, imports = program.communicate(timeout=10)
+        _, imports = program.communicate(timeout=60)
         assert program.returncode == 0
     loaded = {line.rpartition("|")[2].strip() for line in imports.splitlines()}
     assert "aiohttp" in loaded

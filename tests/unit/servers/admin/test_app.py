@@ -220,7 +220,7 @@ def test_shutdown_does_not_wait_for_a_waiter(short_path: Path) -> None:
                 yield status
 
     async def run() -> None:
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             async with serving_admin(Stuck(), short_path):
                 waiting = tasks.create_task(asyncio.to_thread(_drain, AdminClient(short_path)))
                 await asked.wait()

@@ -21,7 +21,7 @@ def test_the_first_go_the_next_wait_the_rest_are_told() -> None:
                     both.set()
                 await done.wait()
 
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
             for _ in range(3):
                 tasks.create_task(change())
             await both.wait()
@@ -38,7 +38,7 @@ def test_the_first_go_the_next_wait_the_rest_are_told() -> None:
 def test_who_gives_up_waiting_leaves_no_gap() -> None:
     async def scene() -> None:
         turns = Turns("changes", at_once=1, waiting=1)
-        async with asyncio.timeout(20), turns:
+        async with asyncio.timeout(60), turns:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0), turns:
                     pytest.fail("there was no turn")

@@ -30,7 +30,7 @@ class Desk:
 
 
 def answers(
-    *requests: Iterable[bytes], patience_s: float = 5.0, attempts: Attempts | None = None
+    *requests: Iterable[bytes], patience_s: float = 60.0, attempts: Attempts | None = None
 ) -> list[bytes]:
     """What each request, sent on a connection of its own, is answered until the server closes."""
 
@@ -45,7 +45,7 @@ def answers(
 
     async def scene(bound: socket.socket) -> list[bytes]:
         app = build_join_app(Desk(), patience_s=patience_s, attempts=attempts)
-        async with asyncio.timeout(20), serving(app, [bound]):
+        async with asyncio.timeout(60), serving(app, [bound]):
             return [await ask(bound.getsockname(), request) for request in requests]
 
     with bind_tcp("127.0.0.1", 0) as bound:

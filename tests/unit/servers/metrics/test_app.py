@@ -16,7 +16,7 @@ def get(path: str, unready: Callable[[], tuple[str, ...]] = lambda: ()) -> tuple
     Gauge("proa_connected_proxies", "Proxies with an open stream.", registry=registry).set(3)
 
     def fetch(port: int) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         try:
             connection.request("GET", path)
             reply = connection.getresponse()

@@ -64,4 +64,4 @@ def test_a_pause_ends_when_its_time_is_over_and_when_the_block_fails() -> None:
 def test_a_process_may_die_while_it_is_paused() -> None:
     with child() as popen, paused(popen.pid):
         popen.kill()
-        popen.wait(10)
+        popen.wait(60)

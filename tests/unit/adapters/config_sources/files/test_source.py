@@ -11,7 +11,7 @@ from proa.ports.config_source import SourceState
 from proa.ports.failures import StorePermanent
 from tests.unit.adapters.config_sources.files.test_last_good import bad, rule, shown
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 Next = Callable[[], Awaitable[SourceState]]
 
 

@@ -213,7 +213,7 @@ class Losing:
 def test_a_change_whose_answer_was_lost_is_made_once(etcd: EtcdProcess, address: str) -> None:
     async def body() -> None:
         losing = Losing(etcd)
-        async with asyncio.timeout(PATIENCE * 2), losing.serve() as front:
+        async with asyncio.timeout(PATIENCE), losing.serve() as front:
             access = msgspec.structs.replace(parse_store_address(address), endpoints=(f"http://{front}",))
             async with open_etcd_stores(access) as stores:
                 await applied(stores.config, change(put(A)))
@@ -228,7 +228,7 @@ def test_a_change_whose_answer_was_lost_is_made_once(etcd: EtcdProcess, address:
 def test_a_token_whose_answer_was_lost_was_used_by_its_bearer(etcd: EtcdProcess, address: str) -> None:
     async def body() -> None:
         losing = Losing(etcd)
-        async with asyncio.timeout(PATIENCE * 2), losing.serve() as front:
+        async with asyncio.timeout(PATIENCE), losing.serve() as front:
             access = msgspec.structs.replace(parse_store_address(address), endpoints=(f"http://{front}",))
             async with open_etcd_stores(access) as stores:
                 await stores.authority.put_token(TOKEN)
@@ -253,7 +253,7 @@ def test_without_a_watch_changes_of_others_still_arrive(
             arrived.put_nowait(state.version)
 
     async def body() -> None:
-        async with asyncio.timeout(PATIENCE * 3), Losing(etcd).serve() as front, open_shared() as other:
+        async with asyncio.timeout(PATIENCE), Losing(etcd).serve() as front, open_shared() as other:
             access = msgspec.structs.replace(parse_store_address(address), endpoints=(f"http://{front}",))
             async with open_etcd_stores(access) as stores, asyncio.TaskGroup() as tasks:
                 reading = tasks.create_task(read(stores.config))

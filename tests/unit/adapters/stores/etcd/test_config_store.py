@@ -42,7 +42,7 @@ def test_what_one_applies_arrives_at_the_other(open_shared: Open) -> None:
 
 def test_all_changes_of_many_writers_are_kept(open_shared: Open) -> None:
     async def body() -> None:
-        async with asyncio.timeout(4 * PATIENCE), open_shared() as one, open_shared() as other:
+        async with asyncio.timeout(PATIENCE), open_shared() as one, open_shared() as other:
             async with asyncio.TaskGroup() as tasks:
                 for number in range(10):
                     for store in (one.config, other.config):
@@ -66,7 +66,7 @@ def test_a_transaction_may_be_larger_than_a_request(open_shared: Open, etcd: Etc
     ]
 
     async def body() -> None:
-        async with asyncio.timeout(4 * PATIENCE), open_shared() as one:
+        async with asyncio.timeout(PATIENCE), open_shared() as one:
             result = await one.config.apply(change(*puts))
             assert isinstance(result, Applied)
             assert len(puts) * 2000 > 10 * SMALL
@@ -82,7 +82,7 @@ def test_a_transaction_may_be_larger_than_a_request(open_shared: Open, etcd: Etc
 
 def test_a_compacted_etcd_costs_nothing(open_shared: Open, etcd: EtcdProcess) -> None:
     async def body() -> None:
-        async with asyncio.timeout(2 * PATIENCE), open_shared() as one:
+        async with asyncio.timeout(PATIENCE), open_shared() as one:
             await applied(one.config, change(put(A)))
             await applied(one.config, change(put(A, '{"a":2}')))
             async with open_shared() as other:

@@ -13,7 +13,7 @@ from proa.testing.faults import paused
 from tests.etcd_process import EtcdProcess
 from tests.unit.adapters.stores.etcd.conftest import Open
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ def test_what_one_says_the_others_hear(open_shared: Open) -> None:
 
 def test_a_leader_that_cannot_reach_etcd_stops_leading_first(open_shared: Open, etcd: EtcdProcess) -> None:
     async def body() -> None:
-        async with asyncio.timeout(2 * PATIENCE), running(open_shared, "one") as one:
+        async with asyncio.timeout(PATIENCE), running(open_shared, "one") as one:
             await leading(one)
             with paused(etcd.pid):
                 await poll(lambda: _true(not one.leads), 0.05, lambda: True)

@@ -16,7 +16,7 @@ from tests.token_issuer import Issuer, SigningKey
 KEY = SigningKey("one")
 
 
-def fetched(source: KeySource, patience_s: float = 20) -> FetchedKeys:
+def fetched(source: KeySource, patience_s: float = 60) -> FetchedKeys:
     async def fetch() -> FetchedKeys:
         async with aiohttp.ClientSession() as http:
             return await HttpKeyFetcher(http).fetch(source, patience_s)
@@ -45,7 +45,7 @@ def test_keys_by_address_and_by_discovery() -> None:
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def refusal(answer: Answer, patience_s: float = 20) -> str:
+def refusal(answer: Answer, patience_s: float = 60) -> str:
     """Why what a server of one answer gives is not taken."""
 
     async def ask() -> str:
