@@ -16,9 +16,9 @@ import pytest
 
 from proa.core.sidecar.record import HeirMark, Record, decode_record
 from proa.home import Home
-from proa.node.adoption import envoys_of
 from proa.node.client import AgentUnreachable
 from proa.node.envoy_admin import listener_of
+from proa.node.envoy_processes import envoys_of
 from proa.node.options import NodeOptions
 from proa.node.record_store import FILE
 from proa.node.run import find_envoy

@@ -6,11 +6,7 @@ What nobody can claim is ended here: an Envoy whose record says nothing of use, 
 """
 
 import asyncio
-import itertools
 import logging
-import os
-import signal
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +28,8 @@ from proa.home import Home
 from proa.node.app_sockets import listens_on
 from proa.node.envoy import Family
 from proa.node.envoy_admin import EnvoyAdmin, listener_of
-from proa.node.record_store import FILE, read_record, read_records
+from proa.node.envoy_processes import end_envoys, envoys_of, stands_in, word_after
+from proa.node.record_store import FILE, read_records
 from proa.node.shared_memory import forget_shared_memory
 from proa.runtime.adopted import Adopted, adopt, boot_id, start_time
 
@@ -41,8 +38,6 @@ log = logging.getLogger("proa.node.adoption")
 ANSWER_S: Final = 5.0
 """An Envoy that serves answers in milliseconds, also where the machine is busy; one that does not in this time is
 started again."""
-TERM_S: Final = 3.0
-CONFIG_FLAG: Final = "--config-path"
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +61,7 @@ async def find_earlier(home: Home, address: str) -> tuple[Earlier, ...]:
     kept = tuple(each for each in found if each.fate != "forget")
     serving = {held.pid for each in kept if each.envoy is not None for held in each.envoy.processes}
     orphans = [pid for pid in await asyncio.to_thread(envoys_of, home) if pid not in serving]
-    await _end(orphans)
+    await end_envoys(orphans)
     for directory, earlier in zip(records, found, strict=True):
         if earlier.fate == "forget":
             (directory / FILE).unlink(missing_ok=True)
@@ -149,11 +144,7 @@ def _find_heir(home: Home, record: Record) -> HeirMark | None:
         except OSError:
             continue
         started = start_time(pid)
-        if (
-            _stands_in(pid, directory)
-            and _word_after(argv, EPOCH_FLAG) == str(mark.epoch).encode()
-            and started
-        ):
+        if stands_in(pid, directory) and word_after(argv, EPOCH_FLAG) == str(mark.epoch).encode() and started:
             return msgspec.structs.replace(mark, process=ProcessMark(pid=pid, started=started))
     return None
 
@@ -176,72 +167,3 @@ async def _sight(home: Home, record: Record, envoy: Adopted | None) -> Sight:
             return "serves" if await admin.serves(ports) else "lives"
     except TimeoutError:
         return "lives"
-
-
-def envoys_of(home: Home) -> tuple[int, ...]:
-    """Every running Envoy that was started from a bootstrap of this home, by us. Blocking.
-
-    Another home may have the same path in another container: the process must also stand in the workload's very
-    directory.
-    """
-    workloads = os.fsencode(home.node_dir / "workloads") + b"/"
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            if entry.stat().st_uid != os.getuid():
-                continue
-            bootstrap = _word_after((entry / "cmdline").read_bytes().split(b"\0"), CONFIG_FLAG)
-            if not bootstrap.startswith(workloads):
-                continue
-            there, ours = os.stat(entry / "cwd"), os.stat(os.path.dirname(bootstrap))
-        except OSError:
-            continue
-        if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
-            found.append(int(entry.name))
-    return tuple(sorted(found))
-
-
-def _word_after(argv: list[bytes], flag: str) -> bytes:
-    return next((value for word, value in itertools.pairwise(argv) if word == flag.encode()), b"")
-
-
-async def _end(pids: Iterable[int]) -> None:
-    """SIGTERM, and SIGKILL for who stays."""
-    held = [_held(ProcessMark(pid=pid, started=start_time(pid) or -1)) for pid in pids]
-    going = [each for each in held if each is not None]
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        for each in going:
-            log.warning(
-                "an Envoy that belongs to no workload any more (pid %d) gets %s", each.pid, number.name
-            )
-            each.send(number)
-        try:
-            async with asyncio.timeout(TERM_S):
-                for each in going:
-                    await each.wait()
-        except TimeoutError:
-            going = [each for each in going if not each.is_ended]
-            continue
-        break
-    for one in held:
-        if one is not None:
-            one.close()
-
-
-async def end_sidecars_without_agent(home: Home, workload_directory: Path) -> None:
-    """For an owner that ends while there is no agent: its own Envoy, and its record. Under the agent's lock."""
-    own = [pid for pid in await asyncio.to_thread(envoys_of, home) if _stands_in(pid, workload_directory)]
-    await _end(own)
-    record = await asyncio.to_thread(read_record, workload_directory / FILE)
-    if record is not None:
-        forget_shared_memory(record.envoy)
-    (workload_directory / FILE).unlink(missing_ok=True)
-
-
-def _stands_in(pid: int, directory: Path) -> bool:
-    try:
-        return os.path.samefile(f"/proc/{pid}/cwd", directory)
-    except OSError:
-        return False

@@ -39,7 +39,7 @@ from proa.core.sidecar.local import (
     WorkloadSpec,
 )
 from proa.home import Home
-from proa.node.adoption import end_sidecars_without_agent
+from proa.node.envoy_processes import end_sidecars_without_agent
 from proa.node.local_calls import AgentConnection, AgentUnreachable, agent
 from proa.runtime.backoff import Backoff
 from proa.runtime.cell import Cell
