@@ -84,7 +84,6 @@ async def check(path: Path, acknowledged: int, known: list[StoreState]) -> int:
         return state.version
 
 
-@pytest.mark.timeout(60)
 def test_a_hundred_kills_while_applying(tmp_path: Path, victims: Victims) -> None:
     chance = random.Random(SEED)
     known = [StoreState(version=0)]
