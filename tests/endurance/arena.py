@@ -24,7 +24,7 @@ from tests.endurance.keeper import Keeper
 from tests.endurance.kill_list import CALLER, EVERY_S, LEAF_TTL_S, RULES, Change, Fault, KillList, Window
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
 from tests.mesh.namespaces import Host, network
-from tests.mesh.outages import free_ports, metric, pass_time, token
+from tests.mesh.outages import held_flags, metric, pass_time, token
 
 T = TypeVar("T")
 
@@ -350,21 +350,17 @@ def arena(say: Callable[[str], None]) -> Iterator[Arena]:
         except FaultUnavailable as error:
             disks = {}
             say(f"no full or slow disks: {error}")
-        control = stack.enter_context(_control(hosts, disks))
+        ports = stack.enter_context(held_flags())
+        control = stack.enter_context(_control(ports, hosts, disks))
         nodes = {name: stack.enter_context(_node(name, control, hosts, disks)) for name in ("a", "b")}
         made = Arena(control, nodes, hosts, disks)
         made.start_workloads()
         yield made
 
 
-def _control(hosts: Mapping[str, Host], disks: Mapping[str, Path]) -> Mesh:
+def _control(ports: Sequence[str], hosts: Mapping[str, Host], disks: Mapping[str, Path]) -> Mesh:
     listen = hosts["control"].address if hosts else "127.0.0.1"
-    ports = zip(("xds", "join", "metrics"), free_ports(3), strict=True)
-    flags = [
-        f"--listen={listen}",
-        f"--leaf-ttl={LEAF_TTL_S}s",
-        *(f"--{name}-port={port}" for name, port in ports),
-    ]
+    flags = (f"--listen={listen}", f"--leaf-ttl={LEAF_TTL_S}s", *ports)
     inside = hosts["control"].inside if hosts else ()
     return Mesh("serve", *flags, inside=inside, home=_home(disks, "control"))
 

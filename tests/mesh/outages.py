@@ -12,7 +12,6 @@ import contextlib
 import functools
 import os
 import signal
-import socket
 import threading
 import time
 import urllib.request
@@ -29,10 +28,11 @@ from proa.testing.load import LoadResult
 from tests.mesh import namespaces
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
 from tests.mesh.load import ECHO, load_during
+from tests.ports import held_ports
 
 T = TypeVar("T")
 
-BACK_S: Final = 30.0
+BACK_S: Final = 60.0
 """How long a scene waits for what should take a second or five; the test judges the time."""
 
 
@@ -86,10 +86,8 @@ class Host(msgspec.Struct, frozen=True, kw_only=True):
 @contextlib.contextmanager
 def one_host() -> Iterator[Host]:
     """Everything on loopback."""
-    flags = tuple(
-        f"--{name}-port={port}" for name, port in zip(("xds", "join", "metrics"), free_ports(3), strict=True)
-    )
     with contextlib.ExitStack() as stack:
+        flags = stack.enter_context(held_flags())
         control = stack.enter_context(Mesh("serve", *flags))
         node = stack.enter_context(Mesh("node", f"--token={token(control)}", control=control))
         yield _populated(Host(control=control, node=node, flags=flags))
@@ -112,7 +110,7 @@ def metric(control: Mesh, name: str) -> float:
     """One of a control plane's, asked from its own host; the sum over all labels."""
     addresses = read_addresses(control.home.endpoints)
     assert addresses is not None
-    with urllib.request.urlopen(f"http://{addresses.metrics}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{addresses.metrics}/metrics", timeout=30) as answer:
         lines = str(answer.read(), "utf-8").splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
@@ -152,12 +150,12 @@ def _populated(host: Host) -> Host:
     return host
 
 
-def free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+@contextlib.contextmanager
+def held_flags() -> Iterator[tuple[str, ...]]:
+    """Ports for a control plane that comes back to them, nobody else's while the block lasts."""
+    with held_ports(3) as ports:
+        named = zip(("xds", "join", "metrics"), ports, strict=True)
+        yield tuple(f"--{name}-port={port}" for name, port in named)
 
 
 def place(node: Mesh) -> None:

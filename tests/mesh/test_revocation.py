@@ -22,8 +22,9 @@ from proa.node.credentials import Credential
 from proa.servers.admin.authority import RevokeRequest
 from proa.testing.load import LoadPlan, LoadResult, Shot, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, identity, until
+from tests.ports import held_ports
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.mesh
 
 URL = "http://echo:8080/revoked"
 LINES = 7400
@@ -32,16 +33,11 @@ LINES = 7400
 @pytest.fixture
 def scene(mesh: Mesh) -> Iterator[Mesh]:
     """The shared mesh with `lines`, a raw stream, and one more client, `victim`."""
-    port = free_port()
     with contextlib.ExitStack() as stack:
+        port, local = stack.enter_context(held_ports(2))
         stack.enter_context(mesh.running("lines", app("lines", str(port)), port=f"{LINES}:{port}/tcp"))
-        stack.enter_context(mesh.running("victim", FOREVER, f"--upstream=lines:{LINES}@{free_port()}"))
+        stack.enter_context(mesh.running("victim", FOREVER, f"--upstream=lines:{LINES}@{local}"))
         yield mesh
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 class Thief:

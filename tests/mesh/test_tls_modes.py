@@ -21,6 +21,7 @@ from proa.core.pilot.explain.peers import PeerQuestion
 from proa.demo.intruder import REFUSED, knock
 from proa.testing.load import LoadPlan, LoadResult, Shot, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, identity, until, why_no_envoy
+from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
 
@@ -34,22 +35,16 @@ STEPS: Final = ("PERMISSIVE", "STRICT", "DISABLE", "STRICT", "PERMISSIVE", "DISA
 def mesh() -> Iterator[Mesh]:
     if reason := why_no_envoy():
         pytest.skip(reason)
-    with Mesh() as mesh, socket.create_server(("127.0.0.1", 0)) as probe:
-        free = probe.getsockname()[1]
-        probe.close()
+    with held_ports(3) as (free, *local), Mesh() as mesh:
         ports = (f"{TCP_PORT}:{free}/tcp", f"{ANY_PORT}:{free}")
         mesh.run("web", app("echo"), "--label=tier=front", port="8080:auto/http", wait=False)
         mesh.run("echo", app("echo"), port="8080:auto", wait=False)
         mesh.run("lines", app("lines", str(free)), port=ports, wait=False)
-        upstreams = [f"--upstream=lines:{port}@{_free_port()}" for port in (TCP_PORT, ANY_PORT)]
+        pinned = zip((TCP_PORT, ANY_PORT), local, strict=True)
+        upstreams = [f"--upstream=lines:{port}@{number}" for port, number in pinned]
         mesh.run("caller", FOREVER, *upstreams, wait=False)
         mesh.until_healthy("web", "echo", "lines", "caller")
         yield mesh
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def policy(mode: str, *, namespace: str = "istio-system", more: str = "") -> str:
@@ -74,7 +69,7 @@ def plain_http(mesh: Mesh, workload: str) -> bool:
 
 
 def plain_line(mesh: Mesh, port: int) -> bool:
-    with socket.create_connection(mesh.inbound("lines", port), timeout=10) as connection:
+    with socket.create_connection(mesh.inbound("lines", port), timeout=30) as connection:
         connection.sendall(b"who is there\n")
         try:
             return connection.recv(100) == b"WHO IS THERE\n"
@@ -107,7 +102,7 @@ async def line_load(addresses: dict[int, tuple[str, int]], stop: asyncio.Event) 
     async def once(port: int) -> None:
         at = time.monotonic()
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 reader, writer = await asyncio.open_connection(*addresses[port])
                 try:
                     writer.write(b"line\n")
@@ -175,7 +170,6 @@ def newest_peer(mesh: Mesh, workload: str, path: str) -> object:
     return mesh.logged(workload, direction="inbound", path=path).get("peer")
 
 
-@pytest.mark.timeout(300)
 def test_changes_of_mode_lose_nothing_and_are_in_force_when_the_wait_ends(mesh: Mesh) -> None:
     expected = {"STRICT": set[str](), "PERMISSIVE": ALL, "DISABLE": ALL}
     assert let_in(mesh) == set(), "STRICT is the default"
@@ -321,7 +315,7 @@ def test_a_rule_of_clients_and_a_policy_of_servers_do_what_was_decided(mesh: Mes
 def test_a_plaintext_client_may_speak_late_and_little(mesh: Mesh, mode: str, port: int) -> None:
     """As clients of a server that speaks first do: no byte, or too few to tell TLS by, is no reason to hang up."""
     address = mesh.inbound("lines", port)
-    with mesh.applied(policy(mode)), socket.create_connection(address, timeout=10) as connection:
+    with mesh.applied(policy(mode)), socket.create_connection(address, timeout=30) as connection:
         connection.sendall(b"a\n")
         assert connection.recv(10) == b"A\n"
 
@@ -329,11 +323,11 @@ def test_a_plaintext_client_may_speak_late_and_little(mesh: Mesh, mode: str, por
 def test_a_kept_plaintext_connection_ends_soon_after_the_port_became_strict(mesh: Mesh) -> None:
     """What was let in before is told to go with the next answer, or cut off when the drain is over."""
     with mesh.applied(policy("PERMISSIVE")):
-        connection = socket.create_connection(mesh.inbound("lines", TCP_PORT), timeout=10)
+        connection = socket.create_connection(mesh.inbound("lines", TCP_PORT), timeout=30)
         connection.sendall(b"in\n")
         assert connection.recv(10) == b"IN\n"
     with connection:
-        until(lambda: _is_closed(connection), "the connection is cut off", 15)
+        until(lambda: _is_closed(connection), "the connection is cut off")
 
 
 def _is_closed(connection: socket.socket) -> bool:

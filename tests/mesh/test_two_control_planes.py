@@ -12,7 +12,6 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -24,9 +23,9 @@ from proa.testing.faults import killed, paused
 from tests.etcd_process import EtcdProcess, why_no_etcd
 from tests.mesh.harness import FOREVER, Completed, Mesh, app, curl_status, until, why_no_envoy
 from tests.mesh.load import ECHO, load_during
-from tests.mesh.outages import free_ports, metric
+from tests.mesh.outages import held_flags, metric
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.mesh
 
 KILLS: Final = 3
 TOKENS: Final = 12
@@ -90,7 +89,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     seal.chmod(0o600)
     with contextlib.ExitStack() as stack:
         etcd = stack.enter_context(EtcdProcess())
-        flags = {number: _flags(etcd, seal) for number in (0, 1)}
+        store = (f"--store={etcd.address('mesh')}", f"--seal-key-file={seal}")
+        flags = {number: (*stack.enter_context(held_flags()), *store) for number in (0, 1)}
         first, second = (stack.enter_context(Mesh("serve", *flags[number])) for number in (0, 1))
         nodes = tuple(
             stack.enter_context(Mesh("node", f"--token={_token(first, name)}", control=control))
@@ -102,12 +102,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         nodes[1].run("echo-2", app("echo"), "--service=echo", port="8080:auto", wait=False)
         made.settle()
         yield made
-
-
-def _flags(etcd: EtcdProcess, seal: Path) -> tuple[str, ...]:
-    ports = zip(("xds", "join", "metrics"), free_ports(3), strict=True)
-    store = (f"--store={etcd.address('mesh')}", f"--seal-key-file={seal}")
-    return (*(f"--{name}-port={port}" for name, port in ports), *store)
 
 
 def _token(control: Mesh, node: str) -> str:

@@ -1,7 +1,7 @@
 """What operators say of a workload before it starts: the group that it joins, and how its proxy runs."""
 
 import json
-import socket
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 
 from tests.mesh.harness import Mesh, app, curl_status, identity, until
 from tests.mesh.test_mesh_config import settings
+from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
 
@@ -58,12 +59,6 @@ spec: {selector: {matchLabels: {version: v8}}, concurrency: 4}
 """
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def is_now(mesh: Mesh, health: str) -> bool:
     return mesh.health("vm-1") == health
 
@@ -75,8 +70,14 @@ def server_info(mesh: Mesh, workload: str) -> dict[str, dict[str, object]]:
     return found
 
 
-def test_a_workload_is_as_its_group_and_its_proxy_as_operators_say(mesh: Mesh) -> None:
-    port = free_port()
+@pytest.fixture
+def port() -> Iterator[int]:
+    """The service's and the program's: a group names it."""
+    with held_ports(1) as (port,):
+        yield port
+
+
+def test_a_workload_is_as_its_group_and_its_proxy_as_operators_say(mesh: Mesh, port: int) -> None:
     group = GROUP.format(port=port, account=identity("vm"))
     defaults = settings("defaultConfig: {concurrency: 5, proxyMetadata: {BASE: said, ROOT: untold}}")
     refused = mesh.background("lost", "run", "--name=lost", "--group=nobodys", "--", "true")
