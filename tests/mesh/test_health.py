@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
+from proa.testing.faults import killed
 from proa.testing.http1 import Response
 from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until
@@ -66,11 +67,13 @@ def test_an_app_killed_under_load_takes_only_what_it_was_answering(mesh: Mesh) -
         killed_at: list[float] = []
 
         def kill() -> None:
-            os.kill(victim, signal.SIGKILL)
+            """Dead on return: until it is, it takes requests that were sent after the signal."""
+            with killed(victim):
+                pass
             killed_at.append(asyncio.get_running_loop().time())
 
         result = load_until(mesh, kill)
-        until(lambda: len(mesh.endpoints("web")) == 1, "the killed one's endpoint is gone", 5)
+        until(lambda: len(mesh.endpoints("web")) == 1, "the killed one's endpoint is gone")
         assert mesh.workloads.pop("web-1").wait() == 128 + signal.SIGKILL
         in_flight = [r for r in result.records if r.sent and r.sent <= killed_at[0] <= r.ended]
         assert len(in_flight) <= 4, "one per connection"
