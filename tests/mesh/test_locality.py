@@ -3,6 +3,7 @@
 One client in `eu/a/1`. The endpoints are servers of this process, outside of the mesh, told of by WorkloadEntries.
 """
 
+import contextlib
 import http.server
 import socket
 import threading
@@ -208,9 +209,9 @@ def test_labels_or_shares_may_count_in_place_of_nearness(shop: Mesh, servers: Se
         found = answers(shop, 20, "tin.example")
         assert found["near"] + found["next"] == 20, found
         until_all(shop, "off.example")
-        found = answers(shop, 100, "shares.example")
-        assert found["near"] + found["far"] == 100, found
-        assert 55 <= found["near"] <= 85, found
+        found = answers(shop, 200, "shares.example")
+        assert found["near"] + found["far"] == 200, found
+        assert 110 <= found["near"] <= 170, "seventy of a hundred, by lot"
 
 
 BY_TIER = """
@@ -267,7 +268,8 @@ def test_a_service_may_ask_for_near_ones_and_an_endpoint_for_more(shop: Mesh, se
 
 
 def test_who_is_new_begins_with_less(shop: Mesh, servers: Servers) -> None:
-    """The one that is there warms up as well, but has done so for longer: the hour is only to be long."""
+    """The one that is there warms up as well, but has done so for longer: the hour is only to be long. By how much is
+    the machine's affair, so another one comes until it got clearly less; the first is older with each."""
     warm = "loadBalancer: {simple: ROUND_ROBIN, warmup: {duration: 3600s, minimumPercent: 0}}"
     one, two = (
         inline("warm", {servers[name].port: "weight: 1" for name in names})
@@ -276,9 +278,14 @@ def test_who_is_new_begins_with_less(shop: Mesh, servers: Servers) -> None:
     shop.apply(one, rule(f"{{{warm}}}", "warm.example"))
     try:
         assert answers(shop, 10, "warm.example") == {"near": 10}
-        shop.apply(two)
-        found = answers(shop, 40, "warm.example")
-        assert found["near"] >= 28, found
+
+        def gets_less() -> bool:
+            shop.apply(one)
+            shop.apply(two)
+            found = answers(shop, 40, "warm.example")
+            return found["near"] + found["far"] == 40 and found["near"] >= 28
+
+        until(gets_less, "who is new gets less")
         shop.apply(rule("{loadBalancer: {simple: ROUND_ROBIN}}", "warm.example"))
         found = answers(shop, 40, "warm.example")
         assert 14 <= found["far"] <= 26, found
@@ -287,8 +294,8 @@ def test_who_is_new_begins_with_less(shop: Mesh, servers: Servers) -> None:
 
 
 class SilentServer:
-    """Speaks just enough HTTP/2 to answer one request, and then says nothing more, also to pings. `heard` is what the
-    first client said until it hung up; nothing before."""
+    """Speaks just enough HTTP/2 to answer one request of each client, and then says nothing more, also to pings.
+    `heard` is what the first client that was answered said until it hung up; nothing before."""
 
     SETTINGS = bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
     SETTINGS_ACK = bytes((0, 0, 0, 4, 1, 0, 0, 0, 0))
@@ -303,16 +310,22 @@ class SilentServer:
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
+        with self._listening:
+            while not self.heard:
+                self.heard = self._served()
+
+    def _served(self) -> bytes:
+        """What the next client says, if it waits for its answer: a busy machine may ping it and hang up before."""
         connection, _ = self._listening.accept()
-        with self._listening, connection:
+        heard, has_answered = b"", False
+        with connection, contextlib.suppress(ConnectionError):
             connection.sendall(self.SETTINGS + self.SETTINGS_ACK)
-            heard, has_answered = b"", False
             while chunk := connection.recv(4096):
                 heard += chunk
                 if not has_answered and any(asked in heard for asked in self.ASKED):
                     connection.sendall(self.ANSWER)
                     has_answered = True
-        self.heard = heard
+        return heard if has_answered and self.PING in heard else b""
 
 
 def test_who_answers_no_ping_is_hung_up_on(shop: Mesh) -> None:
@@ -322,6 +335,5 @@ def test_who_answers_no_ping_is_hung_up_on(shop: Mesh) -> None:
         inline("silent", {server.port: "weight: 1"}),
         rule(f"{{connectionPool: {{http: {pings}}}}}", "silent.example"),
     ):
-        assert answers(shop, 1, "silent.example") == {"": 1}
-        heard = until(lambda: server.heard, "a connection without answers to pings is closed")
-        assert SilentServer.PING in heard
+        until(lambda: answers(shop, 1, "silent.example") == {"": 1}, "a request is answered")
+        until(lambda: server.heard, "a connection without answers to pings is closed")
