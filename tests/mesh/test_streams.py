@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.mesh.harness import FOREVER, Mesh, app
-from tests.mesh.tls_clients import connect, hangs_up, line, subsets, tls_client
+from tests.mesh.tls_clients import connect, line, subsets, tls_client, until_ended_after_an_answer
 
 pytestmark = pytest.mark.mesh
 
@@ -45,8 +45,7 @@ def streams(shared_mesh: Mesh) -> Iterator[Mesh]:
         ):
             yield mesh
     finally:
-        for name in names:
-            mesh.stop(name)
+        mesh.stop_all(*names)
 
 
 class Beyond:
@@ -189,14 +188,8 @@ spec: {{host: lines, trafficPolicy: {{connectionPool: {{tcp: {{{limit}}}}}}}}}
     streams.apply(policy)
     try:
         local = local_port(streams, "LINES")
-        for dial in (
-            connect(streams, "lines:9000"),
-            lambda: socket.create_connection(("127.0.0.1", local), timeout=20),
-        ):
-            with dial() as connection:
-                connection.sendall(b"hello\n")
-                assert connection.recv(100)
-                assert hangs_up(connection)
+        for way in (connect(streams, "lines:9000"), local):
+            until_ended_after_an_answer(way)
     finally:
         streams.apply(subsets("lines"))
 

@@ -132,6 +132,20 @@ def hangs_up(connection: socket.socket) -> bool:
         return True
 
 
+def until_ended_after_an_answer(port: int | Dial) -> None:
+    """At a port of lines that ends streams by some limit. On a busy machine one may reach it before it is answered."""
+
+    def ended() -> bool:
+        with _opened(port) as connection:
+            try:
+                connection.sendall(b"hello\n")
+                return connection.recv(100) != b"" and hangs_up(connection)
+            except ConnectionError:
+                return False
+
+    until(ended, "a stream is answered and then ended")
+
+
 def subsets(host: str) -> str:
     return f"""
 apiVersion: networking.istio.io/v1
