@@ -34,6 +34,7 @@ SECTIONS: Final = {
 """Of Envoy's config_dump: our name of the type, and the field that holds the resource."""
 DISK_S: Final = 10.0
 """Until what an Envoy took is in the table on disk."""
+BESIDE_S: Final = 0.5
 SAMPLE_S: Final = 2.0
 MAY_GROW: Final = 1.10
 WARM_S: Final = 30.0
@@ -214,7 +215,14 @@ def process_problems(arena: Arena) -> list[str]:
 
 
 def files(arena: Arena) -> frozenset[str]:
-    """Every file and socket of all homes and run directories, by mesh and path."""
+    """Every file and socket of all homes and run directories, by mesh and path, that is there for longer than it takes
+    to write a file beside its place."""
+    first = _files(arena)
+    time.sleep(BESIDE_S)
+    return first & _files(arena)
+
+
+def _files(arena: Arena) -> frozenset[str]:
     found = set()
     for number, mesh in enumerate(arena.meshes):
         for top in (mesh.home.path, mesh.home.run_dir):
