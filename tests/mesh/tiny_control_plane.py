@@ -117,7 +117,7 @@ class TinyControlPlane:
         finally:
             await server.stop(0)
 
-    async def until(self, holds: Callable[[], bool], within_s: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool], within_s: float = 60.0) -> None:
         async with asyncio.timeout(within_s), self._changed:
             await self._changed.wait_for(holds)
 
