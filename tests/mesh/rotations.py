@@ -113,7 +113,7 @@ def authority(mesh: Mesh) -> AuthorityStatus:
 
 async def _is_taken(context: ssl.SSLContext, host: str, port: int) -> bool:
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             reader, writer = await asyncio.open_connection(host, port, ssl=context)
             writer.write(b"GET /health HTTP/1.1\r\nhost: echo:8080\r\nconnection: close\r\n\r\n")
             answer = await reader.read()
@@ -167,7 +167,7 @@ def _load(mesh: Mesh) -> Iterator[tuple[Callable[[], LoadResult], Callable[[], N
 
     thread = threading.Thread(target=lambda: asyncio.run(main()), name="load", daemon=True)
     thread.start()
-    assert running.wait(10)
+    assert running.wait(60)
     try:
         yield result, enough
     finally:

@@ -260,10 +260,13 @@ def test_weights_change_under_load_and_no_answer_is_old(mesh: Mesh) -> None:
     print(result.summary(), result.labels())
     assert not result.failures, result.summary()
     assert set(result.labels()) == {V1, V3}
+    found: set[str] = set()
     for began, ended in spans:
         seen = {
             record.label
             for record in result.records
             if record.label and record.sent is not None and began <= record.sent and record.ended <= ended
         }
-        assert seen == {V3}, (began, ended, seen)
+        assert seen <= {V3}, (began, ended, seen)
+        found |= seen
+    assert found, "a busy machine may answer late, but not every time"

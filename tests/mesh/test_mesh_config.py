@@ -235,7 +235,7 @@ def uptime(mesh: Mesh, workload: str) -> float:
 def test_of_names_and_patience(shop: Mesh) -> None:
     address = own_address()
     asked = (
-        "connectTimeout: 50ms, dnsRefreshRate: 200ms, protocolDetectionTimeout: 1h, accessLogFile: '',"
+        "connectTimeout: 400ms, dnsRefreshRate: 200ms, protocolDetectionTimeout: 1h, accessLogFile: '',"
         " dnsResolvers: ['{names}']"
     )
     with (

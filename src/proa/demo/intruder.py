@@ -22,7 +22,7 @@ from proa.core.model.names import DEFAULT_TRUST_DOMAIN, WorkloadId, mesh_sni, se
 
 REFUSED = "refused"
 OTHER_TRUST_DOMAIN = "elsewhere.example"
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 _LEAF_TTL = 3600
 # What a mesh client offers; a listener that told mesh TLS from other TLS by ALPN alone would be fooled here.
 _ALPN = ["istio-http/1.1", "istio", "http/1.1"]
