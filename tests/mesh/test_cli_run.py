@@ -92,8 +92,8 @@ def test_a_killed_run_takes_its_app_and_its_sidecar_with_it(mesh: Mesh) -> None:
     pids = (mesh.pid("brief"), mesh.summary("brief").envoy_pid)
     run.kill()
     del mesh.workloads["brief"]
-    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "app and sidecar are gone", 15)
-    until(lambda: not mesh.endpoints("brief"), "its endpoint is gone", 5)
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), "app and sidecar are gone")
+    until(lambda: not mesh.endpoints("brief"), "its endpoint is gone")
     mesh.settle()
 
 
@@ -114,16 +114,26 @@ def test_without_a_mesh_every_command_says_what_to_do(tmp_path: Path) -> None:
             assert " up" in done.stderr, done
 
 
-@pytest.fixture
-def own() -> Iterator[Mesh]:
-    """A mesh to be broken."""
+@pytest.fixture(scope="module")
+def breakable() -> Iterator[Mesh]:
     if why_no_envoy():
         pytest.skip(why_no_envoy())
     with Mesh() as mesh:
-        mesh.run("caller", wait=False)
-        mesh.run("echo", app("echo"), port="8080:auto", wait=False)
-        mesh.until_healthy("caller", "echo")
         yield mesh
+
+
+@pytest.fixture
+def own(breakable: Mesh) -> Mesh:
+    """A mesh to be broken, with `caller` and `echo`: mended of what the test before did to it."""
+    if breakable.parts["up"].code is not None:
+        breakable.start("up")
+    for name in ("caller", "echo"):
+        program = breakable.workloads.get(name)
+        if program is None or program.code is not None:
+            port = ("8080:auto",) if name == "echo" else ()
+            breakable.run(name, app("echo") if port else FOREVER, port=port, wait=False)
+    breakable.until_healthy("caller", "echo")
+    return breakable
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -133,8 +143,8 @@ def test_nothing_is_left_when_up_ends(own: Mesh, number: signal.Signals) -> None
     sockets = [path for path in run_dir.iterdir() if path.is_socket()]
     assert len(sockets) >= 4
     assert own.parts["up"].stop(number) == 0
-    assert all(program.wait(10) is not None for program in own.workloads.values())
-    until(lambda: not own.left_processes(), f"no process is left: {own.left_processes()}", 5)
+    assert all(program.wait() is not None for program in own.workloads.values())
+    until(lambda: not own.left_processes(), f"no process is left: {own.left_processes()}")
     assert not run_dir.exists()
     assert not (own.home.path / "join-token").exists()
     assert own.home.store.exists()
@@ -145,7 +155,7 @@ def test_a_killed_up_takes_everything_with_it_and_the_next_waits_for_that(own: M
     before = set(own.left_processes())
     own.parts["up"].kill()
     own.start("up")
-    until(lambda: not before & set(own.left_processes()), "nothing of the killed one is left", 20)
+    until(lambda: not before & set(own.left_processes()), "nothing of the killed one is left")
     for name in list(own.workloads):
         own.workloads.pop(name).wait()
     own.run("caller")
@@ -166,10 +176,12 @@ def test_what_is_left_when_all_of_up_is_killed_goes_on_in_the_next(own: Mesh) ->
 
 def test_a_killed_node_agent_is_started_again_and_takes_its_workloads_over(own: Mesh) -> None:
     envoys = {each.id.name: each.envoy_pid for each in own.node().workloads}
+    taken_over = "has taken default/echo over"
+    before = own.workloads["echo"].output.count(taken_over)
     (pid,) = [pid for pid, words in own.left_processes().items() if " node " in words and "proa.cli" in words]
     os.kill(pid, signal.SIGKILL)
     own.parts["up"].until_printed("the node agent was killed")
-    own.workloads["echo"].until_printed("has taken default/echo over")
+    until(lambda: own.workloads["echo"].output.count(taken_over) > before, "the next agent has echo")
     own.until_healthy("caller", "echo")
     assert {each.id.name: each.envoy_pid for each in own.node().workloads} == envoys
 
@@ -187,6 +199,7 @@ def test_a_mesh_starts_again_where_it_ended(own: Mesh) -> None:
     own.run("echo", app("echo"), port="8080:auto", wait=False)
     own.until_healthy("caller", "echo")
     assert curl_status(own.curl("caller", "-i", "http://echo:8080/")) == 418
+    own.delete(TEAPOT)
     assert {path.name: path.read_bytes() for path in root.iterdir() if "root" in path.name} == before
     assert before
 
