@@ -19,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -26,9 +27,11 @@ from types import TracebackType
 from typing import Final, Literal
 from urllib.parse import quote
 
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from proa.cli.main import cli
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.sidecar.local import Workloads, WorkloadSummary
@@ -57,6 +60,8 @@ MARK: Final = "PROA_TEST_MESH"
 # What `proa up` prints when it is ready.
 MESH_IS_UP: Final = "The mesh is up"
 
+# `_proa_here` takes this process's standard output.
+_ONE_COMMAND: Final = threading.Lock()
 _PROXY_WORDS: Final = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "proa_home", "proa_join_token")
 
 
@@ -125,7 +130,7 @@ class Mesh:
                 program.wait()
         for program in self.workloads.values():
             program.wait()
-        until(lambda: not self.left_processes(), f"no process left: {self.left_processes()}", 10)
+        until(lambda: not self.left_processes(), f"no process left: {self.left_processes()}")
 
     def _end_by_force(self) -> None:
         for pid in self.left_processes():
@@ -182,6 +187,17 @@ class Mesh:
         )
         assert not check or done.returncode == 0, f"proa {' '.join(words)}: {done.stdout}{done.stderr}"
         return done
+
+    def _proa_here(self, *words: str) -> Completed:
+        """`proa WORDS`, which must succeed, in this process: the same code from its arguments to its exit code. A
+        program of its own would be most of a second's computing before it asks the control plane, and is what `proa`
+        is for."""
+        with _ONE_COMMAND:
+            done = CliRunner().invoke(cli, ["--home", str(self.home.path), *words], prog_name="proa")
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        assert done.exit_code == 0, f"proa {' '.join(words)}: {done.stdout}{done.stderr}"
+        return Completed(words, done.exit_code, done.stdout, done.stderr)
 
     def output_of(self, argv: Sequence[str]) -> str:
         """What a program of the test prints, run with the mesh's environment. Fails when it fails."""
@@ -267,6 +283,14 @@ class Mesh:
         self.settle()
         return code
 
+    def stop_all(self, *names: str) -> None:
+        """Ends workloads together; returns when all proxies have forgotten them."""
+        for name in names:
+            self.workloads[name].send(signal.SIGTERM)
+        for name in names:
+            self.workloads.pop(name).wait()
+        self.settle()
+
     @contextlib.contextmanager
     def running(
         self,
@@ -288,19 +312,31 @@ class Mesh:
         return self.proa("exec", workload, "--", *argv, timeout_s=timeout_s)
 
     def curl(self, workload: str, *words: str) -> Completed:
-        """`proa exec WORKLOAD -- curl -sS --max-time 20 ...`."""
-        return self.exec(workload, "curl", "-sS", "--max-time", "20", *words)
+        """`curl -sS --max-time 20 ...` in the workload's environment, as `proa exec` gives it."""
+        return subprocess.run(
+            (*self._inside, "curl", "-sS", "--max-time", "20", *words),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+            env={**self.env, **self.environment(workload)},
+            check=False,
+        )
 
     def apply(self, *texts: str | Path, wait: bool = True, check: bool = True) -> Completed:
-        """`proa apply [--wait]` of files, or of texts, which become files `1.yaml`, `2.yaml`, ... first."""
-        words = ["--wait"] if wait else []
-        return self.proa("apply", *words, *(f"--filename={each}" for each in self._files(texts)), check=check)
+        """`proa apply [--wait]` of files, or of texts, which become files `1.yaml`, `2.yaml`, ... first. Without
+        `check` it is a program, whose exit code is for the test to see."""
+        words = [
+            "apply",
+            *(["--wait"] if wait else []),
+            *(f"--filename={each}" for each in self._files(texts)),
+        ]
+        return self._proa_here(*words) if check else self.proa(*words)
 
     def delete(self, *texts: str | Path) -> Completed:
         """`proa delete -f` of what `apply` took, and the wait until it is out of force."""
-        return self.proa(
-            "delete", *(f"--filename={each}" for each in self._files(texts)), "--wait", check=True
-        )
+        return self._proa_here("delete", *(f"--filename={each}" for each in self._files(texts)), "--wait")
 
     @contextlib.contextmanager
     def applied(self, *texts: str | Path) -> Iterator[None]:

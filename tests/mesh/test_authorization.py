@@ -7,7 +7,6 @@
 import contextlib
 import http.client
 import re
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.page import draw
 from proa.core.pilot.explain.story import Question
 from tests.mesh.harness import FOREVER, Mesh, app, until
+from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
 
@@ -32,9 +32,12 @@ EDGE = "authz-edge"
 def shop(shared_mesh: Mesh) -> Iterator[Mesh]:
     """All that any test here calls, started and stopped together."""
     mesh = shared_mesh
-    for name in ("lines", "mine"):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            _LOCAL[name] = probe.getsockname()[1]
+    with held_ports(2) as ports:
+        _LOCAL.update(zip(("lines", "mine"), ports, strict=True))
+        yield from _shop(mesh)
+
+
+def _shop(mesh: Mesh) -> Iterator[Mesh]:
     mesh.run("lines", app("lines", str(_LOCAL["lines"])), port=f"{LINES}:{_LOCAL['lines']}/tcp", wait=False)
     mesh.run("typist", FOREVER, f"--upstream=lines:{LINES}@{_LOCAL['mine']}", wait=False)
     mesh.run("web", app("echo"), "--label=tier=front", port="8081:auto/http", wait=False)
@@ -45,10 +48,7 @@ def shop(shared_mesh: Mesh) -> Iterator[Mesh]:
     names = ("lines", "typist", "web", "far", "checker", "grpc-checker", EDGE)
     mesh.until_healthy(*names)
     yield mesh
-    for name in names:
-        mesh.workloads[name].send(signal.SIGTERM)
-    for name in names:
-        mesh.stop(name)
+    mesh.stop_all(*names)
 
 
 def policy(name: str, spec: str, *, namespace: str = "default", dry: bool = False) -> str:
@@ -207,10 +207,10 @@ spec:
   extensionProviders:
     - name: by-http
       envoyExtAuthzHttp:
-        {service: checker.default.svc.cluster.local, port: 9001, timeout: 1s,
+        {service: checker.default.svc.cluster.local, port: 9001, timeout: 2s,
          includeRequestHeadersInCheck: [x-decision]}
     - name: by-grpc
-      envoyExtAuthzGrpc: {service: default/grpc-checker, port: 9002, timeout: 1s, statusOnError: "503"}
+      envoyExtAuthzGrpc: {service: default/grpc-checker, port: 9002, timeout: 2s, statusOnError: "503"}
     - name: open
       envoyExtAuthzHttp: {service: nobody.default.svc.cluster.local, port: 9003, timeout: 1s, failOpen: true}
 """

@@ -146,8 +146,7 @@ def client(shared_mesh: Mesh, root: Authority) -> Iterator[Client]:
         ):
             yield Client(shared_mesh, root.roots)
     finally:
-        for name in names:
-            shared_mesh.stop(name)
+        shared_mesh.stop_all(*names)
 
 
 def test_the_most_specific_match_of_all_routes_counts(client: Client) -> None:
