@@ -15,14 +15,14 @@ from typing import Final
 import pytest
 
 from proa.core.sidecar.record import decode_record
-from proa.node.adoption import envoys_of
+from proa.node.envoy_processes import envoys_of
 from proa.node.record_store import FILE
 from proa.testing.faults import killed
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
 from tests.mesh.load import ECHO, load_during
 from tests.mesh.outages import door, metric
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.mesh
 
 TEAPOT: Final = """
 apiVersion: networking.istio.io/v1
@@ -171,7 +171,7 @@ def test_gateways_and_programs_without_a_sidecar_are_taken_over_too(control: Mes
 def is_answered(port: int) -> bool:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/", headers={"host": "door.example.com"})
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False

@@ -27,7 +27,7 @@ from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_en
 from tests.mesh.load import ECHO, load_during
 from tests.mesh.test_adoption import kill_agent
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.mesh
 
 NAMES: Final = ("caller", "echo")
 WRAPPER: Final = """#!/bin/sh

@@ -23,7 +23,6 @@ SHORT = KillList(
 
 
 @pytest.mark.mesh
-@pytest.mark.timeout(240)
 def test_a_short_list_leaves_no_trace() -> None:
     if reason := why_no_envoy():
         pytest.skip(reason)

@@ -11,7 +11,7 @@ from proa.testing.faults import paused
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, until, why_no_envoy
 from tests.mesh.load import ECHO, load_during
 
-pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.mesh
 
 
 @pytest.fixture(scope="module")

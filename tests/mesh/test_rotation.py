@@ -21,7 +21,6 @@ from tests.unit.core.auth.plugged_cas import RSA_KEY, make_ca
 
 pytestmark = [
     pytest.mark.mesh,
-    pytest.mark.timeout(300),
     pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy()),
 ]
 
