@@ -103,10 +103,11 @@ class Configuration:
         return self._places.get(ref) or ((stored.file, stored.line) if stored else ("", 0))
 
     async def generation_of(self, version: int) -> int:
-        """The generation in which a store version was folded; waits for it."""
+        """The generation in which a store version was folded, alone or with those that came right after it; waits for
+        it."""
         while self._version < version:
             await self._moved.wait()
-        return self._generations.get(version, 0)
+        return min((at for folded, at in self._generations.items() if folded >= version), default=0)
 
     def version_at(self, generation: int) -> int:
         """The newest store version that was folded by a generation."""

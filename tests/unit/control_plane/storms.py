@@ -49,11 +49,12 @@ class ControlPlane:
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         pace: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pace` is the clock of the callers' limits."""
+        """`pace` is the clock of the callers' limits, `clock` that of the streams."""
         limits = limits or Limits()
         self.world = World(MeshSettings(), time.monotonic)
-        self.proxies = Proxies(self.world, time.monotonic)
+        self.proxies = Proxies(self.world, clock)
         self.registrations = Registrations(
             self.world, self.proxies, time.monotonic, limits.workloads_per_node
         )
