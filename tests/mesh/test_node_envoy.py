@@ -412,7 +412,7 @@ async def is_served_again(here: Mesh, client: Placed) -> bool:
 
 def test_certificates_are_renewed_at_half_life_without_a_restart(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with mesh(tmp_path, leaf_ttl=4) as here, serving(here), placed(here, CLIENT) as (_, client):
+        async with mesh(tmp_path, leaf_ttl=10) as here, serving(here), placed(here, CLIENT) as (_, client):
             await eventually(lambda: is_answered(client))
             await here.plane.until(lambda: here.plane.signed.count("default/hello") >= 2)
             await here.plane.until(lambda: here.plane.signed.count("node") >= 1)
