@@ -176,7 +176,7 @@ async def _send(door: Door, asked: Sequence[Asked], got: dict[int, Got]) -> None
                 if connection is not None:
                     await connection.close()
                 connection = await _connect(door)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 answer = await connection.exchange(
                     _wire(door, each.request), is_head=each.request.method == "HEAD"
                 )

@@ -171,7 +171,7 @@ class Mesh:
         return (*self._inside, sys.executable, "-m", "proa.cli", "--home", str(self.home.path), *words)
 
     def proa(
-        self, *words: str, stdin: str | None = None, timeout_s: float = 60, check: bool = False
+        self, *words: str, stdin: str | None = None, timeout_s: float = 120, check: bool = False
     ) -> Completed:
         """A command that ends by itself, and what it said. `check` makes another exit code than 0 a failure."""
         done = subprocess.run(
@@ -224,7 +224,7 @@ class Mesh:
                 return False
             return (part == "node" or self._is_serving()) and (part == "serve" or self._is_joined())
 
-        until(ready, f"proa {part} is ready", 60)
+        until(ready, f"proa {part} is ready", 120)
         return program
 
     def _is_serving(self) -> bool:

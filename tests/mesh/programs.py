@@ -18,7 +18,7 @@ from proa.node.run import find_envoy
 T = TypeVar("T")
 
 APPS: Final = Path(__file__).with_name("apps")
-WAIT_S: Final = 30.0
+WAIT_S: Final = 60.0
 LOOK_S: Final = 0.05
 FOREVER: Final = (sys.executable, "-c", "import signal; signal.pause()")
 """A program that serves nothing: the workload of a client."""

@@ -22,7 +22,7 @@ def main(target: str, users: int) -> None:
             if user in cookies:
                 said.append(("cookie", cookies[user]))
             try:
-                answer, call = hello.with_call(b"proa", timeout=10.0, metadata=tuple(said))
+                answer, call = hello.with_call(b"proa", timeout=30.0, metadata=tuple(said))
                 line = answer.decode()
                 for name, value in call.initial_metadata():
                     if users and name == "set-cookie":

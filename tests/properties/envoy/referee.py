@@ -61,7 +61,7 @@ BASE: Final = MeshSettings(handling=Handling(resolving=Resolving(servers=("127.0
 """Names are asked for where nobody listens: an Envoy answers nothing about clusters while it waits for a DNS server."""
 SERVED: Final = ((80, "HTTP"), (9080, "AUTO"), (7000, "GRPC"), (6379, "TCP"), (443, "TLS"))
 DOORS: Final = (80, 443, 8080, 9443, 6379)
-ANSWER_S: Final = 30.0
+ANSWER_S: Final = 90.0
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
