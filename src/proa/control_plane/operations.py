@@ -140,6 +140,7 @@ class Operations(ConfigurationOperations):
         last: WaitStatus | None = None
         while True:
             seen = self._streams.revision
+            is_expecting = bool(self._streams.expected_back())
             status = self._progress(version, generation)
             if status != last:
                 last = status
@@ -148,7 +149,7 @@ class Operations(ConfigurationOperations):
                 return
             with suppress(TimeoutError):
                 # A proxy that does not come back is waited for no longer, and that is no change.
-                async with asyncio.timeout(1.0 if self._streams.expected_back() else None):
+                async with asyncio.timeout(1.0 if is_expecting else None):
                     await self._streams.changed(seen)
             await asyncio.sleep(PACE_S)
 
