@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
+_SIGNS = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
+"""digitalSignature: what SPIFFE asks of leafs, and Envoy's validator with it."""
 
 
 class Issued(msgspec.Struct, frozen=True):
@@ -25,37 +27,44 @@ class Issued(msgspec.Struct, frozen=True):
 
 
 class Authority:
-    """A root. `roots` is its file; each `issue` makes two files more."""
+    """A root, of a SPIFFE trust domain if one is given. `roots` is its file; each `issue` makes two files more."""
 
-    def __init__(self, folder: Path, name: str = "root") -> None:
+    def __init__(self, folder: Path, name: str = "root", trust_domain: str = "") -> None:
         self._folder = folder
         self._name = name
         self._key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        self._certificate = (
+        builder = (
             _builder(subject, subject, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
-            .sign(self._key, hashes.SHA256())
         )
+        if trust_domain:
+            names = [x509.UniformResourceIdentifier(f"spiffe://{trust_domain}")]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        self._certificate = builder.sign(self._key, hashes.SHA256())
         self.roots = folder / f"{name}.pem"
         self.roots.write_bytes(self._certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, kind: Literal["EC", "RSA"] = "EC", file: str = "") -> Issued:
-        """For a host name, or a `spiffe://` id. `file` is the beginning of the files' names."""
+    def issue(self, name: str, *more: str, kind: Literal["EC", "RSA"] = "EC", file: str = "") -> Issued:
+        """For host names, or `spiffe://` ids. `file` is the beginning of the files' names."""
         key = (
             ec.generate_private_key(ec.SECP256R1())
             if kind == "EC"
             else rsa.generate_private_key(public_exponent=65537, key_size=2048)
         )
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name.partition("://")[2] or name)])
-        alternative = x509.UniformResourceIdentifier(name) if "://" in name else x509.DNSName(name)
+        alternatives = [
+            x509.UniformResourceIdentifier(each) if "://" in each else x509.DNSName(each)
+            for each in (name, *more)
+        ]
         purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         certificate = (
             _builder(subject, self._certificate.subject, key.public_key())
-            .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
             .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+            .add_extension(_SIGNS, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         stem = f"{self._name}-{file or name.replace('/', '_')}-{kind}"

@@ -93,6 +93,11 @@ class Home:
         return self.path / "token-keys"
 
     @property
+    def trust_bundles_dir(self) -> Path:
+        """The last good bundles of other trust domains."""
+        return self.path / "trust-bundles"
+
+    @property
     def node_dir(self) -> Path:
         """The node's key and certificate, and those of its workloads."""
         return self.path / "node"

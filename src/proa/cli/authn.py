@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 
 NOBODY = "-"
+SPIFFE = "spiffe://"
 
 
 @click.group("authn", short_help="Tell what two workloads speak with each other, and who decides it.")
@@ -37,8 +38,8 @@ def check(
 ) -> None:
     """Tell what SRC sends to each port of the service DST, what its servers take, and what comes of it: plaintext,
     mutual TLS, a program's own TLS, or a refusal. Below each row stand the objects that decide at both ends, what
-    the servers refuse, and whether a change is still on its way. SRC is a workload, or - for a program without a
-    proxy.
+    the servers refuse, and whether a change is still on its way. SRC is a workload, - for a program without a
+    proxy, or the SPIFFE id of a workload of another trust domain.
 
     Without files the mesh is asked for what is in force now. With -f the files alone count: workloads are
     WorkloadEntries then, and a service of which no file tells is taken for one whose workloads have its name as
@@ -48,6 +49,7 @@ def check(
     Examples:
       proa authn check productpage reviews
       proa authn check - reviews:9080
+      proa authn check spiffe://partner.example/ns/shop/sa/cart reviews:9080
       proa authn check productpage reviews.shop:9080 -f config/
     """
     from proa.core.pilot.explain.peers import PeerQuestion
@@ -72,7 +74,9 @@ def _of_mesh(surroundings: Surroundings, question: "PeerQuestion", source: str) 
     from proa.cli.workloads import one_workload
 
     with surroundings.control_plane() as client:
-        if source != NOBODY:
+        if source.startswith(SPIFFE):
+            question = msgspec.structs.replace(question, identity=source)
+        elif source != NOBODY:
             known = one_workload(source, [each.id for each in client.proxies().proxies])
             question = msgspec.structs.replace(question, source=known)
         return client.peers(question)
@@ -87,7 +91,9 @@ def _of_files(
 
     remark = ""
     with paper_mesh(files, question.namespace) as mesh:
-        if source != NOBODY:
+        if source.startswith(SPIFFE):
+            question = msgspec.structs.replace(question, identity=source)
+        elif source != NOBODY:
             workload, remark = mesh.workload(source, question.namespace)
             question = msgspec.structs.replace(question, source=workload)
         found = mesh.check_peers(question)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from immutables import Map
 
     from proa.core.auth.authorization.evaluate import Decision
-    from proa.core.auth.authorization.request import Caller
+    from proa.core.auth.authorization.reading import TrustDomains
+    from proa.core.auth.authorization.request import Caller, Request
     from proa.core.auth.authorization.values import Policy
     from proa.core.config import Config
     from proa.core.model.settings import MeshSettings
@@ -123,8 +124,9 @@ def check(
         ),
         headers=headers,
         claims=Map(claims),
+        own_domains=_domains(settings).names,
     )
-    decision = evaluate(policies, request)
+    decision = _judged(configs, target.namespace, policies, request) or evaluate(policies, request)
     if not is_stream and settings.handling.paths != "NONE" and is_read_twice(request.path):
         decision = Decision(outcome="denied", rules=(READ_TWICE,))
     if output == "table":
@@ -215,13 +217,13 @@ def _policies(
     """As the control plane would have them."""
     from proa.core.auth.authorization.custom import obeyable
     from proa.core.auth.authorization.in_force import selecting
-    from proa.core.auth.authorization.reading import TrustDomains, read_policy
+    from proa.core.auth.authorization.reading import read_policy
     from proa.core.auth.authorization.roles import Server, matches, read_roles
     from proa.core.auth.authorization.values import Value
     from proa.core.model.names import DEFAULT_TRUST_DOMAIN, expand_host, parse_workload_id
 
     target = parse_workload_id(workload)
-    domains = TrustDomains(own=settings.trust_domain, aliases=settings.trust_domain_aliases)
+    domains = _domains(settings)
     found = selecting(configs, target.namespace, labels, settings.root_namespace)
 
     def wearing(key: str, value: Value) -> tuple[str, ...]:
@@ -251,8 +253,29 @@ def _closed_by(policies: "tuple[Policy, ...]") -> str:
     return "there are ALLOW policies, and none of their rules matches"
 
 
+def _domains(settings: "MeshSettings") -> "TrustDomains":
+    from proa.core.auth.authorization.reading import TrustDomains
+
+    return TrustDomains(own=settings.trust_domain, aliases=settings.trust_domain_aliases)
+
+
+def _judged(
+    configs: "list[Config]", namespace: str, policies: "tuple[Policy, ...]", request: "Request"
+) -> "Decision | None":
+    """What becomes of a caller of another trust domain before any policy is asked; None: policies are."""
+    from proa.core.auth.authorization.evaluate import Decision
+    from proa.core.auth.federation import accepted, federations, judge, named, refusal
+
+    if not request.caller.principal:
+        return None
+    partners = named(policies, accepted(federations(configs, request.own_domains), namespace))
+    refused = refusal(judge(request.caller.principal, request.own_domains, partners))
+    return Decision(outcome="denied", rules=(refused,)) if refused else None
+
+
 def _print(decision: "Decision", policies: "tuple[Policy, ...]") -> None:
     from proa.core.auth.authorization.values import NO_RULE
+    from proa.core.auth.federation import STRANGER, UNNAMED
 
     if decision.outcome == "asked":
         rules = ", ".join(decision.rules)
@@ -261,6 +284,10 @@ def _print(decision: "Decision", policies: "tuple[Policy, ...]") -> None:
     by = f"by {', '.join(final.rules)}"
     if final.rules == (NO_RULE,):
         by = _closed_by(policies)
+    elif final.rules == (STRANGER,):
+        by = "the caller is no workload of a trust domain that is accepted in this namespace"
+    elif final.rules == (UNNAMED,):
+        by = "the caller is of another trust domain, and no ALLOW policy names it"
     elif not final.rules:
         by = "no policy says anything of it"
     colour = "red" if final.outcome == "denied" else "green"

@@ -13,7 +13,7 @@ from proa.cli.root_changes import DIGEST, tell_change
 from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from proa.servers.admin.authority import Audit, AuthorityStatus
+    from proa.servers.admin.authority import Audit, AuthorityStatus, FederationStatus
     from proa.servers.admin.operations import CertificateStatus
 
 _PEM = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -29,7 +29,8 @@ def command() -> None:
 @output_option
 @click.pass_obj
 def list_all(surroundings: Surroundings, output: Format) -> None:
-    """List the trusted roots, what signs now, and the current certificate of every workload and node.
+    """List the trusted roots, what signs now, partners' trust domains, and the current certificate of every workload
+    and node.
 
     \b
     Example:
@@ -43,6 +44,9 @@ def list_all(surroundings: Surroundings, output: Format) -> None:
     now = time.time()
     if found.authority is not None:
         _print_authority(found.authority, now)
+        click.echo()
+    if found.federated:
+        _print_federated(found.federated, now)
         click.echo()
     rows = [
         (_holder(each), each.identity, each.serial, each.root[:DIGEST] or "-", span(each.not_after - now))
@@ -127,6 +131,39 @@ def plug(
 def _text(path: Path) -> str:
     with path.open("rb") as file:
         return file.read(_LARGEST).decode(errors="replace")
+
+
+@command.command("bundle")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["pem", "spiffe"]),
+    default="pem",
+    show_default=True,
+    help="Certificates in PEM, or a SPIFFE bundle document.",
+)
+@click.pass_obj
+def bundle(surroundings: Surroundings, form: Literal["pem", "spiffe"]) -> None:
+    """Print the mesh's own trust bundle, for partners who are to believe it.
+
+    The roots change when they are rotated. A partner that follows by itself asks the control plane's bundle endpoint
+    instead; its address and SPIFFE id are said on standard error.
+
+    \b
+    Examples:
+      proa certificate bundle > roots.pem
+      proa certificate bundle --format spiffe > bundle.json
+    """
+    with surroundings.control_plane() as client:
+        found = client.bundle()
+    click.echo(
+        found.pem if form == "pem" else found.document, nl=not found.pem.endswith("\n") or form == "spiffe"
+    )
+    if found.endpoint:
+        click.echo(
+            f"bundle endpoint of {found.trust_domain}: {found.endpoint} (https_spiffe, {found.endpoint_id})",
+            err=True,
+        )
 
 
 @command.command("audit")
@@ -228,13 +265,16 @@ def show(surroundings: Surroundings, workload: str, output: Format) -> None:
     from proa.cli.workloads import one_workload
 
     with surroundings.control_plane() as client:
-        found = client.certificates().certificates
-    by_id = {each.workload: each for each in found if each.workload is not None}
+        found = client.certificates()
+    by_id = {each.workload: each for each in found.certificates if each.workload is not None}
     certificate = by_id[one_workload(workload, by_id)]
     if output != "table":
         print_value(certificate, output)
         return
-    for name, value in _lines(certificate, time.time()):
+    for name, value in (
+        *_lines(certificate, time.time()),
+        ("believes", _believed(certificate, found.federated)),
+    ):
         if value:
             click.echo(f"{name:12} {value}")
 
@@ -257,6 +297,30 @@ def _print_authority(status: "AuthorityStatus", now: float) -> None:
     click.echo(f"signing: {signer.subject}, {span(signer.not_after - now)} left")
     for reason in status.waiting:
         click.echo(f"waiting: {reason}")
+
+
+def _print_federated(federated: "tuple[FederationStatus, ...]", now: float) -> None:
+    """A row for each root of a partner."""
+    rows: list[tuple[str, ...]] = []
+    for each in federated:
+        source = each.endpoint or each.object
+        shown = [(root.digest[:DIGEST], span(root.not_after - now)) for root in each.roots]
+        for digest, left in shown or [("none: nobody is believed", "-")]:
+            rows.append((each.trust_domain, ",".join(each.namespaces), digest, left, source))
+    print_columns(("TRUST DOMAIN", "NAMESPACES", "ROOT", "REMAINING", "FROM"), rows)
+    for each in federated:
+        if each.failing:
+            click.echo(f"{each.trust_domain} cannot be refreshed: {each.failing}")
+
+
+def _believed(certificate: "CertificateStatus", federated: "tuple[FederationStatus, ...]") -> str:
+    """The partners whose workloads may call this one, as far as its policies let them."""
+    namespace = certificate.workload.namespace if certificate.workload is not None else ""
+    return ", ".join(
+        each.trust_domain
+        for each in federated
+        if each.roots and (namespace in each.namespaces or "*" in each.namespaces)
+    )
 
 
 def _audit_rows(found: "Audit") -> list[tuple[str, str, str, str, str]]:

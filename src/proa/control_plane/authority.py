@@ -58,6 +58,7 @@ from proa.core.auth.tokens import (
     encode_token,
     hash_secret,
 )
+from proa.core.auth.trust_bundle import write_document
 from proa.ports.authority_store import AuthorityEvent, AuthorityStore, Issuance
 from proa.ports.key_store import KeyStore
 
@@ -69,6 +70,8 @@ REFUSALS_REMEMBERED: Final = 1024
 
 IssuedFor = Literal["workload", "node", "bearer", "operator", "control-plane"]
 """Whom certificates are for, in metrics. A bearer is a workload that came with a token, or with its certificate."""
+REFRESH_HINT_S: Final = 30
+"""How often partners should ask for the bundle: a new root is known for a minute before anything is signed under it."""
 
 
 class Issued(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,6 +196,11 @@ class Authority:
     def bundles(self) -> Map[str, str]:
         """Trust domain -> PEM of the roots that speak for it."""
         return Map({self.trust_domain: self.roots_pem})
+
+    @property
+    def bundle_document(self) -> bytes:
+        """The mesh's trust bundle as partners take it."""
+        return write_document(self.roots_pem, REFRESH_HINT_S, self.keyring.sequence)
 
     @property
     def expiries(self) -> Map[str, int]:

@@ -70,6 +70,10 @@ class Configuration:
         return MappingProxyType(self._stored)
 
     @property
+    def in_force(self) -> Mapping[ObjectRef, Config]:
+        return MappingProxyType(self._in_force)
+
+    @property
     def directory(self) -> Mapping[ObjectRef, Config]:
         return MappingProxyType(self._from_directory)
 

@@ -4,7 +4,7 @@ Part of `control_plane.operations`, which adds what is asked about proxies and i
 through the store alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,9 @@ from proa.control_plane.configuration import Configuration
 from proa.control_plane.rollback import plan_rollback
 from proa.control_plane.showing import as_derived, as_stored, manifest_text
 from proa.control_plane.world import World
-from proa.core.config import Batch, read_batch
+from proa.core.auth.federation import faults
+from proa.core.config import Batch, Problem, read_batch
+from proa.core.pilot.scope.authorization import trust_domains
 from proa.ports.config_store import (
     Applied,
     ConfigStore,
@@ -66,8 +68,9 @@ class ConfigurationOperations:
 
     async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
         batch = _read(request.files, request.namespace)
-        if not batch.is_valid:
-            return Problems(problems=batch.problems)
+        wrong = tuple(self._of_federation(batch)) if batch.is_valid else ()
+        if wrong or not batch.is_valid:
+            return Problems(problems=(*batch.problems, *wrong))
         puts = _puts(batch)
         if request.dry_run:
             results = tuple(self._foretell(put) for put in puts)
@@ -77,6 +80,15 @@ class ConfigurationOperations:
         together = self._configuration.conversion_problems(put.ref for put in puts)
         news = tuple(problem for problem in together if problem.message not in known)
         return msgspec.structs.replace(outcome, warnings=(*batch.problems, *news))
+
+    def _of_federation(self, batch: Batch) -> Iterator[Problem]:
+        """What of partners is wrong in this mesh: its names and its other objects are known here alone."""
+        brought = {written.config.ref: written.config for written in batch.objects}
+        here = {**self._configuration.in_force, **brought}
+        own = trust_domains(self._world.snapshot.settings).names
+        for written in batch.objects:
+            for finding in faults(written.config, here.values(), own):
+                yield written.document.placed(finding)
 
     async def delete(self, request: DeleteRequest) -> ApplyOutcome:
         for ref in request.refs:

@@ -58,6 +58,11 @@ class Keyring:
         self._changing = asyncio.Lock()
         self.trust: Cell[Trust] = Cell(_trust(kept))
 
+    @property
+    def sequence(self) -> int:
+        """Grows with each change of what is trusted: a root comes, a root goes."""
+        return 2 * max(each.root.generation for each in self._kept) - len(self._kept)
+
     @classmethod
     async def open(
         cls,

@@ -13,6 +13,7 @@ from immutables import Map
 from proa.control_plane.admission import Gate, Place
 from proa.control_plane.authority import Authority, Refused
 from proa.control_plane.callers import Callers, Pace
+from proa.control_plane.federation import Federations
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.proxies import Proxies, ProxyStream
@@ -61,6 +62,7 @@ class Nodes:
         callers: Callers,
         refusals: Refusals,
         limits: Limits,
+        federations: Federations,
     ) -> None:
         self._registrations = registrations
         self._leases = leases
@@ -71,6 +73,7 @@ class Nodes:
         self._callers = callers
         self._refusals = refusals
         self._limits = limits
+        self._federations = federations
         self._lines: dict[DeltaStream, _Line] = {}
         self._sessions: dict[str, dict[NodeLine, Pace]] = {}
 
@@ -99,8 +102,10 @@ class Nodes:
 
     async def answers_changed(self) -> None:
         trust, revoked = self._authority.keyring.trust, self._authority.revocations.revoked
+        believed = self._federations.believed
         await first_of(
             self._registrations.answers_changed(),
+            believed.changed(believed.version),
             trust.changed(trust.version),
             revoked.changed(revoked.version),
         )
@@ -118,6 +123,7 @@ class Nodes:
             signing_root=self._authority.signing_root,
             servers=self._servers(),
             renew=self._authority.revocations.to_renew(node_id(self._authority.trust_domain, node)),
+            federated=self._federations.for_namespaces(each.namespace for each in answer.accepted),
         )
 
     def left(self, line: NodeLine) -> None:
@@ -164,6 +170,10 @@ class Nodes:
     @property
     def roots_pem(self) -> str:
         return self._authority.roots_pem
+
+    @property
+    def bundle_document(self) -> bytes:
+        return self._authority.bundle_document
 
     async def prove_roots(self, token_id: str) -> str:
         return await self._authority.prove_roots(token_id)

@@ -18,6 +18,7 @@ from proa.control_plane.checking_peers import check_mesh
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
 from proa.control_plane.explaining import explain_mesh
+from proa.control_plane.federation import Federations
 from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
@@ -28,6 +29,7 @@ from proa.control_plane.showing import (
     resource_order,
     show_authority,
     show_certificate,
+    show_federations,
     show_offered,
     show_operator,
     show_rejection,
@@ -38,7 +40,7 @@ from proa.control_plane.token_keys import TokenKeys
 from proa.control_plane.world import World
 from proa.core.auth.operators import operator_of
 from proa.core.auth.plugged import PluggedFiles, Unusable, read_plugged
-from proa.core.auth.spiffe import node_of, parse_spiffe_id, workload_dns_name
+from proa.core.auth.spiffe import control_plane_id, node_of, parse_spiffe_id, workload_dns_name
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
 from proa.core.pilot.explain.asking import BadQuestion
@@ -54,6 +56,7 @@ from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
     PlugRequest,
+    OwnBundle,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -104,6 +107,7 @@ class Operations(ConfigurationOperations):
         clock: Callable[[], float],
         servers: Callable[[], tuple[str, ...]],
         token_keys: TokenKeys,
+        federations: Federations,
         others: OtherControlPlanes | None = None,
     ) -> None:
         """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
@@ -114,6 +118,7 @@ class Operations(ConfigurationOperations):
         self._rotation = rotation
         self._audit = audit
         self._addresses = addresses
+        self._federations = federations
         self._unready = unready
         self._started = clock()
         self._servers = servers
@@ -333,7 +338,18 @@ class Operations(ConfigurationOperations):
             elif operator is not None and issuance.not_after > now:
                 newest[key] = show_operator(issuance, operator)
         return Certificates(
-            certificates=tuple(newest[key] for key in sorted(newest)), authority=await self.authority()
+            certificates=tuple(newest[key] for key in sorted(newest)),
+            authority=await self.authority(),
+            federated=tuple(show_federations(self._federations.believed.value, self._federations.failing)),
+        )
+
+    async def bundle(self) -> OwnBundle:
+        return OwnBundle(
+            trust_domain=self._authority.trust_domain,
+            pem=self._authority.roots_pem,
+            document=self._authority.bundle_document.decode(),
+            endpoint=f"https://{self._addresses['join']}/v1/bundle",
+            endpoint_id=str(control_plane_id(self._authority.trust_domain)),
         )
 
     async def authority(self) -> AuthorityStatus:

@@ -17,6 +17,8 @@ from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
 from proa.adapters.token_keys.http import HttpKeyFetcher
+from proa.adapters.trust_bundles.disk import BundlesOnDisk
+from proa.adapters.trust_bundles.http import HttpBundleFetcher
 from proa.adapters.upstream_authorities.spire import SpireAuthority
 from proa.adapters.upstream_authorities.vault import VaultAuthority
 from proa.control_plane.admission import Gate
@@ -26,6 +28,7 @@ from proa.control_plane.ca_keys import generate_key
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.identity_metrics import IdentityMetrics
+from proa.control_plane.federation import Federations
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry
@@ -132,6 +135,7 @@ async def run(options: ServeOptions) -> None:
         web = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         token_keys = TokenKeys(world, HttpKeyFetcher(web), stores.token_keys, time.time)
         await token_keys.load()
+        federations = Federations(world, HttpBundleFetcher(), BundlesOnDisk(home.trust_bundles_dir))
         proxies = Proxies(world, time.time)
         registrations = Registrations(world, proxies, time.monotonic)
         registrations.stamp = stores.stamp
@@ -195,6 +199,7 @@ async def run(options: ServeOptions) -> None:
             Callers(limits, time.monotonic),
             refusals,
             limits,
+            federations,
         )
         operations = Operations(
             world=world,
@@ -211,6 +216,7 @@ async def run(options: ServeOptions) -> None:
             clock=time.time,
             servers=servers,
             token_keys=token_keys,
+            federations=federations,
             others=others,
         )
         registry = build_registry(
@@ -252,6 +258,7 @@ async def run(options: ServeOptions) -> None:
             await world.commit(Change())
             tasks.keep("token keys", token_keys.run())
             await token_keys.tried()
+            tasks.keep("federation", federations.run())
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))
                 tasks.keep("others", others.follow())

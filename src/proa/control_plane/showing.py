@@ -3,17 +3,21 @@
 Called by the operations; reads what it is given and decides nothing.
 """
 
+from collections.abc import Iterator, Mapping
+
 import msgspec
 import orjson
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 
+from proa.control_plane.federation import Believed
 from proa.control_plane.keyring import Keyring
 from proa.control_plane.proxies import ProxyStream
 from proa.control_plane.scope_bundle import Name
 from proa.core.auth.ca import name_text
 from proa.core.auth.operators import Operator
 from proa.core.auth.root_rotation import phase_of
+from proa.core.auth.trust_bundle import roots_in
 from proa.core.config import Config, Json, to_manifest
 from proa.core.config.kinds.destination_rule.schema import DerivedTls
 from proa.core.config.kinds.virtual_service.schema import DerivedRoutes
@@ -22,7 +26,13 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.pilot.resource import ORDER, Resource
 from proa.ports.authority_store import Issuance
 from proa.ports.config_store import StoredObject
-from proa.servers.admin.authority import AuthorityStatus, RootStatus, SignerStatus
+from proa.servers.admin.authority import (
+    AuthorityStatus,
+    FederatedRoot,
+    FederationStatus,
+    RootStatus,
+    SignerStatus,
+)
 from proa.servers.admin.operations import CertificateStatus, OfferedResource, Rejection, TypeStatus
 
 
@@ -136,3 +146,20 @@ def show_authority(keyring: Keyring, waiting: tuple[str, ...]) -> AuthorityStatu
         ),
         waiting=waiting,
     )
+
+
+def show_federations(believed: Believed, failing: Mapping[str, str]) -> Iterator[FederationStatus]:
+    """By trust domain."""
+    for each in believed.federations:
+        known = believed.bundles.get(each.trust_domain)
+        yield FederationStatus(
+            trust_domain=each.trust_domain,
+            object=str(each.ref),
+            namespaces=each.namespaces,
+            roots=tuple(
+                FederatedRoot(digest=digest, not_after=ends)
+                for digest, ends in roots_in(known.pem if known else "")
+            ),
+            endpoint=each.endpoint.url if each.endpoint is not None else "",
+            failing=failing.get(each.trust_domain, ""),
+        )

@@ -11,14 +11,19 @@ from proa.control_plane.scope_bundle import Name, ScopeBundle
 from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
-from proa.core.model.revoked import Revoked
 from proa.core.model.settings import Handling
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.resource import Resource
-from proa.core.pilot.scope.authorization import AuthorizationView, authorization_view, selects
+from proa.core.pilot.scope.authorization import (
+    AuthorizationView,
+    authorization_view,
+    selects,
+    trust_domains,
+)
 from proa.core.pilot.scope.clients import Client, client_of, gateway_served, served_to
 from proa.core.pilot.scope.end_users import EndUserView, end_user_view
+from proa.core.pilot.scope.federation import partners_of
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
@@ -86,7 +91,7 @@ class WorkloadBundle:
                 policies = authorization_view(snapshot, index, self.workload)
                 users = end_user_view(snapshot, index, self.workload)
                 built = [
-                    *self._revoked(snapshot.revoked),
+                    *self._refused(snapshot, index, self.workload, policies),
                     *self._inbound(inbound, policies, self.workload, snapshot),
                     *self._tokens(inbound, users),
                     *self._outbound(snapshot, index, self.workload, handling),
@@ -139,8 +144,12 @@ class WorkloadBundle:
             )
         )
 
-    def _revoked(self, revoked: Revoked) -> Iterator[Resource]:
-        intent = intent_of(revoked)
+    def _refused(
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, policies: AuthorizationView
+    ) -> Iterator[Resource]:
+        """Whoever is revoked, or of a trust domain that is not believed here."""
+        partners = partners_of(snapshot, index, workload, policies)
+        intent = intent_of(snapshot.revoked, trust_domains(snapshot.settings), partners)
         yield self._memo.get(build_revocation, intent)
         yield self._memo.get(build_stream_revocation, intent)
 
@@ -217,7 +226,7 @@ class WorkloadBundle:
         view = gateway_served(gateway_view(snapshot, index, workload))
         policies = authorization_view(snapshot, index, workload)
         edge = gateway_listeners(view, policies, snapshot.settings, snapshot.revoked.since)
-        built = [*self._revoked(snapshot.revoked)]
+        built = [*self._refused(snapshot, index, workload, policies)]
         built += [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
         built += [self._memo.get(build_authorization, intent) for intent in gateway_authorization(edge)]
         users = end_user_view(snapshot, index, workload)

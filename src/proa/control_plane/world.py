@@ -26,6 +26,7 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change, MeshSnapshot, fold
 from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.described import described
+from proa.core.pilot.scope.federation import federation_notes
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
 from proa.core.pilot.scope.patches import patches_of
 from proa.core.pilot.scope.plans import plan_of
@@ -333,6 +334,7 @@ class World:
             [self.source_for(workload) for workload in self._workloads] if self.index.envoy_filters else []
         )
         found |= set(patch_notes(sources, self.index.envoy_filters))
+        found |= set(federation_notes(self.snapshot, self.index))
         return tuple(sorted(found))
 
 

@@ -71,6 +71,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
             outbound_port=self.outbound_port,
             capture="none" if self.outbound_port is None else "explicit",
             gateway_ports=gateway_ports,
+            # A program that checks peers itself has one list of roots, in which each could vouch for all.
+            knows_partners=self.spec.kind != "proxyless",
         )
 
     def placed(self, home: Home, admin_socket: str) -> Placed:

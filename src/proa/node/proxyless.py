@@ -102,7 +102,10 @@ class Proxyless:
         try:
             write_private(self._bootstrap, grpc_bootstrap(self._place.id, self._files))
             files = _ProgramFiles(self._place.id, self._files, written)
-            await hand_secrets(str(self._place.id), self._keeper.credential, self._trust, files)
+            namespace = self._place.id.namespace
+            await hand_secrets(
+                str(self._place.id), self._keeper.credential, self._trust, files, namespace=namespace
+            )
         finally:
             self._forget()
 
@@ -121,7 +124,10 @@ class _ProgramFiles:
         self._written = written
         self._is_given = False
 
-    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
+    async def give(
+        self, credential: Credential | None, bundles: Mapping[str, str], partners: Mapping[str, str]
+    ) -> None:
+        """Without partners: of several roots in one file each could vouch for everybody."""
         if credential is None:
             return
         self._is_given = False

@@ -17,6 +17,7 @@ from proa.core.auth.roots import root_with_digest
 from proa.core.auth.rotation import state_of
 from proa.core.auth.tokens import InvalidToken, decode_token
 from proa.core.sidecar.retry import retry_after
+from proa.core.sidecar.session import PartnerBundle
 from proa.home import Home, HomeUnusable, write_private
 from proa.node.adoption import find_earlier
 from proa.node.certificates import Keeper
@@ -29,6 +30,7 @@ from proa.node.local_server import LocalServer, SocketInUse
 from proa.node.log_rotation import Keeping, keep_rotated
 from proa.node.metrics import MetricsUnavailable, serve_metrics
 from proa.node.options import NodeOptions, NodeUnusable, TokenNeeded
+from proa.node.partners import load_partners, save_partners
 from proa.node.peer_facts import PeerFacts
 from proa.node.port_book import PortBook
 from proa.node.replacement import AT_ONCE
@@ -89,7 +91,8 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
     credential = Cell(first)
     uplink = Uplink(credential, options.servers)
     workloads = Workloads()
-    trust = NodeTrust(first.spiffe_id.trust_domain, first.bundles)
+    partners = await asyncio.to_thread(load_partners, home.node_dir)
+    trust = NodeTrust(first.spiffe_id.trust_domain, first.bundles, partners)
     session = Session(uplink, workloads.registrations, trust.report)
     renewals = Counter(renewed=0, refused=0, failed=0)
     keeper = Keeper(
@@ -101,6 +104,10 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         current=first,
         renewals=renewals,
     )
+
+    async def keep_partners(told: tuple[PartnerBundle, ...]) -> None:
+        await asyncio.to_thread(save_partners, home.node_dir, told)
+
     around = Surroundings(
         home=home,
         options=options,
@@ -123,7 +130,7 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
         tasks = await stack.enter_async_context(Supervisor())
         tasks.keep("uplink", uplink.run())
         tasks.keep("session", session.run())
-        tasks.keep("roots", trust.follow(session.answer, keeper.keep_bundles))
+        tasks.keep("roots", trust.follow(session.answer, keeper.keep_bundles, keep_partners))
         tasks.keep("node certificate", keeper.keep())
         tasks.keep("logs", keep_rotated(home.logs, Keeping()))
         tasks.keep("node certificate in use", _use(keeper, credential))

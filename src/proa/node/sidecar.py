@@ -120,7 +120,14 @@ class Sidecar:
     async def _hand_secrets(self) -> None:
         name, taker = str(self._process.id), EnvoySecrets(self._relay)
         # A table on disk names the roots it is good with.
-        await hand_secrets(name, self._keeper.credential, self._around.trust, taker, self._store.changed)
+        await hand_secrets(
+            name,
+            self._keeper.credential,
+            self._around.trust,
+            taker,
+            self._store.changed,
+            namespace=self._process.id.namespace,
+        )
 
     def _current(self) -> Table | None:
         """What the disk should hold: nothing of a workload that the control plane does not want, or of

@@ -1,6 +1,7 @@
 """The roots that this node trusts, and what it tells the control plane of them.
 
-The control plane says in each answer of the session which roots the mesh has. They are written to disk first, then the
+The control plane says in each answer of the session which roots the mesh has, and which partners' roots are believed by
+workloads of which namespaces here. They are written to disk first, then the
 agent and every proxy take them. Only what all of the node has taken is reported as trusted, and a root counts as used
 until the last proxy presents a certificate under another: the rotation of roots rests on these two lists.
 """
@@ -11,11 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 import msgspec
+from immutables import Map
 
 from proa.core.auth.roots import root_digests, signing_root
 from proa.core.pilot.resource import Resource
 from proa.core.sidecar import secrets
-from proa.core.sidecar.session import SessionState
+from proa.core.sidecar.session import PartnerBundle, SessionState
 from proa.node.credentials import Credential
 from proa.runtime.cell import Cell
 from proa.runtime.races import first_of
@@ -24,6 +26,10 @@ RETRY_S: Final = 2.0
 """After roots that could not be written (a full disk): until they are, they are not trusted here."""
 NODE: Final = "(node)"
 """The agent itself, among those who check and present certificates."""
+
+Keep = Callable[[dict[str, str]], Awaitable[None]]
+KeepPartners = Callable[[tuple[PartnerBundle, ...]], Awaitable[None]]
+"""These write to disk. They raise OSError."""
 
 log = logging.getLogger("proa.node.trust")
 
@@ -38,13 +44,17 @@ class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
 class NodeTrust:
     """`bundles` (trust domain -> PEM) are those in force, `signing_root` the digest of the root that the control plane
     signs under ("" while it has not said), `renew` are serials of ours that are revoked. `report` follows everybody's
-    word. All on one event loop."""
+    word. `partners` are bundles of other trust domains, for some namespaces each. All on one event loop."""
 
-    def __init__(self, trust_domain: str, bundles: Mapping[str, str]) -> None:
+    def __init__(
+        self, trust_domain: str, bundles: Mapping[str, str], partners: tuple[PartnerBundle, ...] = ()
+    ) -> None:
         self._trust_domain = trust_domain
         self._trusting: dict[str, frozenset[str]] = {}
         self._using: dict[str, frozenset[str]] = {}
         self.bundles: Cell[dict[str, str]] = Cell(dict(bundles))
+        self.partners: Cell[tuple[PartnerBundle, ...]] = Cell(partners)
+        self._kept_partners = partners
         self.signing_root: Cell[str] = Cell("")
         self.renew: Cell[frozenset[str]] = Cell(frozenset())
         self.report: Cell[TrustReport] = Cell(TrustReport())
@@ -53,6 +63,18 @@ class NodeTrust:
     @property
     def roots_pem(self) -> str:
         return self.bundles.value[self._trust_domain]
+
+    def partners_of(self, namespace: str) -> Map[str, str]:
+        """By trust domain the roots that a namespace's workloads believe besides the mesh's. Never those of a domain of
+        the mesh's own, whoever says so."""
+        own = self.bundles.value
+        return Map(
+            {
+                each.trust_domain: each.roots_pem
+                for each in self.partners.value
+                if namespace in each.namespaces and each.trust_domain not in own
+            }
+        )
 
     @property
     def digests(self) -> frozenset[str]:
@@ -93,25 +115,25 @@ class NodeTrust:
         self.report.set(TrustReport(trusts=tuple(sorted(every)), uses=tuple(sorted(used))))
 
     async def follow(
-        self, answers: Cell[SessionState | None], keep: Callable[[dict[str, str]], Awaitable[None]]
+        self, answers: Cell[SessionState | None], keep: Keep, keep_partners: KeepPartners
     ) -> None:
-        """Take over what the control plane says, once `keep` has written it to disk (it raises OSError). Until
-        cancelled."""
+        """Take over what the control plane says, once `keep` has written it to disk. Of partners at once, and on disk
+        after: one that was taken away must not be believed for as long as a disk is full. Until cancelled."""
         while True:
             seen = answers.version
             try:
-                await self._take(answers.value, keep)
+                await self._take(answers.value, keep, keep_partners)
             except OSError as error:
                 log.error("the mesh's new roots cannot be kept, trying again: %s", error)
                 await asyncio.sleep(RETRY_S)
                 continue
             await answers.changed(seen)
 
-    async def _take(
-        self, answer: SessionState | None, keep: Callable[[dict[str, str]], Awaitable[None]]
-    ) -> None:
+    async def _take(self, answer: SessionState | None, keep: Keep, keep_partners: KeepPartners) -> None:
         if answer is None:
             return
+        if self.partners.set(answer.federated):
+            log.info("%d other trust domains are known here now", len(answer.federated))
         bundles = dict(answer.bundles)
         if self._trust_domain in bundles and bundles != self.bundles.value:
             await keep(bundles)
@@ -121,13 +143,18 @@ class NodeTrust:
         if answer.signing_root in self.digests:
             self.signing_root.set(answer.signing_root)
         self.renew.set(frozenset(answer.renew))
+        if answer.federated != self._kept_partners:
+            await keep_partners(answer.federated)
+            self._kept_partners = answer.federated
 
 
 class Taker(Protocol):
     """Somebody beside the agent who presents a certificate and checks those of others: an Envoy, a program."""
 
-    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
-        """Put these at its disposal, in place of what was there."""
+    async def give(
+        self, credential: Credential | None, bundles: Mapping[str, str], partners: Mapping[str, str]
+    ) -> None:
+        """Put these at its disposal, in place of what was there: the mesh's bundles, and those of partners."""
 
     async def taken(self) -> None:
         """Returns when it works with what was given last. May be cancelled."""
@@ -139,10 +166,18 @@ class EnvoySecrets:
     def __init__(self, relay: "SecretTable") -> None:
         self._relay = relay
         self._given: tuple[Resource, ...] = ()
+        self._told: set[str] = set()
 
-    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
+    async def give(
+        self, credential: Credential | None, bundles: Mapping[str, str], partners: Mapping[str, str]
+    ) -> None:
         # Roots first: a certificate under a new root is of use only to who trusts it.
-        given = [secrets.build_roots(bundles)]
+        self._told.update(partners.keys())
+        given = [secrets.build_roots(bundles), secrets.build_peer_roots(bundles, partners)]
+        # One that was asked for once is never without an answer: a cluster would hang by it.
+        given += (
+            secrets.build_partner_roots(name, partners.get(name, ""), bundles) for name in sorted(self._told)
+        )
         if credential is not None:
             given.append(secrets.build_identity(credential.key_pem, credential.chain_pem))
         for secret in given:
@@ -168,27 +203,34 @@ async def hand_secrets(
     trust: NodeTrust,
     taker: Taker,
     changed: Callable[[], None] = lambda: None,
+    *,
+    namespace: str,
 ) -> None:
-    """Give somebody its certificate and its roots, each time they are others, and report what it took. `changed` is
-    called when the roots are. Until cancelled."""
+    """Give somebody of a namespace its certificate and its roots, each time they are others, and report what it took.
+    `changed` is called when the roots are. Until cancelled."""
     trust.trusted_by(who, frozenset())
     presented = trust.used_of(who)
     known: frozenset[str] = frozenset()
     try:
         while True:
-            seen, version = credential.version, trust.bundles.version
+            seen, version, partners = credential.version, trust.bundles.version, trust.partners.version
             now, digests = credential.value, trust.digests
             root = trust.root_of(now.chain_pem) if now is not None else ""
             trust.used_by(who, presented | {root})
-            await taker.give(now, trust.bundles.value)
+            await taker.give(now, trust.bundles.value, trust.partners_of(namespace))
             if digests != known:
                 known = digests
                 changed()
-            if await first_of(taker.taken(), credential.changed(seen), trust.bundles.changed(version)) == 0:
+            news = (
+                (credential.changed, seen),
+                (trust.bundles.changed, version),
+                (trust.partners.changed, partners),
+            )
+            if await first_of(taker.taken(), *(changed_since(since) for changed_since, since in news)) == 0:
                 trust.trusted_by(who, digests)
                 presented = frozenset({root})
                 trust.used_by(who, presented)
-                await first_of(credential.changed(seen), trust.bundles.changed(version))
+                await first_of(*(changed_since(since) for changed_since, since in news))
             else:
                 presented |= {root}
     finally:

@@ -19,6 +19,8 @@ from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
     PlugRequest,
+    FederationStatus,
+    OwnBundle,
     RevocationList,
     RevokeRequest,
     RootStatus,
@@ -93,6 +95,7 @@ class FixedOperations:
     report: PeerReport | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
+    federation_statuses: tuple[FederationStatus, ...] = ()
     authority_statuses: list[AuthorityStatus] = field(default_factory=lambda: [ONE_ROOT])
     audited: Audit = NOTHING
     mesh_status: MeshStatus = QUIET
@@ -174,7 +177,12 @@ class FixedOperations:
         return Services(services=self.service_statuses)
 
     async def certificates(self) -> Certificates:
-        return Certificates(certificates=self.certificate_statuses, authority=ONE_ROOT)
+        return Certificates(
+            certificates=self.certificate_statuses, authority=ONE_ROOT, federated=self.federation_statuses
+        )
+
+    async def bundle(self) -> OwnBundle:
+        return OwnBundle(trust_domain="cluster.local", pem="PEM\n", document='{"keys":[]}')
 
     async def authority(self) -> AuthorityStatus:
         left = self.authority_statuses

@@ -13,6 +13,7 @@ from typing import cast
 from proa.control_plane.admission import Gate
 from proa.control_plane.authority import Authority
 from proa.control_plane.callers import Callers
+from proa.control_plane.federation import Federations
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.nodes import Nodes
@@ -22,6 +23,7 @@ from proa.control_plane.registrations import Registrations
 from proa.control_plane.world import World
 from proa.core.auth.grants import BROAD, Grant
 from proa.core.auth.spiffe import SpiffeId, node_id
+from proa.core.auth.trust_bundle import TrustBundle
 from proa.core.model.names import WorkloadId
 from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
@@ -30,6 +32,7 @@ from proa.core.pilot.xds.admission import Bounds
 from proa.core.pilot.xds.delta_client import DeltaClient
 from proa.core.sidecar.session import NodeState, Registration
 from proa.ports.lease_store import LeaseStore
+from proa.ports.trust_bundles import BundleFetcher, BundleSource
 from proa.servers.authority.node import NodeLine
 from proa.servers.xds.delta import WORKLOAD_KEY, serve_stream
 from proa.testing.builders import registration
@@ -37,6 +40,19 @@ from proa.testing.builders import registration
 TRUST_DOMAIN = "cluster.local"
 CLUSTER, ENDPOINT, LISTENER = ResourceType.CLUSTER, ResourceType.ENDPOINT, ResourceType.LISTENER
 PATIENCE_S = 100
+
+
+class KeptNothing:
+    """No partner was ever there."""
+
+    def load(self) -> Mapping[BundleSource, TrustBundle]:
+        return {}
+
+    def keep(self, source: BundleSource, bundle: TrustBundle) -> None:
+        raise AssertionError(source)
+
+    def forget(self, source: BundleSource) -> None:
+        raise AssertionError(source)
 
 
 class ControlPlane:
@@ -70,6 +86,7 @@ class ControlPlane:
             Callers(limits, pace),
             self.refusals,
             limits,
+            Federations(self.world, cast(BundleFetcher, None), KeptNothing()),
         )
         self.registrations.set_grants([Grant(node=node, placements=BROAD) for node in nodes])
         self._versions = itertools.count(1)

@@ -7,7 +7,7 @@ import pytest
 from immutables import Map
 
 from proa.core.auth.roots import root_sha256
-from proa.core.sidecar.session import SessionState
+from proa.core.sidecar.session import PartnerBundle, SessionState
 from proa.node import trust as trust_module
 from proa.node.credentials import Credential
 from proa.node.trust import NodeTrust, TrustReport, hand_secrets
@@ -36,11 +36,15 @@ class Proxy:
     """A Taker that takes when it is told to."""
 
     def __init__(self) -> None:
-        self.given: list[tuple[Credential | None, Mapping[str, str]]] = []
+        self.given: list[tuple[Credential | None, Mapping[str, str], Mapping[str, str]]] = []
         self.takes: Cell[int] = Cell(0)
+        self.times: Cell[int] = Cell(0)
 
-    async def give(self, credential: Credential | None, bundles: Mapping[str, str]) -> None:
-        self.given.append((credential, bundles))
+    async def give(
+        self, credential: Credential | None, bundles: Mapping[str, str], partners: Mapping[str, str]
+    ) -> None:
+        self.given.append((credential, bundles, partners))
+        self.times.set(len(self.given))
 
     async def taken(self) -> None:
         await self.takes.until(lambda taken: taken >= len(self.given))
@@ -59,7 +63,7 @@ def test_only_what_every_proxy_has_taken_is_trusted_and_what_any_presents_is_use
             changes.set(changes.value + 1)
 
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(hand_secrets("w", credential, trust, proxy, changed))
+            task = tasks.create_task(hand_secrets("w", credential, trust, proxy, changed, namespace="shop"))
             await trust.report.until(lambda now: now == report(set(), {OLD_DIGEST}))
             proxy.take()
             await trust.report.until(lambda now: now == report({OLD_DIGEST}, {OLD_DIGEST}))
@@ -87,7 +91,7 @@ def test_what_comes_while_a_proxy_is_silent_is_given_to_it_at_once() -> None:
         credential: Cell[Credential | None] = Cell(OLD.node_credential("here", ()))
         proxy = Proxy()
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(hand_secrets("w", credential, trust, proxy))
+            task = tasks.create_task(hand_secrets("w", credential, trust, proxy, namespace="shop"))
             await trust.report.until(lambda now: now.uses == (OLD_DIGEST,))
             credential.set(NEW.node_credential("here", ()))
             both = report(set(), {OLD_DIGEST, NEW_DIGEST})
@@ -97,6 +101,10 @@ def test_what_comes_while_a_proxy_is_silent_is_given_to_it_at_once() -> None:
             task.cancel()
 
     run(scene)
+
+
+async def nothing_of_partners(partners: tuple[PartnerBundle, ...]) -> None:
+    raise AssertionError(partners)
 
 
 def answer(roots_pem: str, signing_root: str) -> SessionState:
@@ -119,7 +127,7 @@ def test_roots_are_trusted_when_they_are_on_disk(monkeypatch: pytest.MonkeyPatch
             kept.append(bundles)
 
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(trust.follow(answers, keep))
+            task = tasks.create_task(trust.follow(answers, keep, nothing_of_partners))
             answers.set(answer(BOTH, NEW_DIGEST))
             await full.until(lambda tried: tried == 1)
             assert trust.report.value.trusts == (OLD_DIGEST,)
@@ -140,7 +148,7 @@ def test_a_control_plane_that_says_nothing_of_roots_changes_nothing() -> None:
             raise AssertionError(bundles)
 
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(trust.follow(answers, keep))
+            task = tasks.create_task(trust.follow(answers, keep, nothing_of_partners))
             answers.set(answer(OLD.root.pem, "of a root that is not known"))
             await asyncio.sleep(0)
             answers.set(answer(OLD.root.pem, OLD_DIGEST))
@@ -156,3 +164,51 @@ def test_a_proxy_that_an_earlier_agent_left_is_not_believed_before_it_is_heard()
     assert trust.report.value == report(set(), {OLD_DIGEST, NEW_DIGEST})
     trust.forget("w")
     assert trust.report.value == report({OLD_DIGEST, NEW_DIGEST}, set())
+
+
+PARTNER = PartnerBundle(trust_domain="partner", namespaces=("shop",), roots_pem="pem")
+
+
+def test_a_partner_is_for_the_namespaces_that_are_told_and_never_one_of_our_own_names() -> None:
+    ours = PartnerBundle(trust_domain=DOMAIN, namespaces=("shop",), roots_pem="theirs")
+    trust = NodeTrust(DOMAIN, {DOMAIN: BOTH}, (ours, PARTNER))
+    assert dict(trust.partners_of("shop")) == {"partner": "pem"}
+    assert dict(trust.partners_of("default")) == {}
+
+
+def test_a_partner_goes_at_once_also_from_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trust_module, "RETRY_S", 0.01)
+
+    async def scene() -> None:
+        trust = NodeTrust(DOMAIN, {DOMAIN: BOTH}, (PARTNER,))
+        credential: Cell[Credential | None] = Cell(None)
+        answers: Cell[SessionState | None] = Cell(None)
+        tried: Cell[int] = Cell(0)
+        kept: Cell[tuple[PartnerBundle, ...] | None] = Cell(None)
+        proxy = Proxy()
+
+        async def keep(bundles: dict[str, str]) -> None:
+            raise AssertionError(bundles)
+
+        async def keep_partners(partners: tuple[PartnerBundle, ...]) -> None:
+            tried.set(tried.value + 1)
+            if tried.value < 3:
+                raise OSError("the disk is full")
+            kept.set(partners)
+
+        async with asyncio.TaskGroup() as tasks:
+            started = [
+                tasks.create_task(hand_secrets("w", credential, trust, proxy, namespace="shop")),
+                tasks.create_task(trust.follow(answers, keep, keep_partners)),
+            ]
+            await proxy.times.until(lambda times: times == 1)
+            answers.set(answer(BOTH, ""))
+            await tried.until(lambda times: times == 1)
+            await proxy.times.until(lambda times: times == 2)
+            assert [dict(partners) for _, _, partners in proxy.given] == [{"partner": "pem"}, {}]
+            await tried.until(lambda times: times == 3)
+            await kept.until(lambda partners: partners == ())
+            for each in started:
+                each.cancel()
+
+    run(scene)

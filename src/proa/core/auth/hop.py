@@ -69,6 +69,13 @@ def hop(client: ClientKind, rule: ClientRule, fact: TlsFact, mode: ServerMode) -
     return Hop(wire=wire, result="refused" if wire is None else server_reads(wire, mode))
 
 
+def partner_hop(mode: ServerMode, *, is_believed: bool) -> Hop:
+    """From a workload of another trust domain, by mesh TLS: as from one of ours where its domain's bundle is accepted,
+    and nothing elsewhere. What its requests may do is for policies (`core.auth.federation.judge`)."""
+    result = server_reads("mesh TLS", mode)
+    return Hop(wire="mesh TLS", result=result if is_believed else "refused")
+
+
 def refused_at(mode: ServerMode) -> tuple[Wire, ...]:
     """What a port of this mode lets nobody say."""
     return tuple(wire for wire in WIRES if server_reads(wire, mode) == "refused")

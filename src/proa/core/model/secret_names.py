@@ -5,12 +5,18 @@ lies there: keys never travel. Two forms, spelled as in Istio where Istio has on
 
     credential:NAME          certificate and key of the secret NAME     file-cert:CERTIFICATE~KEY
     credential-roots:NAME    whom the secret NAME trusts                file-root:ROOTS[~CRL]
+
+The mesh's own certificate and roots have fixed names, and so have the bundles of federation: `PEER_ROOTS` is whom a
+server believes (the mesh, and the partners that its namespace accepts), `partner_roots` one partner alone, for clients:
+a partner's authority must never vouch for a server of ours, nor for another partner's.
 """
 
 from typing import Final, Literal
 
 import msgspec
 
+PEER_ROOTS: Final = "proa:peers"
+PARTNER_ROOTS: Final = "proa:partner:"
 CREDENTIAL: Final = "credential:"
 CREDENTIAL_ROOTS: Final = "credential-roots:"
 FILE_CERTIFICATE: Final = "file-cert:"
@@ -24,6 +30,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     part: Literal["certificate", "roots"]
     credential: str = ""
     files: tuple[str, ...] = ()
+
+
+def partner_roots(trust_domain: str) -> str:
+    return f"{PARTNER_ROOTS}{trust_domain}"
 
 
 def credential_secret(name: str) -> str:

@@ -43,7 +43,7 @@ class GatewayPort(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """`bind` is the address the inbound listeners take; `outbound_port` the explicit proxy's port on 127.0.0.1
-    (0: none)."""
+    (0: none). `knows_partners`: its agent serves bundles of other trust domains, which those of before cannot."""
 
     id: WorkloadId
     kind: WorkloadKind
@@ -57,3 +57,4 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     inbound: tuple[InboundPort, ...] = ()
     upstreams: tuple[UpstreamListener, ...] = ()
     gateway_ports: tuple[GatewayPort, ...] = ()
+    knows_partners: bool = False

@@ -1,7 +1,8 @@
 """A workload's certificate and the roots it trusts, as the two SDS secrets that its Envoy asks for.
 
 `default` is the key and chain, `ROOTCA` the validation context: SPIFFE's own validator with one bundle per
-trust domain, so that the root of a partner's domain can never vouch for an identity of ours.
+trust domain, so that the root of a partner's domain can never vouch for an identity of ours. Partners' bundles have
+names of their own (`model.secret_names`): servers ask for all whom they believe, clients for one partner at a time.
 """
 
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 i
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.core.model.digest import combine, digest_bytes
+from proa.core.model.secret_names import PEER_ROOTS, partner_roots
 from proa.core.pilot.resource import Resource, ResourceType
 
 IDENTITY: Final = "default"
@@ -31,13 +33,28 @@ def build_identity(key_pem: str, chain_pem: str) -> Resource:
 
 def build_roots(bundles: Mapping[str, str]) -> Resource:
     """`bundles`: trust domain -> PEM of its roots."""
+    return _validation(ROOTS, bundles)
+
+
+def build_peer_roots(bundles: Mapping[str, str], partners: Mapping[str, str]) -> Resource:
+    """Whom servers believe. A partner without roots is left out, and nobody of it is believed."""
+    known = {name: pem for name, pem in partners.items() if pem}
+    return _validation(PEER_ROOTS, {**known, **bundles})
+
+
+def build_partner_roots(trust_domain: str, roots_pem: str, bundles: Mapping[str, str]) -> Resource:
+    """Whom clients believe of one partner. Without roots, the mesh's own, under which nobody has the partner's ids."""
+    return _validation(partner_roots(trust_domain), {trust_domain: roots_pem} if roots_pem else bundles)
+
+
+def _validation(secret_name: str, bundles: Mapping[str, str]) -> Resource:
     validator = SPIFFECertValidatorConfig()
     for name, pem in sorted(bundles.items()):
         domain = validator.trust_domains.add(name=name)
         domain.trust_bundle.inline_string = pem
     packed = AnyMessage()
     packed.Pack(validator)
-    secret = Secret(name=ROOTS)
+    secret = Secret(name=secret_name)
     secret.validation_context.custom_validator_config.CopyFrom(
         TypedExtensionConfig(name="envoy.tls.cert_validator.spiffe", typed_config=packed)
     )

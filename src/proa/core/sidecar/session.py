@@ -71,7 +71,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
     `address` is where other nodes reach the sidecar's ports. `locality` is `region/zone/subzone`, shorter or
     empty. `outbound_port` is the explicit capture listener's, None without capture. `weight` is the share of
-    this workload among the endpoints of a service.
+    this workload among the endpoints of a service. `knows_partners`: the agent serves its proxy the bundles of
+    `federated` under names of their own.
     """
 
     id: WorkloadId
@@ -90,6 +91,7 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
     capture: Capture = "none"
     gateway_ports: tuple[GatewayPort, ...] = ()
     metadata: Map[str, str] = Map()
+    knows_partners: bool = False
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -139,6 +141,15 @@ class WantedPorts(msgspec.Struct, frozen=True, kw_only=True):
     listeners: tuple[OwnListener, ...] = ()
 
 
+class PartnerBundle(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """Another mesh's trust domain, for the workloads of these namespaces. `roots_pem` is empty while nobody has its
+    roots: it is then known and not believed."""
+
+    trust_domain: str
+    namespaces: tuple[str, ...]
+    roots_pem: str = ""
+
+
 class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     """Control plane to agent: the answer to NodeState number `version`, complete: each of its workloads is
     either accepted or refused. Sent again with the same version when the answer changes (grant, Gateway, roots).
@@ -146,7 +157,8 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     `bundles` maps a trust domain to the PEM of its roots, `signing_root` is the digest of the one under which the
     control plane signs now, `servers` are the xDS addresses (`host:port`) at which there are control planes of the
     mesh; all are empty from control planes that do not say. `renew` are serials of this node's workloads that are
-    revoked: whoever holds one makes a new key at once.
+    revoked: whoever holds one makes a new key at once. `federated` are partners' bundles, for this node's workloads
+    alone: `bundles` are believed by everybody and never hold a partner's, which an agent of before would give to all.
     """
 
     version: int
@@ -157,6 +169,7 @@ class SessionState(Message, frozen=True, kw_only=True, tag="session_state"):
     signing_root: str = ""
     servers: tuple[str, ...] = ()
     renew: tuple[str, ...] = ()
+    federated: tuple[PartnerBundle, ...] = ()
     protocol: int = PROTOCOL_VERSION
 
     def refusal_of(self, workload: WorkloadId) -> str | None:

@@ -191,6 +191,9 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
     async def certificates(_request: Request) -> Response:
         return _reply(await operations.certificates())
 
+    async def bundle(_request: Request) -> Response:
+        return _reply(await operations.bundle())
+
     async def authority(_request: Request) -> Response:
         return _reply(await operations.authority())
 
@@ -211,6 +214,7 @@ def _reading_routes(operations: AdminOperations, waits: Turns) -> tuple[tuple[st
         ("GET", "/v1/proxies/{namespace}/{name}/config", proxy_config),
         ("GET", "/v1/services", services),
         ("GET", "/v1/certificates", certificates),
+        ("GET", "/v1/bundle", bundle),
         ("GET", "/v1/authority", authority),
         ("GET", "/v1/audit", audit),
         ("GET", "/v1/revocations", revocations),

@@ -47,6 +47,36 @@ class AuthorityStatus(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[str, ...] = ()
 
 
+class OwnBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """The mesh's trust bundle, in both forms in which a partner may want it. `endpoint_id` is what the control plane's
+    bundle endpoint shows."""
+
+    trust_domain: str
+    pem: str
+    document: str
+    endpoint: str = ""
+    endpoint_id: str = ""
+
+
+class FederatedRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """`digest` is the SHA-256 of its DER, `not_after` unix seconds."""
+
+    digest: str
+    not_after: int
+
+
+class FederationStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A partner's trust domain, by the word of an `object`. Without `roots` nobody of it is believed; `failing` is
+    why its endpoint, if there is one, does not answer."""
+
+    trust_domain: str
+    object: str
+    namespaces: tuple[str, ...]
+    roots: tuple[FederatedRoot, ...] = ()
+    endpoint: str = ""
+    failing: str = ""
+
+
 class RotateRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A new intermediate signs at once; a new root is prepared, and the rest follows by itself."""
 

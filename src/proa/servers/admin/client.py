@@ -24,6 +24,7 @@ from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
     PlugRequest,
+    OwnBundle,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -140,6 +141,9 @@ class AdminClient:
 
     def certificates(self) -> Certificates:
         return self._get("/v1/certificates", Certificates)
+
+    def bundle(self) -> OwnBundle:
+        return self._get("/v1/bundle", OwnBundle)
 
     def authority(self) -> AuthorityStatus:
         return self._get("/v1/authority", AuthorityStatus)

@@ -30,6 +30,8 @@ from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
     PlugRequest,
+    FederationStatus,
+    OwnBundle,
     RevocationList,
     RevokeRequest,
     RotateRequest,
@@ -225,10 +227,11 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Certificates(msgspec.Struct, frozen=True, kw_only=True):
-    """`authority` is what they are under."""
+    """`authority` is what they are under; `federated` are the other trust domains that are believed somewhere."""
 
     certificates: tuple[CertificateStatus, ...]
     authority: AuthorityStatus | None = None
+    federated: tuple[FederationStatus, ...] = ()
 
 
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -337,6 +340,9 @@ class AdminOperations(Protocol):
 
     async def certificates(self) -> Certificates:
         """The current one of each workload and node, by identity."""
+
+    async def bundle(self) -> OwnBundle:
+        """What partners need to believe this mesh."""
 
     async def authority(self) -> AuthorityStatus:
         """Of the keys that sign, and of the roots that are trusted."""

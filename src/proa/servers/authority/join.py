@@ -1,6 +1,7 @@
 """Where a node that has nothing but a token gets its first certificate: HTTPS with server TLS only.
 
-The roots are given to anybody. A joining node takes the one whose digest is in its token, or all of them when the
+The roots are given to anybody, and to partners as a SPIFFE bundle endpoint gives them (profile https_spiffe: the server
+shows the control plane's id). A joining node takes the one whose digest is in its token, or all of them when the
 answer has the proof that only somebody who knows the token can make (`core.auth.roots.bundle_proof`); before that it
 sends nothing secret. A token is used up by the first CSR that is signed for it.
 """
@@ -30,6 +31,10 @@ _CLOSE: Final = {"connection": "close"}
 class Joining(Protocol):
     @property
     def roots_pem(self) -> str: ...
+
+    @property
+    def bundle_document(self) -> bytes:
+        """A SPIFFE bundle document of the roots."""
 
     async def prove_roots(self, token_id: str) -> str:
         """The proof of `roots_pem` for the bearer of that token; "" when there is no such token."""
@@ -84,7 +89,16 @@ def build_join_app(
         counted.succeeded(address)
         return Response(encode(reply), media_type="application/json")
 
-    return Starlette(routes=[Route("/v1/root", root), Route("/v1/join", join, methods=["POST"])])
+    async def bundle(_request: Request) -> Response:
+        return Response(joining.bundle_document, media_type="application/json", headers=_CLOSE)
+
+    return Starlette(
+        routes=[
+            Route("/v1/root", root),
+            Route("/v1/bundle", bundle),
+            Route("/v1/join", join, methods=["POST"]),
+        ]
+    )
 
 
 async def _bounded_body(request: Request) -> bytes | None:

@@ -32,6 +32,7 @@ from proa.testing.strategies.recipes import (
 )
 from proa.testing.strategies.recipes_2018 import RULES_2018
 from proa.testing.strategies.recipes_api import GATEWAY_API
+from proa.testing.strategies.recipes_own import FEDERATION
 from proa.testing.strategies.recipes_read import READ_ONLY
 from proa.testing.strategies.shaped import Object, Recipes, Shaped
 
@@ -44,6 +45,7 @@ RECIPES: Final[Recipes] = {
     **PEER_AUTHENTICATION,
     **ENVOY_FILTER,
     **MESH_CONFIG,
+    **FEDERATION,
     **GATEWAY_API,
     **RULES_2018,
     **READ_ONLY,
@@ -57,6 +59,8 @@ ONLY_NAMES: Final = {
     "MeshConfig": "istio",
 }
 """Kinds of which one object counts, and its name."""
+IN_ROOT: Final = ("MeshConfig", "FederatedTrustDomain")
+"""Kinds whose objects are in one place."""
 IN_FORCE: Final = tuple(row for row in KINDS.values() if row.in_force)
 
 
@@ -69,7 +73,7 @@ def metas(row: AnyKind) -> st.SearchStrategy[Meta]:
     """Names that an object of this kind may have."""
     names = st.sampled_from((ONLY_NAMES[row.kind],) if row.kind in ONLY_NAMES else words.NAMES)
     inner = [name for name in words.NAMESPACES if name != ROOT_NAMESPACE or row.kind != "Policy"]
-    namespaces = st.just(ROOT_NAMESPACE) if row.kind == "MeshConfig" else st.sampled_from(inner)
+    namespaces = st.just(ROOT_NAMESPACE) if row.kind in IN_ROOT else st.sampled_from(inner)
     return st.builds(lambda name, namespace: Meta(name=name, namespace=namespace), names, namespaces)
 
 

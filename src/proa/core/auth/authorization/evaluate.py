@@ -151,19 +151,20 @@ def _any_matches(term: Term, request: Request, is_wide: bool) -> bool:
 def _text(term: Term, request: Request) -> str:
     """Empty: the request has none."""
     domain, namespace, account = spiffe_parts(request.caller.principal)
+    is_own = domain in request.own_domains
     match term.attribute:
         case "principal":
             return request.caller.principal
         case "trust_domain":
             return domain
         case "namespace":
-            return namespace
+            return namespace if is_own else ""
         case "account":
-            return f"{namespace}/{account}" if namespace else ""
+            return f"{namespace}/{account}" if namespace and is_own else ""
         case "workload":
-            return request.caller.workload
+            return request.caller.workload if is_own else ""
         case "workload_name":
-            return request.caller.workload.rpartition(".")[0]
+            return request.caller.workload.rpartition(".")[0] if is_own else ""
         case "request_principal":
             return request.request_principal
         case "sni":

@@ -63,6 +63,10 @@ class TrustDomains(msgspec.Struct, frozen=True, kw_only=True):
     own: str = DEFAULT_TRUST_DOMAIN
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((self.own, *self.aliases)))
+
     def spellings(self, principal: str) -> Iterator[str]:
         """A principal of any of the mesh's names, or of Istio's word for it (`cluster.local`), means all of them."""
         domain, slash, rest = principal.partition("/")

@@ -9,6 +9,8 @@ from typing import TypeAlias
 import msgspec
 from immutables import Map
 
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN
+
 Claim: TypeAlias = "str | int | float | bool | Sequence[Claim] | Mapping[str, Claim] | None"
 
 
@@ -25,7 +27,9 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """`ports` are the numbers the port is known by. A raw stream (`is_stream`) has a caller and ports alone. `claims`
-    are of a token that was verified, as JSON; `metadata` is that of the proxy's filters, by filter."""
+    are of a token that was verified, as JSON; `metadata` is that of the proxy's filters, by filter. `own_domains` are
+    the names of the mesh's trust domain: a caller of another has a principal and no namespace, account or workload of
+    ours."""
 
     caller: Caller = Caller()
     ports: tuple[int, ...] = ()
@@ -37,6 +41,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     claims: Map[str, Claim] = Map()
     metadata: Map[str, Claim] = Map()
+    own_domains: tuple[str, ...] = (DEFAULT_TRUST_DOMAIN,)
 
     def header(self, name: str) -> str | None:
         """Several of one name are one, as HTTP has it. None: there is none."""

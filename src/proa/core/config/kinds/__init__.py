@@ -32,6 +32,10 @@ from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.destination_rule.validate import validate as validate_destination_rule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
 from proa.core.config.kinds.envoy_filter.validate import validate as validate_envoy_filter
+from proa.core.config.kinds.federated_trust_domain.schema import FederatedTrustDomain
+from proa.core.config.kinds.federated_trust_domain.validate import (
+    validate as validate_federated_trust_domain,
+)
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.gateway.validate import validate as validate_gateway
 from proa.core.config.kinds.kind import Kind
@@ -115,6 +119,7 @@ Spec: TypeAlias = (
     | OldSpec
     | ApiSpec
     | RequestAuthentication
+    | FederatedTrustDomain
     | ReadOnlySpec
 )
 AnyKind: TypeAlias = (
@@ -149,6 +154,7 @@ AnyKind: TypeAlias = (
     | Kind[ListenerSet]
     | Kind[BackendTlsPolicy]
     | Kind[RequestAuthentication]
+    | Kind[FederatedTrustDomain]
     | Kind[ReadOnlySpec]
 )
 R = TypeVar("R", bound=ReadOnlySpec)
@@ -158,6 +164,7 @@ SECURITY = "security.istio.io"
 TELEMETRY = "telemetry.istio.io"
 EXTENSIONS = "extensions.istio.io"
 MESH = "mesh.istio.io"
+PROA = "proa.dev"
 OLD = "config.istio.io"
 OLD_AUTHENTICATION = "authentication.istio.io"
 OLD_RBAC = "rbac.istio.io"
@@ -316,6 +323,15 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         short_names=("mesh",),
         spec=MeshConfig,
         validate=validate_mesh_config,
+    ),
+    Kind(
+        group=PROA,
+        kind="FederatedTrustDomain",
+        versions=("v1alpha1",),
+        plural="federatedtrustdomains",
+        short_names=("ftd",),
+        spec=FederatedTrustDomain,
+        validate=validate_federated_trust_domain,
     ),
     Kind(
         group=SECURITY,

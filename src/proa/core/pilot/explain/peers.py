@@ -11,8 +11,19 @@ from typing import Final
 import msgspec
 from immutables import Map
 
-from proa.core.auth.hop import ClientKind, ClientRule, Hop, Result, ServerMode, Wire, hop, refused_at
+from proa.core.auth.hop import (
+    ClientKind,
+    ClientRule,
+    Hop,
+    Result,
+    ServerMode,
+    Wire,
+    hop,
+    partner_hop,
+    refused_at,
+)
 from proa.core.auth.peer_policy import Decided, PortTls, advertised_for, decided
+from proa.core.auth.spiffe import SCHEME
 from proa.core.config.config import Config
 from proa.core.config.kinds.destination_rule.schema import ClientTls, DestinationRule, TrafficPolicy
 from proa.core.config.path import Path
@@ -23,6 +34,8 @@ from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.explain.asking import BadQuestion
 from proa.core.pilot.explain.story import Cause
+from proa.core.pilot.scope.authorization import trust_domains
+from proa.core.pilot.scope.federation import federated
 from proa.core.pilot.scope.index import RuleIndex
 from proa.core.pilot.scope.policies import Policy, policy_of
 from proa.core.pilot.scope.scope import scope_of
@@ -32,13 +45,15 @@ APP_LABEL: Final = "app"
 
 
 class PeerQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` None: a program without a proxy. `destination` is a host, a service's name, or `namespace/name`; `port`
+    """`source` None: a program without a proxy, or, with an `identity` (a SPIFFE id), a workload of another trust
+    domain. `destination` is a host, a service's name, or `namespace/name`; `port`
     0: all of its ports."""
 
     destination: str
     source: WorkloadId | None = None
     port: int = 0
     namespace: str = "default"
+    identity: str = ""
 
 
 class PeerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +111,23 @@ class _Server(msgspec.Struct, frozen=True, kw_only=True):
     standing: tuple[str, ...] = ()
 
 
+class _Partner(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a service's namespace accepts a foreign caller's domain, and by whose word."""
+
+    is_believed: bool
+    by: ObjectRef | None = None
+
+
+def _partner(around: Around, identity: str, service: Service) -> _Partner:
+    domain = identity.removeprefix(SCHEME).partition("/")[0]
+    if domain in trust_domains(around.snapshot.settings).names:
+        return _Partner(is_believed=True)
+    for each in federated(around.snapshot, around.index):
+        if each.trust_domain == domain:
+            return _Partner(is_believed=each.is_for(service.namespace), by=each.ref)
+    return _Partner(is_believed=False)
+
+
 def check_peers(around: Around, question: PeerQuestion) -> PeerReport:
     """Raises BadQuestion for a service that nobody knows."""
     service, remarks = _service(around, question)
@@ -104,6 +136,7 @@ def check_peers(around: Around, question: PeerQuestion) -> PeerReport:
         known = ", ".join(str(each.number) for each in service.ports)
         raise BadQuestion(f"{service.hostname} has no port {question.port}; it has {known or 'none'}")
     source = question.source
+    partner = _partner(around, question.identity, service) if question.identity else None
     client: ClientKind = "plain"
     policy: Policy | None = None
     behind = ""
@@ -120,9 +153,9 @@ def check_peers(around: Around, question: PeerQuestion) -> PeerReport:
         if not servers:
             remarks.append(f"nobody serves port {port.number} of {service.hostname} now")
         for subset, rule, causes in _rules(around, policy, service, port, client):
-            rows += _rows(port.number, subset, client, rule, causes, servers, around, behind)
+            rows += _rows(port.number, subset, client, rule, causes, servers, around, behind, partner)
     return PeerReport(
-        source=str(source) if source is not None else "a program without a proxy",
+        source=str(source) if source is not None else question.identity or "a program without a proxy",
         host=service.hostname,
         rows=tuple(rows),
         remarks=tuple(remarks),
@@ -259,10 +292,13 @@ def _rows(
     servers: Iterable[_Server],
     around: Around,
     behind: str,
+    partner: "_Partner | None" = None,
 ) -> Iterator[PeerRow]:
     alike: dict[PeerRow, list[str]] = {}
     for server in servers:
         found: Hop = hop(client, rule, server.fact, server.mode)
+        if partner is not None:
+            found = partner_hop(server.mode, is_believed=partner.is_believed)
         by = server.said.by if server.said is not None else None
         row = PeerRow(
             port=port,
@@ -272,9 +308,12 @@ def _rows(
             mode=server.mode,
             result=found.result,
             client=causes,
-            client_by="" if causes else _client_words(client, rule, server),
-            server=around.cause(by, server.said.at) if by is not None and server.said is not None else (),
-            server_by="" if by is not None else _server_words(server),
+            client_by="" if causes else _client_words(client, rule, server, partner),
+            server=(
+                *(around.cause(by, server.said.at) if by is not None and server.said is not None else ()),
+                *(around.cause(partner.by, ("spec", "namespaces")) if partner and partner.by else ()),
+            ),
+            server_by="" if by is not None or (partner and partner.by) else _server_words(server, partner),
             standing=(*([behind] if behind else []), *server.standing),
             refused=refused_at(server.mode),
         )
@@ -283,7 +322,9 @@ def _rows(
         yield msgspec.structs.replace(row, servers=tuple(names))
 
 
-def _client_words(client: ClientKind, rule: ClientRule, server: _Server) -> str:
+def _client_words(client: ClientKind, rule: ClientRule, server: _Server, partner: "_Partner | None") -> str:
+    if partner is not None:
+        return "its own mesh decides what it sends; mesh TLS is assumed"
     if client == "plain":
         return "it has no certificate of the mesh"
     if rule == "plain":
@@ -291,5 +332,7 @@ def _client_words(client: ClientKind, rule: ClientRule, server: _Server) -> str:
     return "no DestinationRule says how: it follows the server"
 
 
-def _server_words(server: _Server) -> str:
+def _server_words(server: _Server, partner: "_Partner | None") -> str:
+    if partner is not None and not partner.is_believed:
+        return "no FederatedTrustDomain accepts it in this namespace"
     return "there is no sidecar" if server.mode == "NONE" else "no policy says anything: the mesh's default"

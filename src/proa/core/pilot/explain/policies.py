@@ -29,6 +29,7 @@ from proa.core.auth.authorization.values import (
 )
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.mesh import Known
+from proa.core.pilot.scope.authorization import trust_domains
 from proa.core.pilot.simulate import Answered, Check, Gateway, Inbound, Mutual, Request, Transport, Via
 from proa.core.pilot.simulate.filters import PolicyPlace, Ruling
 from proa.core.pilot.translate.authorization.filters import PLACES, WITHOUT_PEER
@@ -94,6 +95,7 @@ class PolicyAsker:
             ports=ports,
             address="" if bind in _ANYWHERE else bind,
             is_stream=is_stream,
+            own_domains=trust_domains(self._known.settings).names,
         )
         if is_stream:
             return common

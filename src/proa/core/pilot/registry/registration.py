@@ -149,4 +149,5 @@ def _workload(registration: Registration, port_tls: Mapping[int, PortTls]) -> Wo
                 for port in registration.gateway_ports
             )
         ),
+        knows_partners=registration.knows_partners,
     )

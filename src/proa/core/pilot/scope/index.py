@@ -16,6 +16,7 @@ from proa.core.config.gateway_api.gateway_schema import GATEWAY_NAME_LABEL
 from proa.core.config.kinds.authorization_policy.schema import AuthorizationPolicy
 from proa.core.config.kinds.destination_rule.schema import DestinationRule
 from proa.core.config.kinds.envoy_filter.schema import EnvoyFilter
+from proa.core.config.kinds.federated_trust_domain.schema import EVERY_NAMESPACE, FederatedTrustDomain
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
@@ -64,7 +65,8 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     labels that DestinationRules ask of clients, with the rules. `roots`: by VirtualService those that hand on to it,
     by whose rules (merged with its own) they are in this index. `authorization`: by namespace its policies and roles;
     `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers. `end_users`: by
-    namespace the rules of tokens; `token_keys`: those that need the keys of a source."""
+    namespace the rules of tokens; `token_keys`: those that need the keys of a source. `federated`: partners' trust
+    domains."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -83,6 +85,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     label_roles: frozenset[ObjectRef] = frozenset()
     end_users: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     token_keys: Map[KeySource, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    federated: frozenset[ObjectRef] = frozenset()
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -177,6 +180,9 @@ def reindex(
                     rules.envoy_filters = known | {ref} if joins else known - {ref}
                 case AuthorizationPolicy() | ServiceRole() | ServiceRoleBinding() | RbacConfig():
                     selected |= rules.authorize(config, joins)
+                case FederatedTrustDomain() as partner:
+                    selected |= rules.federate(ref, partner, joins)
+                    hosts |= _of_partner(partner.trust_domain, after)
                 case RequestAuthentication() as users:
                     selected |= rules.authenticate(ref, users, joins)
                 case _:
@@ -213,6 +219,16 @@ def reindex(
         patches=patches,
         revoked=touched.revoked,
         policies=frozenset(selected),
+    )
+
+
+def _of_partner(trust_domain: str, snapshot: MeshSnapshot) -> frozenset[str]:
+    """The services whose servers are of that domain. All are looked at: partners come and go rarely."""
+    prefix = f"spiffe://{trust_domain}/"
+    return frozenset(
+        host
+        for host, service in snapshot.services.items()
+        if any(account.startswith(prefix) for account in service.accounts)
     )
 
 
@@ -270,6 +286,12 @@ class _Rules:
         self.roots = index.roots.mutate()
         self.end_users = index.end_users.mutate()
         self.token_keys = index.token_keys.mutate()
+        self.federated = index.federated
+
+    def federate(self, ref: ObjectRef, spec: FederatedTrustDomain, joins: bool) -> set[tuple[str, Labels]]:
+        """Of whom a partner's identities are believed."""
+        self.federated = self.federated | {ref} if joins else self.federated - {ref}
+        return {("" if name == EVERY_NAMESPACE else name, ()) for name in spec.namespaces}
 
     def authenticate(
         self, ref: ObjectRef, spec: RequestAuthentication, joins: bool
@@ -365,6 +387,7 @@ class _Rules:
             roots=self.roots.finish(),
             end_users=self.end_users.finish(),
             token_keys=self.token_keys.finish(),
+            federated=self.federated,
         )
 
 

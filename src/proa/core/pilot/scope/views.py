@@ -21,6 +21,7 @@ from proa.core.model.service import Service, ServicePort
 from proa.core.model.settings import Retry
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
+from proa.core.pilot.scope.federation import partner_behind
 from proa.core.pilot.scope.index import RuleIndex, bound_to_mesh, by_age, destinations_of
 from proa.core.pilot.scope.policies import Policy, candidates, is_visible, policy_of
 from proa.core.pilot.scope.scope import Scope, plain_scope
@@ -79,7 +80,8 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     those its rules name and that exist for this scope. `is_only_target`: the service is not imported, only rules that
     are send to it; nobody calls it by its name. `unheard`: of its ports those that requests by proxy variables do
     not reach, `own`: listeners of the proxy's own that lead to it. `wider`: of a host that only rules
-    name, the service for all names below a wildcard that it is one of. `digest` tells two views of a host apart."""
+    name, the service for all names below a wildcard that it is one of. `partner`: the trust domain of another mesh
+    whose workloads its servers are. `digest` tells two views of a host apart."""
 
     host: str
     names: tuple[str, ...]
@@ -92,6 +94,7 @@ class HostView(msgspec.Struct, frozen=True, kw_only=True):
     own: tuple[OwnDoor, ...] = ()
     wider: Service | None = None
     retry: Retry = Retry()
+    partner: str = ""
     digest: str = ""
 
 
@@ -145,6 +148,7 @@ def host_view(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: str)
         own=own,
         wider=_wider(snapshot, scope, host) if service is None else None,
         retry=snapshot.settings.retry,
+        partner=partner_behind(snapshot, index, scope.namespace, service),
     )
     return msgspec.structs.replace(view, digest=digest_of(view))
 

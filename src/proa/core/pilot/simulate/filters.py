@@ -39,6 +39,8 @@ from proa.core.pilot.simulate.permissions import Called, asks_for, is_let_pass
 from proa.core.pilot.simulate.request import Request
 from proa.core.pilot.simulate.resources import Decoder, unpack
 
+PEER_INPUT: Final = "envoy.matching.inputs.uri_san"
+
 M = TypeVar("M", bound=Message)
 
 Settings = Mapping[str, AnyMessage]
@@ -239,7 +241,10 @@ def _refused(name: str, why: str) -> Ruling:
 
 
 def _judge_matcher(name: str, matcher: Matcher) -> Ruling:
-    """One without branches says the same of everybody; nothing said is a refusal. Others are not foretold."""
+    """One without branches says the same of everybody; nothing said is a refusal. Who calls by mutual TLS is of the
+    mesh, whose trust domain is let on. Others are not foretold."""
+    if matcher.matcher_tree.HasField("prefix_match_map") and matcher.matcher_tree.input.name == PEER_INPUT:
+        return Ruling()
     if matcher.WhichOneof("matcher_type") is not None:
         return Ruling(check=Check(filter=name, passed=None, why=f"what {name} decides is not foretold"))
     action = unpack(matcher.on_no_match.action.typed_config, Action)

@@ -101,14 +101,16 @@ class ClientTls(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`accounts` are SPIFFE ids. `endpoints` are inline for DNS services only, and with them the `preference` of the
-    clients it is for; others come by EDS, of `members` if that is another cluster than this one."""
+    """`accounts` are SPIFFE ids, of the trust domain of a `partner` if there is one. `endpoints` are inline for DNS
+    services only, and with them the `preference` of the clients it is for; others come by EDS, of `members` if that
+    is another cluster than this one."""
 
     name: str
     protocol: Protocol
     resolution: Discovery
     mesh_sni: str
     accounts: tuple[str, ...]
+    partner: str = ""
     endpoints: tuple[Endpoint, ...] = ()
     preference: Preference | None = None
     balancing: Balancing = Balancing()
@@ -217,7 +219,7 @@ def _alpn(intent: ClusterIntent) -> tuple[str, ...]:
 
 
 def _choose_transport(cluster: Cluster, intent: ClusterIntent) -> None:
-    mesh = tls.client_mtls(intent.mesh_sni, intent.accounts, _alpn(intent))
+    mesh = tls.client_mtls(intent.mesh_sni, intent.accounts, _alpn(intent), partner=intent.partner)
     match intent.tls.mode:
         case "auto":
             cluster.transport_socket_matches.extend(

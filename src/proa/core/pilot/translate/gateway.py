@@ -63,7 +63,10 @@ def gateway_listeners(
     notes = list(plan.notes)
     listeners: list[GatewayListenerIntent] = []
     for port in plan.ports:
-        chains = _chains(view, port, notes)
+        chains = tuple(
+            _to_partners(chain) if view.workload.knows_partners else chain
+            for chain in _chains(view, port, notes)
+        )
         carries = any(chain.is_mesh_tls for chain in chains)
         if port.port in bound and chains:
             listeners.append(
@@ -81,6 +84,13 @@ def gateway_listeners(
     return GatewayListeners(listeners=tuple(listeners), notes=tuple(dict.fromkeys(notes)))
 
 
+def _to_partners(chain: GatewayChain) -> GatewayChain:
+    """Whose agent knows partners shows its mesh TLS to them too."""
+    if chain.tls is None or not chain.is_mesh_tls:
+        return chain
+    return msgspec.structs.replace(chain, tls=msgspec.structs.replace(chain.tls, knows_partners=True))
+
+
 def gateway_authorization(listeners: GatewayListeners) -> Iterator[AuthorizationIntent]:
     """What the listeners' places for policies are filled with."""
     for listener in listeners.listeners:
@@ -94,7 +104,9 @@ def _authorization(
     name = authorization_name(port.port)
     return AuthorizationIntent(
         name=f"{name}.{port.bind}" if port.bind else name,
-        place=Place(ports=(port.port,), trust_domain=settings.trust_domain),
+        place=Place(
+            ports=(port.port,), trust_domain=settings.trust_domain, aliases=settings.trust_domain_aliases
+        ),
         policies=policies.everywhere,
         providers=settings.check_providers if any(each.provider for each in policies.everywhere) else (),
     )

@@ -58,6 +58,7 @@ def inbound_listeners(
             handling=settings.handling,
             authorization=port_authorization(port, policies, settings),
             revoked_since=revoked_since if port.mode != "DISABLE" else 0,
+            knows_partners=workload.knows_partners and port.mode != "DISABLE",
             tls=served_tls(served.tls) if served.tls is not None else None,
             objects=(served.sidecar,) if served.sidecar and served.tls else (),
         )
@@ -87,7 +88,7 @@ def port_authorization(
     numbers = (port.app_port, port.service_port) if asked else (port.service_port,)
     return AuthorizationIntent(
         name=authorization_name(port.service_port),
-        place=Place(ports=numbers, trust_domain=settings.trust_domain),
+        place=Place(ports=numbers, trust_domain=settings.trust_domain, aliases=settings.trust_domain_aliases),
         policies=found,
         providers=settings.check_providers if any(each.provider for each in found) else (),
     )

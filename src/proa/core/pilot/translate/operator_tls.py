@@ -58,18 +58,19 @@ class ServedTls(msgspec.Struct, frozen=True, kw_only=True):
     certificates: tuple[str, ...] = ()
     clients: Checked | None = None
     mesh_names: tuple[str, ...] = ()
+    knows_partners: bool = False
     lowest: str = ""
     highest: str = ""
     ciphers: tuple[str, ...] = ()
     curves: tuple[str, ...] = ()
 
 
-def served_tls(spec: ServerTls) -> ServedTls | None:
+def served_tls(spec: ServerTls, *, knows_partners: bool = False) -> ServedTls | None:
     """None where the gateway ends no TLS."""
     if spec.mode in ("PASSTHROUGH", "AUTO_PASSTHROUGH"):
         return None
     if spec.mode == "ISTIO_MUTUAL":
-        return ServedTls(mesh_names=spec.subject_alt_names)
+        return ServedTls(mesh_names=spec.subject_alt_names, knows_partners=knows_partners)
     files = tuple(file_secret(pair.server_certificate, pair.private_key) for pair in spec.pairs)
     return ServedTls(
         certificates=tuple(map(credential_secret, spec.all_credentials)) or files,
@@ -103,7 +104,7 @@ def _checked(spec: ServerTls) -> Checked:
 def end_tls(served: ServedTls, alpn: tuple[str, ...]) -> TransportSocket:
     """The transport of a filter chain whose connections begin with TLS."""
     if not served.certificates:
-        return tls.server_mtls(alpn, served.mesh_names)
+        return tls.server_mtls(alpn, served.mesh_names, knows_partners=served.knows_partners)
     common = CommonTlsContext(
         alpn_protocols=alpn,
         tls_params=TlsParameters(

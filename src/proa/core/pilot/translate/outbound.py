@@ -133,6 +133,7 @@ def _cluster(
         resolution=_discovery(service),
         mesh_sni=mesh_sni(port.number, subset, view.host),
         accounts=tuple(account for account in service.accounts if account.startswith("spiffe://")),
+        partner=view.partner,
         endpoints=_members(view, port, subset, endpoints) if inline else (),
         balancing=balancing_of(traffic, weighs_localities=nearness is not None and nearness.has_shares),
         connect_timeout_ms=connect_timeout or settings.connect_timeout_ms,

@@ -46,12 +46,21 @@ _TEMPLATE: Final = re.compile(r"(\{\*\*?\})")
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Where policies are asked. `ports`: the numbers the port is known by. `has_peer`: whether mesh TLS ends here, so
-    that there is a peer to speak of. `trust_domain`: the mesh's, under which the authority names workloads."""
+    that there is a peer to speak of. `trust_domain`: the mesh's, under which the authority names workloads, and
+    `aliases` its other names: namespaces, accounts and workloads are of these, whatever a partner's certificates
+    say."""
 
     ports: tuple[int, ...]
     is_stream: bool = False
     has_peer: bool = True
     trust_domain: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> str:
+        """How the ids of the mesh's own begin, for RE2."""
+        names = sorted({self.trust_domain, *self.aliases})
+        return f"{SCHEME}({'|'.join(map(re2_escape, names))})"
 
 
 def rule_predicate(rule: Rule, action: Action, place: Place) -> Decided:
@@ -137,16 +146,18 @@ def _text(term: Term, value: Value, is_wide: bool, place: Place) -> Decided:
         case "trust_domain":
             return _matched(inputs.PEER, _regex(f"{SCHEME}{_part(value, '[^/]')}(/.*)?"))
         case "namespace":
-            text = _regex(f"{SCHEME}[^/]+/ns/{_part(value, '[^/]')}/sa/[^/]+")
+            text = _regex(f"{place.own}/ns/{_part(value, '[^/]')}/sa/[^/]+")
             return _matched(inputs.PEER, text)
         case "account":
             namespace, _, account = value.text.partition("/")
-            text = _regex(f"{SCHEME}[^/]+/ns/{re2_escape(namespace)}/sa/{re2_escape(account)}")
+            text = _regex(f"{place.own}/ns/{re2_escape(namespace)}/sa/{re2_escape(account)}")
             return _matched(inputs.PEER, text)
         case "workload" | "workload_name":
             namespace = r"\.[^.]+" if term.attribute == "workload_name" else ""
             suffix = re2_escape(f".workload.{place.trust_domain}")
-            return _matched(inputs.PEER_WORKLOAD, _regex(f"{_part(value, '.')}{namespace}{suffix}"))
+            name = _matched(inputs.PEER_WORKLOAD, _regex(f"{_part(value, '.')}{namespace}{suffix}"))
+            # A partner's authority writes what names it likes into its certificates.
+            return all_of([_matched(inputs.PEER, _regex(f"{place.own}/.*")), name])
         case "request_principal":
             return _request_principal(value)
         case "sni":

@@ -1,10 +1,15 @@
-"""Refuses peers whose certificate, identity or workload is revoked, before any other policy is asked.
+"""Refuses peers whose certificate, identity or workload is revoked, and those of a trust domain that is not believed
+here, before any other policy is asked.
 
 It travels by ECDS, so the next request on an open connection is judged anew, and so is each raw stream that begins.
 What is open longer (a stream, a tunnel, a connection made with a key that was replaced) ends with its filter chain,
 which carries the time of the newest revocation and so is another one when a revocation is added (decision 0021). The
 peer's serial is put into the connection's filter state once, when the handshake is over: everything else Envoy's
 matchers can read from the connection itself.
+
+The handshake refuses whose domain has no bundle here; this does the same for connections that were open when a bundle
+was taken away, lets in of a partner's whom policies name (`core.auth.federation.judge`), and refuses a certificate of
+several identities: the validator looks at the first alone, and a partner could write one of ours behind it.
 """
 
 from collections.abc import Iterable
@@ -28,9 +33,16 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.message import Message
 from xds.core.v3.extension_pb2 import TypedExtensionConfig as XdsExtension
 from xds.type.matcher.v3.matcher_pb2 import Matcher
+from xds.type.matcher.v3.regex_pb2 import RegexMatcher
+from xds.type.matcher.v3.string_pb2 import StringMatcher
 
+from proa.core.auth.authorization.reading import TrustDomains
+from proa.core.auth.federation import STRANGER, UNNAMED, Named
+from proa.core.auth.spiffe import SCHEME
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN
 from proa.core.model.revoked import Revoked
 from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate.authorization.predicates import re2_escape
 from proa.core.pilot.translate.encode import ADS, build_resource, pack, struct
 from proa.core.pilot.translate.filters.handshake_state import HandshakeState
 
@@ -39,18 +51,31 @@ REVOCATION_STREAMS: Final = "proa.revocation.streams"
 SERIAL_KEY: Final = "proa.peer_serial"
 SERIAL_BYTES_HEX: Final = 2
 """Envoy writes serials as whole bytes: an odd number of digits gets a zero in front."""
+_PEER: Final = XdsExtension(name="envoy.matching.inputs.uri_san", typed_config=pack(UriSanInput()))
+"""All of the peer's SPIFFE ids, with commas between them."""
 
 
 class RevocationIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`since` is left out: what is added shows in the lists."""
+    """`since` is left out: what is added shows in the lists. `own` are the mesh's names of its trust domain, `partners`
+    the others that are believed by the workload."""
 
     serials: tuple[str, ...] = ()
     identities: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    own: tuple[str, ...] = (DEFAULT_TRUST_DOMAIN,)
+    partners: tuple[Named, ...] = ()
 
 
-def intent_of(revoked: Revoked) -> RevocationIntent:
-    return RevocationIntent(serials=revoked.serials, identities=revoked.identities, names=revoked.names)
+def intent_of(
+    revoked: Revoked, domains: TrustDomains = TrustDomains(), partners: tuple[Named, ...] = ()
+) -> RevocationIntent:
+    return RevocationIntent(
+        serials=revoked.serials,
+        identities=revoked.identities,
+        names=revoked.names,
+        own=domains.names,
+        partners=partners,
+    )
 
 
 def build_revocation(intent: RevocationIntent) -> Resource:
@@ -104,8 +129,8 @@ def _discovery(kind: type[Message]) -> ExtensionConfigSource:
 
 
 def _matcher(intent: RevocationIntent) -> Matcher:
-    """Three look-ups, whatever the lists' length: identity, workload, serial. None of them: on to the next filter."""
-    found = Matcher(on_no_match=_action("not revoked", denies=False))
+    """Three look-ups, whatever the lists' length: identity, workload, serial. None of them: whose domain it is."""
+    found = _domains(intent)
     levels: tuple[tuple[str, Message, Iterable[str]], ...] = (
         (
             "envoy.matching.inputs.filter_state",
@@ -124,9 +149,49 @@ def _matcher(intent: RevocationIntent) -> Matcher:
             input=XdsExtension(name=name, typed_config=pack(source)),
             exact_match_map=Matcher.MatcherTree.MatchMap(map=entries),
         )
-        below = found.on_no_match if not found.WhichOneof("matcher_type") else Matcher.OnMatch(matcher=found)
-        found = Matcher(matcher_tree=tree, on_no_match=below)
+        found = Matcher(matcher_tree=tree, on_no_match=Matcher.OnMatch(matcher=found))
     return found
+
+
+def _domains(intent: RevocationIntent) -> Matcher:
+    """One look-up for the mesh's own workloads, who are let on to the next filter. Its other ids open no program."""
+    let_on = _action("not revoked", denies=False)
+    known = {f"{SCHEME}{name}/ns/": let_on for name in intent.own}
+    known |= {
+        f"{SCHEME}{each.trust_domain}/": Matcher.OnMatch(matcher=_partner(each)) for each in intent.partners
+    }
+    tree = Matcher.MatcherTree(input=_PEER, prefix_match_map=Matcher.MatcherTree.MatchMap(map=known))
+    return Matcher(matcher_tree=tree, on_no_match=_action(STRANGER, denies=True))
+
+
+def _partner(named: Named) -> Matcher:
+    """Those that are named, then all others with one identity, then the rest."""
+    let_on = _action("not revoked", denies=False)
+    anybody = _pattern(f"{SCHEME}{re2_escape(named.trust_domain)}/[^,]+")
+    if named.whole:
+        matchers = [Matcher.MatcherList.FieldMatcher(predicate=anybody, on_match=let_on)]
+    else:
+        prefixes = (_pattern(f"{SCHEME}{re2_escape(each)}[^,]*") for each in named.prefixes)
+        matchers = [
+            *(Matcher.MatcherList.FieldMatcher(predicate=each, on_match=let_on) for each in prefixes),
+            Matcher.MatcherList.FieldMatcher(predicate=anybody, on_match=_action(UNNAMED, denies=True)),
+        ]
+    found = Matcher(
+        matcher_list=Matcher.MatcherList(matchers=matchers), on_no_match=_action(STRANGER, denies=True)
+    )
+    if not named.exact:
+        return found
+    exact = Matcher.MatcherTree.MatchMap(map={f"{SCHEME}{each}": let_on for each in named.exact})
+    return Matcher(
+        matcher_tree=Matcher.MatcherTree(input=_PEER, exact_match_map=exact),
+        on_no_match=Matcher.OnMatch(matcher=found),
+    )
+
+
+def _pattern(text: str) -> Matcher.MatcherList.Predicate:
+    value = StringMatcher(safe_regex=RegexMatcher(google_re2=RegexMatcher.GoogleRE2(), regex=text))
+    single = Matcher.MatcherList.Predicate.SinglePredicate(input=_PEER, value_match=value)
+    return Matcher.MatcherList.Predicate(single_predicate=single)
 
 
 def _action(name: str, *, denies: bool) -> Matcher.OnMatch:

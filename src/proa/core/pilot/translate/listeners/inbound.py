@@ -48,7 +48,8 @@ PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
 class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     """`revoked_since` is the time of the newest revocation: with it the chains of mesh TLS are others.
-    With `tls`, because of `objects`, nothing else is taken, and `protocol` is of what comes in it."""
+    `knows_partners`: as of `tls.server_mtls`. With `tls`, because of `objects`, nothing else is taken, and `protocol`
+    is of what comes in it."""
 
     bind: str
     sidecar_port: int
@@ -58,6 +59,7 @@ class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     handling: Handling
     authorization: AuthorizationIntent
     revoked_since: int = 0
+    knows_partners: bool = False
     tls: ServedTls | None = None
     objects: tuple[ObjectRef, ...] = ()
 
@@ -173,7 +175,7 @@ def _mesh_chains(intent: InboundListenerIntent) -> list[FilterChain]:
         built = FilterChain(
             name=name,
             filter_chain_match=FilterChainMatch(transport_protocol="tls", application_protocols=offered),
-            transport_socket=tls.server_mtls(answered),
+            transport_socket=tls.server_mtls(answered, knows_partners=intent.knows_partners),
             filters=filters,
         )
         if intent.revoked_since:

@@ -1,0 +1,1 @@
+"""Where the bundles of other trust domains come from, and where the last good ones are kept."""

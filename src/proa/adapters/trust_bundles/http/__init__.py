@@ -1,0 +1,5 @@
+"""Bundles from partners' bundle endpoints."""
+
+from proa.adapters.trust_bundles.http.fetcher import HttpBundleFetcher
+
+__all__ = ["HttpBundleFetcher"]

@@ -1,0 +1,1 @@
+"""FederatedTrustDomain: its schema and the rules of its meaning."""
