@@ -26,8 +26,8 @@ from proa.core.model.notes import Note
 
 Profile = Literal["https_web", "https_spiffe"]
 Judgement = Literal["own", "named", "unnamed", "stranger"]
-"""`own`: a workload of this mesh. `named`: foreign, accepted, and an ALLOW policy speaks of it. `unnamed`: accepted, and
-none does. `stranger`: of a domain that is not accepted here, or with a certificate that names several identities."""
+"""`own`: a workload of this mesh. `named`: foreign, accepted, and an ALLOW policy speaks of it. `unnamed`: none does.
+`stranger`: of a domain that is not accepted here, or with a certificate that names several identities."""
 UNNAMED: Final = "federation"
 STRANGER: Final = "trust-domain"
 """What refusals by `judge` are called, in access logs and in explanations."""

@@ -78,7 +78,10 @@ def parse_target(text: str, trust_domain: str) -> Target:
             raise InvalidTarget(str(error)) from None
         if identity == control_plane_id(trust_domain):
             raise InvalidTarget("the control plane's own identity cannot be revoked; rotate the root instead")
-        if all(shape(identity) is None for shape in (account_of, node_of, operator_of)):
+        # What a partner calls its workloads is its affair.
+        is_own = identity.trust_domain == trust_domain
+        shapes = (account_of, node_of, operator_of)
+        if not identity.path or (is_own and all(shape(identity) is None for shape in shapes)):
             raise InvalidTarget(f"{text} is neither a workload's nor a node's nor an operator's identity")
         return Target("identity", str(identity))
     namespace, slash, name = text.partition("/")

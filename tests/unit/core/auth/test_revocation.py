@@ -22,6 +22,7 @@ TD = "cluster.local"
     [
         ("0A:1b:2C", Target("serial", "a1b2c")),
         ("0x00ff", Target("serial", "ff")),
+        ("spiffe://partner.example/tills/7", Target("identity", "spiffe://partner.example/tills/7")),
         ("spiffe://cluster.local/ns/a/sa/b", Target("identity", "spiffe://cluster.local/ns/a/sa/b")),
         ("spiffe://other/proa/node/n", Target("identity", "spiffe://other/proa/node/n")),
         (

@@ -39,7 +39,7 @@ def test_one_spelling_whatever_the_order_and_the_form(tmp_path: Path) -> None:
 
 
 def test_keys_for_jwts_and_later_words_are_passed_over(tmp_path: Path) -> None:
-    document = json.loads(write_document(*roots(tmp_path, "a"), 5, 1))
+    document = json.loads(write_document("".join(roots(tmp_path, "a")), 5, 1))
     document["keys"].append({"use": "jwt-svid", "kty": "EC"})
     document |= {"spiffe_sequence": "many", "spiffe_refresh_hint": -1, "later": {}}
     read = read_bundle(json.dumps(document), DOMAIN)

@@ -1,7 +1,8 @@
 """The lists become look-ups, in whatever number, and none of them means: on to the next filter."""
 
+import re
+
 import msgspec
-import re2
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.rbac.v3.rbac_pb2 import RBAC, Action
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC as HttpRbac
@@ -50,7 +51,7 @@ def judged(matcher: Matcher, peer: dict[str, str]) -> str:
     for each in reversed(matcher.matcher_list.matchers):
         asked = each.predicate.single_predicate
         value = peer.get(asked.input.name, "(none)")
-        if re2.fullmatch(asked.value_match.safe_regex.regex, value):
+        if re.fullmatch(asked.value_match.safe_regex.regex, value):
             chosen = each.on_match
     if chosen.HasField("matcher"):
         return judged(chosen.matcher, peer)
