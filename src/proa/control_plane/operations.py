@@ -55,8 +55,8 @@ from proa.ports.store_backup import StoreBackups
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
-    PlugRequest,
     OwnBundle,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RotateRequest,

@@ -27,8 +27,8 @@ from proa.control_plane.authority import Authority
 from proa.control_plane.ca_keys import generate_key
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
-from proa.control_plane.identity_metrics import IdentityMetrics
 from proa.control_plane.federation import Federations
+from proa.control_plane.identity_metrics import IdentityMetrics
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry

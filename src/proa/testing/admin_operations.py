@@ -18,9 +18,9 @@ from proa.ports.store_backup import Backup
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
-    PlugRequest,
     FederationStatus,
     OwnBundle,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RootStatus,

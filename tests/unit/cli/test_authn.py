@@ -5,6 +5,8 @@ from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.peers import PeerQuestion, PeerReport, PeerRow
 from proa.servers.admin.operations import ProxyStatus
 from proa.testing.admin_operations import FixedOperations
+from proa.testing.strategies.recipes_own import ROOT
+from tests.federation import federated
 from tests.unit.cli.conftest import Proa, Serve
 
 PAGE = WorkloadId("default", "page")
@@ -53,3 +55,23 @@ def test_what_cannot_be_asked(proa: Proa, serve: Serve) -> None:
     assert "there is no service nobody" in unknown.stderr
     for word in ("web:x", "web:0", ":80", "web:"):
         assert proa("authn", "check", "-", word).exit_code == 2
+
+
+def test_a_workload_of_another_trust_domain(proa: Proa, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+
+    def check(*namespaces: str) -> tuple[int, str]:
+        file.write_text(federated(ROOT, *namespaces) + "---" + FILE)
+        done = proa("authn", "check", "spiffe://partner.example/x", "shop/web:80", "-f", str(file))
+        return done.exit_code, done.stdout
+
+    code, told = check("shop", "pay")
+    assert code == 0
+    assert "mesh TLS" in told
+    assert "mutual TLS" in told
+    assert "FederatedTrustDomain/istio-system/partner" in told
+    assert check("pay")[0] == 1
+    file.write_text(FILE)
+    done = proa("authn", "check", "spiffe://partner.example/x", "shop/web:80", "-f", str(file))
+    assert done.exit_code == 1
+    assert "no FederatedTrustDomain is for the namespace shop" in done.stdout

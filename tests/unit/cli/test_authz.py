@@ -11,6 +11,8 @@ from proa.core.model.service import Service
 from proa.ports.config_store import StoredObject
 from proa.servers.admin.operations import CertificateStatus, ServiceStatus
 from proa.testing.admin_operations import FixedOperations
+from proa.testing.strategies.recipes_own import ROOT
+from tests.federation import federated
 from tests.unit.cli.conftest import Proa, Serve
 
 POLICY = """
@@ -169,3 +171,31 @@ def test_of_a_mesh_workloads_are_known_by_what_they_hold(proa: Proa, serve: Serv
         assert said("web-v1") == (1, denied)
         assert said("nobody") == (1, denied)
         assert "there is no workload shop" in said("gateway", "shop")[1]
+
+
+def test_a_caller_of_another_trust_domain(proa: Proa, tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+
+    def check(caller: str, *texts: str) -> tuple[int, str]:
+        file.write_text("---".join(texts) or "# nothing")
+        words = ("-f", str(file), "--from", f"spiffe://partner.example/{caller}", "--to", "web")
+        done = proa("authz", "check", *words, "GET", "http://web:8080/")
+        return done.exit_code, done.output
+
+    accepted = federated(ROOT, "default")
+    named = """
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: partner, namespace: default}
+spec: {rules: [{from: [{source: {principals: [partner.example/ns/shop/sa/cart]}}, {source: {namespaces: [shop]}}]}]}
+"""
+    stranger = "denied: the caller is no workload of a trust domain that is accepted in this namespace\n"
+    unnamed = "denied: the caller is of another trust domain, and no ALLOW policy names it\n"
+    assert check("ns/shop/sa/cart") == (1, stranger)
+    assert check("ns/shop/sa/cart", federated(ROOT, "elsewhere"), named) == (1, stranger)
+    assert check("ns/shop/sa/cart", accepted) == (1, unnamed)
+    assert check("ns/shop/sa/cart", accepted, named) == (
+        0,
+        "allowed: by ns[default]-policy[partner]-rule[0]\n",
+    )
+    assert check("ns/shop/sa/till", accepted, named) == (1, unnamed)

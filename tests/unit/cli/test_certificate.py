@@ -7,7 +7,13 @@ import pytest
 from proa.cli import root_changes
 from proa.core.model.names import WorkloadId
 from proa.ports.authority_store import AuthorityEvent, Issuance
-from proa.servers.admin.authority import Audit, PlugRequest, RotateRequest
+from proa.servers.admin.authority import (
+    Audit,
+    FederatedRoot,
+    FederationStatus,
+    PlugRequest,
+    RotateRequest,
+)
 from proa.servers.admin.operations import CertificateStatus
 from proa.testing.admin_operations import ONE_ROOT, FixedOperations
 from tests.unit.cli.conftest import Proa, Serve
@@ -155,3 +161,32 @@ def test_the_audit_has_everything_in_order_of_time(proa: Proa, serve: Serve) -> 
         tree = json.loads(proa("certificate", "audit", "-o", "json").stdout)
     assert [line.split()[2] for line in table[1:]] == ["refused", "signed"]
     assert tree["events"][0]["detail"] == "no grant"
+
+
+FEDERATED = FederationStatus(
+    trust_domain="partner.example",
+    object="FederatedTrustDomain/istio-system/partner",
+    namespaces=("default",),
+    roots=(FederatedRoot(digest="c" * 64, not_after=2_000_000_000),),
+    endpoint="https://partner.example/bundle",
+    failing="no answer within 10 s",
+)
+UNKNOWN = msgspec.structs.replace(FEDERATED, trust_domain="silent.example", roots=(), endpoint="", failing="")
+
+
+def test_partners_are_listed_and_shown_beside_whom_they_concern(proa: Proa, serve: Serve) -> None:
+    known = FixedOperations(certificate_statuses=(REVIEWS,), federation_statuses=(FEDERATED, UNKNOWN))
+    with serve(known):
+        lines = [line.split() for line in proa("certificate", "list").stdout.splitlines()]
+        shown = proa("certificate", "show", "reviews").stdout
+    assert ["partner.example", "default", "c" * 16] in [line[:3] for line in lines]
+    assert ["silent.example", "default", "none:"] in [line[:3] for line in lines]
+    assert ["partner.example", "cannot", "be", "refreshed:"] in [line[:4] for line in lines]
+    assert "believes     partner.example\n" in shown
+
+
+def test_the_own_bundle_in_both_forms(proa: Proa, serve: Serve) -> None:
+    with serve(FixedOperations()):
+        pem = proa("certificate", "bundle")
+        document = proa("certificate", "bundle", "--format", "spiffe")
+    assert (pem.stdout, document.stdout) == ("PEM\n", '{"keys":[]}\n')

@@ -176,6 +176,8 @@ def joined(own: Own, facts: Facts, block: str, *, is_stream: bool) -> str | None
 def _standard(own: Own, facts: Facts, row: Row, *, is_stream: bool) -> dict[str, str]:
     """Istio's labels. What Envoy wrote is escaped already."""
     peer = _peer(row)
+    if _domain(row.principal) not in ("", _domain(own.principal)):
+        peer = None  # a workload of another mesh, whatever its name, is none that we know
     theirs = facts.workloads.get(str(peer), {}) if peer is not None else {}
     us = _party(own.id, own.principal, own.labels)
     other = _party(peer, row.principal, theirs)
@@ -216,13 +218,21 @@ def _party(workload: WorkloadId | None, principal: str, labels: Mapping[str, str
     }
 
 
+def _domain(principal: str) -> str:
+    """Of a SPIFFE id, "" of none."""
+    return principal.removeprefix("spiffe://").partition("/")[0]
+
+
 def _peer(row: Row) -> WorkloadId | None:
     if not row.peer:
         return None
     if row.side == "client":
         return parse_workload_id(row.peer)
+    # The name and the id must be of one domain: a partner's authority writes what names it likes.
     found = _DNS_NAME.fullmatch(row.peer)
-    return WorkloadId(found.group(2), found.group(1)) if found else None
+    if found is None or not row.principal.startswith(f"spiffe://{found.group(3)}/"):
+        return None
+    return WorkloadId(found.group(2), found.group(1))
 
 
 def _service(own: Own, facts: Facts, row: Row) -> tuple[str, str, str]:

@@ -23,8 +23,8 @@ from proa.servers.admin import wire
 from proa.servers.admin.authority import (
     Audit,
     AuthorityStatus,
-    PlugRequest,
     OwnBundle,
+    PlugRequest,
     RevocationList,
     RevokeRequest,
     RotateRequest,

@@ -1,3 +1,5 @@
+from typing import get_args
+
 import pytest
 
 from proa.core.auth.hop import (
@@ -8,6 +10,7 @@ from proa.core.auth.hop import (
     Wire,
     client_speaks,
     hop,
+    partner_hop,
     refused_at,
     server_reads,
     takes,
@@ -55,3 +58,10 @@ def test_what_is_made_of_it(wire: Wire, mode: ServerMode, result: Result) -> Non
 
 def test_who_has_no_way_is_refused() -> None:
     assert hop("proxyless", "outside", "disabled", "NONE").result == "refused"
+
+
+@pytest.mark.parametrize("mode", get_args(ServerMode))
+def test_a_partner_is_as_one_of_ours_where_it_is_believed(mode: ServerMode) -> None:
+    ours = hop("sidecar", "mutual", "mutual", mode)
+    assert partner_hop(mode, is_believed=True) == ours
+    assert partner_hop(mode, is_believed=False).result == "refused"

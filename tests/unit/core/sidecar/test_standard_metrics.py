@@ -69,6 +69,15 @@ def test_both_ends_of_a_call_agree() -> None:
     assert source["response_code"] == "200"
 
 
+def test_a_workload_of_another_mesh_is_none_that_we_know() -> None:
+    theirs = "spiffe://partner.example/ns/default/sa/caller"
+    ours = IN.rpartition(";")[0]
+    for row in (f"{ours};{theirs}", f"{ours};{theirs}".replace("cluster.local;", "partner.example;")):
+        found = labels(SERVER, row)
+        assert (found["source_workload"], found["source_app"]) == ("unknown", "unknown")
+        assert found["source_principal"] == theirs
+
+
 def test_grpc_is_told_by_its_status() -> None:
     found = labels(CALLER, OUT.replace(";200;-;;", ";200;-;14;"))
     assert (found["request_protocol"], found["grpc_response_status"]) == ("grpc", "14")

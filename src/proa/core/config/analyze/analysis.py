@@ -12,6 +12,7 @@ import msgspec
 from proa.core.config.analyze.code import Level
 from proa.core.config.analyze.delegates import check_delegates
 from proa.core.config.analyze.destinations import check_destinations
+from proa.core.config.analyze.federation import check_federation
 from proa.core.config.analyze.gateways import check_gateways
 from proa.core.config.analyze.message import Message
 from proa.core.config.analyze.mutual_tls import check_mutual_tls
@@ -40,6 +41,7 @@ _CHECKS: Final = (
     check_selectors,
     check_mutual_tls,
     check_patches,
+    check_federation,
 )
 
 

@@ -233,6 +233,20 @@ CODES: Final[dict[str, Code]] = {
         "The patch changes nothing.",
         "Change the VirtualService that the route is made of.",
     ),
+    "trust-domain-twice": Code(
+        "error",
+        "",
+        "Two objects are for one trust domain",
+        "The older one counts, with its bundle and its namespaces; the other does nothing.",
+        "Write all namespaces and the bundle into one FederatedTrustDomain.",
+    ),
+    "federation-namespace-empty": Code(
+        "info",
+        "",
+        "A trust domain is accepted in a namespace in which nothing runs",
+        "Nobody believes that domain because of it. It may be a slip, or ahead of its time.",
+        "Mend the name, or leave it until something runs there.",
+    ),
     "patch-relative-to-version": Code(
         "warning",
         "IST0155",

@@ -137,6 +137,11 @@ def check_peers(around: Around, question: PeerQuestion) -> PeerReport:
         raise BadQuestion(f"{service.hostname} has no port {question.port}; it has {known or 'none'}")
     source = question.source
     partner = _partner(around, question.identity, service) if question.identity else None
+    if partner is not None and not partner.is_believed:
+        who = f"{partner.by} does not name" if partner.by else "no FederatedTrustDomain is for"
+        remarks.append(
+            f"{who} the namespace {service.namespace}, and its servers do not believe such a caller"
+        )
     client: ClientKind = "plain"
     policy: Policy | None = None
     behind = ""
@@ -313,7 +318,7 @@ def _rows(
                 *(around.cause(by, server.said.at) if by is not None and server.said is not None else ()),
                 *(around.cause(partner.by, ("spec", "namespaces")) if partner and partner.by else ()),
             ),
-            server_by="" if by is not None or (partner and partner.by) else _server_words(server, partner),
+            server_by="" if by is not None or (partner and partner.by) else _server_words(server),
             standing=(*([behind] if behind else []), *server.standing),
             refused=refused_at(server.mode),
         )
@@ -332,7 +337,5 @@ def _client_words(client: ClientKind, rule: ClientRule, server: _Server, partner
     return "no DestinationRule says how: it follows the server"
 
 
-def _server_words(server: _Server, partner: "_Partner | None") -> str:
-    if partner is not None and not partner.is_believed:
-        return "no FederatedTrustDomain accepts it in this namespace"
+def _server_words(server: _Server) -> str:
     return "there is no sidecar" if server.mode == "NONE" else "no policy says anything: the mesh's default"
