@@ -37,7 +37,7 @@ bags = st.fixed_dictionaries(
 )
 
 _LITERALS: dict[ValueType, tuple[str, ...]] = {
-    ValueType.STRING: (*map(quoted, ("a", "b", "k", "0", "10s", "a*", "")), "`a`", "'a'"),
+    ValueType.STRING: (*map(quoted, ("a", "b", "k", "0", "10s", "a*", "", ")%:5")), "`a`", "'a'"),
     ValueType.INT64: ("0", "1", "0x2"),
     ValueType.DOUBLE: ("1.5", ".0", "1e308"),
     ValueType.BOOL: ("true", "FALSE"),

@@ -15,9 +15,14 @@ def dns_name_fault(text: str) -> str | None:
     if not name:
         return "it is empty"
     try:
-        length = sum(_checked_length(label) for label in name.split(".")) + name.count(".")
+        lengths = [_carried_length(label) for label in name.split(".")]
     except _NotALabel as error:
         return str(error)
+    if 0 in lengths:
+        return "a part between two dots is empty"
+    if max(lengths) > _LONGEST_LABEL:
+        return f"a part is longer than {_LONGEST_LABEL} characters"
+    length = sum(lengths) + len(lengths) - 1
     return None if length <= _LONGEST_NAME else f"it is longer than {_LONGEST_NAME} characters"
 
 
@@ -25,10 +30,8 @@ class _NotALabel(Exception):
     """Its text is the reason."""
 
 
-def _checked_length(label: str) -> int:
-    """Of the label as DNS carries it."""
-    if not label:
-        raise _NotALabel("a part between two dots is empty")
+def _carried_length(label: str) -> int:
+    """Of a label as DNS carries it. An empty one and a long one are no fault here."""
     if label.startswith("-") or label.endswith("-"):
         raise _NotALabel(f'the part "{label[:70]}" begins or ends with a hyphen')
     carried = label
@@ -41,16 +44,12 @@ def _checked_length(label: str) -> int:
         raise _NotALabel(f'the part "{label[:70]}" has other characters than letters, digits and hyphens')
     elif label[2:4] == "--":
         raise _NotALabel(f'the part "{label[:70]}" has hyphens in the third and fourth place')
-    if len(carried) > _LONGEST_LABEL:
-        raise _NotALabel(f'the part "{label[:70]}" is longer than {_LONGEST_LABEL} characters')
     return len(carried)
 
 
 def same_dns_name(first: str, second: str) -> bool:
     """Case does not count, spelling as `xn--` neither, nor a trailing dot that only one has. Raises ValueError for
-    what cannot be looked up."""
-    if first == second and dns_name_fault(first) is None:
-        return True
+    what cannot be looked up; lengths and empty parts do not hinder that."""
     one, other = _looked_up(first), _looked_up(second)
     if one.endswith(".") != other.endswith("."):
         one, other = one.removesuffix("."), other.removesuffix(".")
@@ -59,8 +58,11 @@ def same_dns_name(first: str, second: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _looked_up(text: str) -> str:
-    if fault := dns_name_fault(text):
-        raise ValueError(f'"{text[:70]}" is no DNS name: {fault}')
+    try:
+        for label in text.split("."):
+            _carried_length(label)
+    except _NotALabel as error:
+        raise ValueError(f'"{text[:70]}" is no DNS name: {error}') from None
     if text.isascii() and "xn--" not in text.lower():
         return text.lower()
     mapped = idna.uts46_remap(text, std3_rules=True, transitional=False)

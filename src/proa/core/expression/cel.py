@@ -145,14 +145,46 @@ def _fill_literal(constant: WireConstant, value: str | int | float | bool) -> No
         constant.string_value = value
 
 
-def depth_of(node: Cel) -> int:
-    """Of the message: protobuf readers stop at 100."""
+class Extent(msgspec.Struct, frozen=True):
+    """`characters`: about as many as the text has. `levels`: at most as many as the message nests."""
+
+    characters: int
+    levels: int
+
+
+def extent_of(node: Cel, most_levels: int) -> Extent | None:
+    """None: it nests deeper than that. Cheap even where parts are shared so often that writing them out would take for
+    ever."""
+    try:
+        return _extent(node, {}, most_levels)
+    except _TooDeep:
+        return None
+
+
+class _TooDeep(Exception):
+    pass
+
+
+def _extent(node: Cel, known: dict[int, Extent], room: int) -> Extent:
+    """`known` by identity: the tree outlives the call."""
+    if id(node) not in known:
+        known[id(node)] = _measured(node, known, room)
+    found = known[id(node)]
+    if found.levels > room:
+        raise _TooDeep
+    return found
+
+
+def _measured(node: Cel, known: dict[int, Extent], room: int) -> Extent:
     match node:
-        case Literal() | EmptyMap():
-            return 2
-        case Path():
-            return 2 * len(node.names)
-        case Method():
-            return 2 + max(map(depth_of, (node.target, *node.arguments)))
+        case Literal() | Path() | EmptyMap():
+            return Extent(len(cel_text(node)), 2 * len(node.names) if isinstance(node, Path) else 2)
         case Operation():
-            return 2 + max((depth_of(argument) for argument in node.arguments), default=0)
+            parts, own = node.arguments, len(node.function) + 4
+        case Method():
+            parts, own = (node.target, *node.arguments), len(node.function) + 3
+    if room < 0:
+        raise _TooDeep
+    found = [_extent(part, known, room - 2) for part in parts]
+    characters = own + sum(each.characters + 2 for each in found)
+    return Extent(characters, 2 + max((each.levels for each in found), default=0))

@@ -23,9 +23,8 @@ from proa.core.expression.cel import (
     Literal,
     Method,
     Operation,
-    cel_text,
     choice,
-    depth_of,
+    extent_of,
     infix,
 )
 from proa.core.expression.envoy_attributes import IN_ENVOY, EnvoyAttribute, missing_reason
@@ -36,6 +35,8 @@ from proa.core.expression.typed import Apply, Checked, Constant, Read, Typed
 # Envoy's own bounds are 100 levels of a message and 100,000 characters; choices double what is long.
 _DEEPEST = 90
 _LONGEST = 32 * 1024
+# What is compared is written once for each of them.
+_MOST_CHOICES = 20
 # Envoy refuses larger programs (core/config/regex.py).
 _LARGEST_REGEX = 100
 _YEARS = (Timestamp(-62_135_596_800 * 10**9), Timestamp(253_402_300_800 * 10**9))
@@ -89,7 +90,8 @@ def envoy_form(checked: Checked, facts: Facts | None = None) -> EnvoyForm | NoFo
 
 def bounded(cel: Cel) -> Cel:
     """Raises Obstacle for what Envoy would not read."""
-    if depth_of(cel) > _DEEPEST or len(cel_text(cel)) > _LONGEST:
+    extent = extent_of(cel, _DEEPEST)
+    if extent is None or extent.characters > _LONGEST:
         raise Obstacle("its form in CEL is too large for Envoy", "split it into several rules")
     return cel
 
@@ -334,6 +336,8 @@ class Making:
         others = [each for each in choices if not isinstance(each, Read)]
         if not any(self._prefix_of(each) for each in reads) or others not in ([], [last]):
             return then(_Text(self._read(node, FAILURE) if isinstance(node, Read) else self.plain(node)))
+        if len(choices) > _MOST_CHOICES:
+            raise Obstacle("there are too many texts to choose from", f"name {_MOST_CHOICES} at most")
         rest = then(_Text(self.plain(last))) if others else FAILURE
         for each in reversed(reads):
             if (found := self._attribute(each)) is not None:

@@ -103,9 +103,11 @@ class _Writing:
     def __init__(self) -> None:
         self.names: dict[str, object] = {"__builtins__": {}}
         self._temporaries = 0
+        self._names_by_identity: dict[int, str] = {}
 
     def _known(self, thing: object) -> ast.expr:
-        name = f"k{len(self.names)}"
+        """`names` keeps it alive, so that its identity stays its own."""
+        name = self._names_by_identity.setdefault(id(thing), f"k{len(self.names)}")
         self.names[name] = thing
         return _load(name)
 

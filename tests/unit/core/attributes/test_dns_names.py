@@ -59,6 +59,10 @@ def test_the_reason_says_which_part() -> None:
         ("bücher.example", "xn--bcher-kva.example", True),
         ("BÜCHER.example", "bücher.EXAMPLE.", True),
         ("a", "b", False),
+        ("", "", True),
+        ("", ".", True),
+        ("a..b", "A..B.", True),
+        ("", "a", False),
     ],
 )
 def test_sameness(first: str, second: str, same: bool) -> None:

@@ -10,7 +10,7 @@ from proa.core.expression.cel import (
     Operation,
     cel_text,
     choice,
-    depth_of,
+    extent_of,
     has,
     infix,
     parsed,
@@ -89,11 +89,34 @@ def test_constants_of_messages() -> None:
     assert parsed(Literal("é")).expr.const_expr.string_value == "é"
 
 
-def test_depth_is_that_of_the_message() -> None:
+def test_an_extent_is_not_too_small() -> None:
     def levels(value: object) -> int:
         if isinstance(value, dict):
             return 1 + max((levels(each) for each in value.values()), default=0)
         return max(map(levels, value)) if isinstance(value, list) else 0
 
     for node in (Literal(1), path("a.b"), infix(path("a.b.c"), "==", Literal(1)), Method("f", FAILURE, ())):
-        assert levels(MessageToDict(parsed(node))["expr"]) <= depth_of(node)
+        extent = extent_of(node, 90)
+        assert extent is not None
+        assert levels(MessageToDict(parsed(node))["expr"]) <= extent.levels
+        assert len(cel_text(node)) <= extent.characters
+
+
+def test_what_is_shared_is_measured_once() -> None:
+    node: Cel = path("a.b")
+    for _ in range(60):
+        node = infix(node, "==", node)
+    extent = extent_of(node, 124)
+    assert extent is not None
+    assert extent.characters > 2**60
+    assert extent.levels == 124
+    assert extent_of(node, 123) is None
+
+
+def test_depth_costs_no_recursion_beyond_what_is_allowed() -> None:
+    node: Cel = path("a.b")
+    for _ in range(50_000):
+        node = choice(Literal(True), Literal(1), node)
+    assert extent_of(node, 90) is None
+    while isinstance(node, Operation):  # taken apart from the top, as no destructor would
+        node = node.arguments[2]

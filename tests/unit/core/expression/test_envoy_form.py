@@ -107,6 +107,9 @@ def test_forms(text: str, cel: str, may_fail: bool) -> None:
         ("1e308 + 1e308", "no such constant"),
         ("emptyStringMap()", "is a map"),
         (" || ".join(["request.referer == request.useragent"] * 400), "too large for Envoy"),
+        ("|".join(["request.useragent"] * 700), "too large for Envoy"),
+        ("|".join(["source.principal"] * 700) + ' == "a"', "too many texts to choose from"),
+        ("|".join(['(request.headers|response.headers)["a"]'] * 50) + '| "b"', "too large for Envoy"),
     ],
 )
 def test_why_not(text: str, reason: str) -> None:
