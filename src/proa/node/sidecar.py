@@ -101,7 +101,7 @@ class Sidecar:
         """Returns when its socket is there."""
         name, bound = str(self._process.id), asyncio.Event()
         guard = ProcessGuard(self._process.id, self._around.denials, self._is_of_program)
-        api = WorkloadApi(self._keeper.credential, self._around.trust.bundles, guard)
+        api = WorkloadApi(self._keeper.credential, self._around.trust, self._process.id.namespace, guard)
         socket = self._around.home.workload_socket(name, KIND)
         tasks.keep(f"workload API {name}", api.serve(socket, bound))
         await bound.wait()

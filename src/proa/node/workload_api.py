@@ -20,6 +20,7 @@ from proa.core.auth.workload_api import (
     write_svids,
 )
 from proa.node.credentials import Credential
+from proa.node.trust import NodeTrust
 from proa.runtime.cell import Cell
 from proa.runtime.races import first_of
 from proa.servers.asgi import bind_unix, unbind_unix
@@ -34,13 +35,15 @@ Answer = Callable[[], bytes | None]
 
 
 class WorkloadApi:
-    """`credential` and `bundles` (trust domain -> PEM) belong to others, who keep them fresh."""
+    """`credential` and `trust` belong to others, who keep them fresh. Partners' bundles are those of the workload's
+    `namespace`."""
 
     def __init__(
-        self, credential: Cell[Credential | None], bundles: Cell[dict[str, str]], guard: Guard
+        self, credential: Cell[Credential | None], trust: NodeTrust, namespace: str, guard: Guard
     ) -> None:
         self._credential = credential
-        self._bundles = bundles
+        self._trust = trust
+        self._namespace = namespace
         self._guard = guard
 
     async def serve(self, socket: Path, bound: asyncio.Event) -> None:
@@ -66,18 +69,19 @@ class WorkloadApi:
         await wire.read()
         told: bytes | None = None
         while True:
-            seen, seen_bundles = self._credential.version, self._bundles.version
+            cells = (self._credential, self._trust.bundles, self._trust.partners)
+            seen = tuple((cell.changed, cell.version) for cell in cells)
             found = answer()
             if found is not None and found != told:
                 await wire.write(found)
                 told = found
-            await first_of(self._credential.changed(seen), self._bundles.changed(seen_bundles))
+            await first_of(*(changed(version) for changed, version in seen))
 
     def _svids(self) -> bytes | None:
         credential = self._credential.value
         if credential is None:
             return None
-        identity, bundles = credential.spiffe_id, self._bundles.value
+        identity, bundles = credential.spiffe_id, self._believed()
         svid = Svid(
             identity=identity,
             chain=credential.chain_pem,
@@ -88,4 +92,9 @@ class WorkloadApi:
         return write_svids(svid, others)
 
     def _mesh(self) -> bytes | None:
-        return write_bundles(self._bundles.value)
+        return write_bundles(self._believed())
+
+    def _believed(self) -> dict[str, str]:
+        """The mesh's bundles, and those of partners whose roots are known."""
+        partners = self._trust.partners_of(self._namespace)
+        return {**{name: pem for name, pem in partners.items() if pem}, **self._trust.bundles.value}

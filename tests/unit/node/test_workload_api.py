@@ -21,9 +21,11 @@ from proa.core.auth.workload_api import (
     read_svids,
 )
 from proa.core.model.names import WorkloadId
+from proa.core.sidecar.session import PartnerBundle
 from proa.node.credentials import Credential
 from proa.node.denials import Denials
 from proa.node.guards import ProcessGuard
+from proa.node.trust import NodeTrust
 from proa.node.workload_api import WorkloadApi
 from proa.runtime.cell import Cell
 from tests.unit.core.auth.authorities import INTERMEDIATE, LEAF_KEY, ROOT, leaf
@@ -49,7 +51,8 @@ FIRST, SECOND = (credential(to_pem(leaf()) + part) for part in (INTERMEDIATE.pem
 class Scene:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self.credential: Cell[Credential | None] = Cell(FIRST)
-        self.bundles: Cell[dict[str, str]] = Cell({"cluster.local": ROOT.pem})
+        self.trust = NodeTrust("cluster.local", {"cluster.local": ROOT.pem})
+        self.bundles = self.trust.bundles
         self.denials = Denials()
         self.ours = {os.getpid()}
         self.channel = channel
@@ -82,7 +85,7 @@ def run(folder: Path) -> Callable[[Body], None]:
             async with asyncio.timeout(60), grpc.aio.insecure_channel(f"unix:{socket}") as channel:
                 scene = Scene(channel)
                 guard = ProcessGuard(ME, scene.denials, lambda pid: pid in scene.ours)
-                api = WorkloadApi(scene.credential, scene.bundles, guard)
+                api = WorkloadApi(scene.credential, scene.trust, ME.namespace, guard)
                 async with asyncio.TaskGroup() as tasks:
                     serving = tasks.create_task(api.serve(socket, asyncio.Event()))
                     await body(scene)
@@ -119,6 +122,14 @@ def test_a_program_gets_the_bundles_and_every_change_of_them(run: Callable[[Body
         scene.credential.set(SECOND)  # is no news of bundles
         scene.bundles.set({"cluster.local": ROOT.pem, "other.example": INTERMEDIATE.pem})
         assert set(read_bundles(await call.read())) == {"spiffe://cluster.local", "spiffe://other.example"}
+        silent = PartnerBundle(trust_domain="silent", namespaces=(ME.namespace,))
+        elsewhere = PartnerBundle(trust_domain="elsewhere", namespaces=("shop",), roots_pem=INTERMEDIATE.pem)
+        partner = PartnerBundle(trust_domain="p", namespaces=(ME.namespace,), roots_pem=INTERMEDIATE.pem)
+        scene.trust.partners.set((elsewhere, partner, silent))
+        assert set(read_bundles(await call.read())) == {
+            *("spiffe://cluster.local", "spiffe://other.example"),
+            "spiffe://p",
+        }
         call.cancel()
 
     run(body)

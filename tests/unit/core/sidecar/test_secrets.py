@@ -7,7 +7,7 @@ from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 i
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.core.pilot.resource import Resource, ResourceType
-from proa.core.sidecar.secrets import build_identity, build_roots
+from proa.core.sidecar.secrets import build_identity, build_partner_roots, build_peer_roots, build_roots
 
 
 def opened(resource: Resource) -> Secret:
@@ -39,3 +39,25 @@ def test_each_trust_domain_has_its_own_roots() -> None:
 def test_order_makes_no_difference_and_content_does() -> None:
     assert build_roots({"a": "1", "b": "2"}) == build_roots({"b": "2", "a": "1"})
     assert build_roots({"a": "1", "b": "2"}).digest != build_roots({"a": "2", "b": "1"}).digest
+
+
+def domains(resource: Resource) -> dict[str, str]:
+    validator = SPIFFECertValidatorConfig()
+    assert opened(resource).validation_context.custom_validator_config.typed_config.Unpack(validator)
+    return {domain.name: domain.trust_bundle.inline_string for domain in validator.trust_domains}
+
+
+OWN = {"own": "ROOTS"}
+
+
+def test_servers_believe_partners_and_nobody_speaks_for_our_own_domain() -> None:
+    resource = build_peer_roots(OWN, {"partner": "THEIRS", "silent": "", "own": "FORGED"})
+    assert resource.name == "proa:peers"
+    assert domains(resource) == {"own": "ROOTS", "partner": "THEIRS"}
+
+
+def test_clients_believe_one_partner_at_a_time_and_without_roots_none_of_its_ids() -> None:
+    resource = build_partner_roots("partner", "THEIRS", OWN)
+    assert resource.name == "proa:partner:partner"
+    assert domains(resource) == {"partner": "THEIRS"}
+    assert domains(build_partner_roots("partner", "", OWN)) == OWN

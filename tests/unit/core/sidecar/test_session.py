@@ -82,6 +82,8 @@ def test_fields_that_came_later_have_defaults() -> None:
     state = decode(body + b'"account":"x","address":"10.0.0.1"}]}', NodeState)
     assert state.workloads[0].weight == 1
     assert state.workloads[0].kind == "sidecar"
+    assert not state.workloads[0].knows_partners, "an agent of before federation"
+    assert decode(b'{"type":"session_state","version":1}', SessionState).federated == ()
 
 
 @pytest.mark.parametrize(

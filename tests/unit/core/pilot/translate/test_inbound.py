@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 from envoy.config.listener.v3.listener_pb2 import Listener
 from immutables import Map
 
@@ -7,6 +8,7 @@ from proa.core.config.app_endpoint import AppEndpoint
 from proa.core.config.connection_pool import ConnectionPool, HttpPool, TcpPool
 from proa.core.config.server_tls import ServerTls
 from proa.core.model.names import ObjectRef, WorkloadId
+from proa.core.model.secret_names import PEER_ROOTS
 from proa.core.model.service import Protocol
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import InboundPort, TlsMode, Workload
@@ -91,3 +93,13 @@ def test_plain_text_has_policies_of_its_own() -> None:
     assert names("AUTO", "PERMISSIVE") == ["proa.authz.80", "proa.authz.80.plain"]
     assert names("HTTP", "DISABLE") == ["proa.authz.80.plain"]
     assert names("TCP", "PERMISSIVE") == [], "streams have theirs in the listener"
+
+
+@pytest.mark.parametrize("knows", [False, True])
+def test_only_an_agent_that_knows_partners_is_asked_for_their_bundles(knows: bool) -> None:
+    """One of before would leave the listener without any."""
+    workload = msgspec.structs.replace(WORKLOAD, knows_partners=knows)
+    view = InboundView(ports=(ServedPort(port=PORT, app=AppEndpoint(port=8080)),))
+    (intent,) = inbound_listeners(view, AuthorizationView(), workload, MeshSettings())
+    body = build_inbound_listener(intent).body
+    assert (b"ROOTCA" in body, PEER_ROOTS.encode() in body) == (not knows, knows)
