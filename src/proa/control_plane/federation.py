@@ -80,6 +80,16 @@ class Federations:
                 )
         return tuple(told)
 
+    def states(self) -> dict[str, int]:
+        """Trust domains by how they stand: `good`; `stale`, whose endpoint failed last; `missing`."""
+        found = {"good": 0, "stale": 0, "missing": 0}
+        believed = self.believed.value
+        for each in believed.federations:
+            is_known = each.trust_domain in believed.bundles
+            state = "missing" if not is_known else "stale" if each.trust_domain in self.failing else "good"
+            found[state] += 1
+        return found
+
     async def run(self) -> None:
         """Until cancelled."""
         async with asyncio.TaskGroup() as tasks:

@@ -28,6 +28,7 @@ from proa.control_plane.ca_keys import generate_key
 from proa.control_plane.callers import Callers
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.federation import Federations
+from proa.control_plane.federation_metrics import FederationMetrics
 from proa.control_plane.identity_metrics import IdentityMetrics
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
@@ -229,6 +230,7 @@ async def run(options: ServeOptions) -> None:
             token_keys,
             IdentityMetrics(authority, rotation.waiting, lambda: own.not_after, time.time),
         )
+        registry.register(FederationMetrics(federations))
 
         def judge(peer: Peer) -> str:
             return revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from proa.control_plane import federation
 from proa.control_plane.federation import Federations
+from proa.control_plane.federation_metrics import FederationMetrics
 from proa.control_plane.world import World
 from proa.core.auth.trust_bundle import TrustBundle, read_bundle
 from proa.core.model.names import ObjectRef
@@ -115,6 +117,12 @@ def test_an_endpoint_is_followed_and_its_last_good_bundle_holds(tmp_path: Path) 
             endpoint.bundle = None
             await endpoint.until_asked(len(endpoint.under) + 3)
             assert owner.failing == {PARTNER: "nobody answers"}
+            assert owner.states() == {"good": 0, "stale": 1, "missing": 0}
+            registry = CollectorRegistry()
+            registry.register(FederationMetrics(owner))
+            page = generate_latest(registry).decode()
+            assert 'proa_federated_trust_domains{state="stale"} 1.0' in page
+            assert 'proa_trust_bundle_fetches_total{result="failed"}' in page
             assert told(owner, "shop") == (("shop",), second)
             assert [bundle.pem for bundle in kept.bundles.values()] == [second]
         async with running(Endpoint(None), kept, text) as (world, owner):
@@ -144,6 +152,7 @@ def test_nobody_of_a_domain_without_a_bundle_is_believed(tmp_path: Path) -> None
         async with running(endpoint, Kept(), text) as (_, owner):
             await endpoint.until_asked(2)
             assert owner.failing == {PARTNER: "nobody answers"}
+            assert owner.states() == {"good": 0, "stale": 0, "missing": 1}
             expected = PartnerBundle(trust_domain=PARTNER, namespaces=("shop",))
             assert owner.for_namespaces(["shop"]) == (expected,)
 

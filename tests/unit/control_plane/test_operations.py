@@ -53,6 +53,7 @@ def asked(control_plane: ControlPlane, configuration: Configuration | None = Non
         clock=lambda: 0.0,
         servers=tuple,
         token_keys=cast(Any, NoKeys()),
+        federations=NOBODY,
     )
 
 
