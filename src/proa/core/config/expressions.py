@@ -1,14 +1,68 @@
 """Whether a text can be an expression of Mixer's language (`source.labels["app"] | "unknown"`). Validators of Mixer's
 kinds ask.
 
-Syntax alone: which attributes there are and what type they have is a question for whoever knows the manifests.
+One object alone does not know which attributes manifests declare. So where all attributes are standard ones, whose
+types no manifest can change, types are checked; where one is not, syntax alone, and the rest is for `proa analyze`.
 """
 
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from proa.core.attributes.value_types import ValueType
+from proa.core.attributes.vocabulary import STANDARD, Vocabulary
+from proa.core.expression.checker import check
 from proa.core.expression.parser import parse
-from proa.core.expression.syntax import Fault
+from proa.core.expression.syntax import (
+    Attribute,
+    Binary,
+    Call,
+    Expression,
+    Fault,
+    Index,
+    Number,
+    Text,
+    Truth,
+    Unary,
+)
+from proa.core.expression.typed import Checked
 
 
-def expression_fault(text: str, *, outputs: bool = False) -> str | None:
-    """None, or what is wrong with the syntax. `outputs`: it may speak of what a generator gives, `$out.name`."""
-    found = parse(text, outputs)
-    return f"no expression: {found}" if isinstance(found, Fault) else None
+def expression_faults(
+    text: str,
+    expected: ValueType | None = None,
+    *,
+    outputs: Mapping[str, ValueType] | None = None,
+) -> tuple[str, ...]:
+    """What is wrong with it, in a user's words. `outputs`: it may speak of what a generator gives, `$out.name`."""
+    found = parse(text, outputs is not None)
+    if isinstance(found, Fault):
+        return (f"no expression: {found}",)
+    types = STANDARD.types
+    if outputs:
+        types = types.update({f"$out.{name}": value_type for name, value_type in outputs.items()})
+    if any(name not in types for name in attributes_of(found)):
+        return ()
+    checked = check(found, Vocabulary(types), expected)
+    return () if isinstance(checked, Checked) else tuple(map(str, checked))
+
+
+def attributes_of(expression: Expression) -> Iterator[str]:
+    """Every attribute that is named, once per place."""
+    match expression:
+        case Attribute():
+            yield expression.name
+        case Binary():
+            for operand in expression.operands:
+                yield from attributes_of(operand)
+        case Unary():
+            yield from attributes_of(expression.operand)
+        case Index():
+            yield from attributes_of(expression.target)
+            yield from attributes_of(expression.key)
+        case Call():
+            for part in (*((expression.target,) if expression.target else ()), *expression.arguments):
+                yield from attributes_of(part)
+        case Number() | Text() | Truth():
+            pass
+        case _:
+            assert_never(expression)

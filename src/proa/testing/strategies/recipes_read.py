@@ -23,14 +23,11 @@ from proa.testing.strategies.recipes import either
 from proa.testing.strategies.shaped import Object, Recipe, Recipes, without
 from proa.testing.strategies.vocabulary import listed
 
+# Of attributes that some manifest might declare, so that they may have whatever type a field wants.
 _EXPRESSIONS: Final = either(
-    'request.headers["x-a"] == "b"',
-    'source.labels["app"] | "none"',
-    '"text"',
-    "response.size",
-    "true",
-    "1 == 2",
+    'own.labels["app"] | own.name', 'own.value | "none"', "own.value", "own.size + 1"
 )
+_MATCHES: Final = either('request.headers["x-a"] == "b"', "true", "1 == 2", "own.flag", "")
 _ADDRESS: Final = either("a.example:80", "[::1]:8125")
 _LIST: Final = either("https://a.example/list")
 _PATTERNS: Final = either("a", "*", "a*", "*.example", "cluster.local/ns/default/sa/a", "/a")
@@ -142,7 +139,7 @@ READ_ONLY: Final[Recipes] = {
         values={"services": listed(either(*words.FULL_NAMES)), "namespaces": listed(words.namespace)}
     ),
     rbac.RbacConfig: Recipe(always=("inclusion", "exclusion")),
-    mixer_rule.Rule: Recipe(values={"match": _EXPRESSIONS}),
+    mixer_rule.Rule: Recipe(values={"match": _MATCHES}),
     mixer_rule.Action: Recipe(texts=either("one.denier", "two.metric.shop")),
     attributes.AttributeManifest: Recipe(
         values={

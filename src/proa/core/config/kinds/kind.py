@@ -49,7 +49,7 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
             unread = found[before:]
         assert isinstance(spec, self.spec)
         if value is not None:
-            found.extend(meant for meant in self.validate(spec, meta) if not _follows(meant, unread))
+            found.extend(meant for meant in self.validate(spec, meta) if not follows(meant, unread))
         return spec
 
     @property
@@ -62,6 +62,6 @@ class Kind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
         return (self.kind.lower(), self.plural, *self.short_names)
 
 
-def _follows(meant: Finding, unread: list[Finding]) -> bool:
+def follows(meant: Finding, unread: list[Finding]) -> bool:
     """True when the finding is about a place that could not be read: it would judge a blank of ours."""
     return any(is_under(bad.path, meant.path) or is_under(meant.path, bad.path) for bad in unread)

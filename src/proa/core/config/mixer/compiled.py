@@ -10,6 +10,7 @@ from typing import cast
 import msgspec
 
 from proa.core.config.fields import shape_of
+from proa.core.config.kinds.kind import follows
 from proa.core.config.kinds.mixer_out_of_process.schema import Handler, TemplateInstance
 from proa.core.config.mixer.catalogue import AdapterKind, Catalogue
 from proa.core.config.mixer.instances import instance_faults
@@ -79,7 +80,8 @@ def compiled_faults(spec: object, catalogue: Catalogue) -> Iterator[Finding]:
             yield Finding(("spec", "compiledAdapter"), "unknown-adapter", unknown)
             return
         parameters = _read(adapter.parameters, spec.params, found)
-        yield from found or adapter.faults(cast(Adapter, parameters), PARAMS)
+        meant = adapter.faults(cast(Adapter, parameters), PARAMS)
+        yield from (*found, *(each for each in meant if not follows(each, found)))
     elif isinstance(spec, TemplateInstance) and spec.compiled_template:
         template = TEMPLATES.get(spec.compiled_template)
         if template is None:
@@ -88,7 +90,8 @@ def compiled_faults(spec: object, catalogue: Catalogue) -> Iterator[Finding]:
             yield Finding(("spec", "compiledTemplate"), "unknown-template", message)
             return
         fields = _read(template.fields, spec.params, found)
-        yield from found or instance_faults(cast(Instance, fields), PARAMS)
+        meant = instance_faults(cast(Instance, fields), PARAMS)
+        yield from (*found, *(each for each in meant if not follows(each, found)))
 
 
 def missing_adapter(spec: object, catalogue: Catalogue) -> str:

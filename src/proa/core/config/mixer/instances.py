@@ -9,10 +9,11 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import ValueType
-from proa.core.config.expressions import expression_fault
+from proa.core.attributes.vocabulary import STANDARD
+from proa.core.config.expressions import expression_faults
 from proa.core.config.fields import shape_of
 from proa.core.config.meta import Meta
-from proa.core.config.mixer.templates import Instance, Yields
+from proa.core.config.mixer.templates import TEMPLATES, Instance, Yields
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.record import Record
@@ -72,8 +73,9 @@ def validate(spec: Instance, _meta: Meta) -> Iterator[Finding]:
 
 def instance_faults(spec: Instance, at: Path) -> Iterator[Finding]:
     for placed in expressions_of(spec):
-        if fault := expression_fault(placed.text):
+        for fault in expression_faults(placed.text, placed.type):
             yield Finding((*at, *placed.path), "bad-value", fault)
+    outputs = next((each.outputs for each in TEMPLATES.values() if each.fields is type(spec)), {})
     for name, text in spec.attribute_bindings.items():
-        if fault := expression_fault(text, outputs=True):
+        for fault in expression_faults(text, STANDARD.type_of(name), outputs=outputs):
             yield Finding((*at, "attributeBindings", name), "bad-value", fault)

@@ -113,16 +113,16 @@ def test_an_instance_that_makes_no_sense_is_left_out_whole() -> None:
     found = compiled(count, limits, rule("r", "m.memquota", "q.quota"))
     assert codes(found) == ["q mixer-expression"]
     assert not found.plan.instances
-    broken = compiled(DENIER, NOTHING, rule("deny", "no.denier", "any.checknothing", match="request.path"))
+    broken = compiled(DENIER, NOTHING, rule("deny", "no.denier", "any.checknothing", match="own.path"))
     assert codes(broken) == ["deny mixer-expression"]
     assert not broken.plan.rules
 
 
 def test_bindings_are_of_what_a_generator_gives() -> None:
-    bindings = {"source.labels": "$out.source_labels", "source.ip": "$out.source_pod_name", "a.b": "$out.x"}
+    bindings = {"source.labels": "$out.source_labels", "source.ip": "$out.source_pod", "a.b": "$out.x"}
     pods = mixer_config("kubernetes", "pods", {"attribute_bindings": bindings})
     found = compiled(pods)
-    assert sorted(each.path[-1] for each in found.messages) == ["a.b", "source.ip"]
+    assert sorted(str(each.path[-1]) for each in found.messages) == ["a.b", "source.ip"]
     metric = mixer_config("metric", "m", {"value": "1", "attribute_bindings": {"source.name": "$out.a"}})
     assert codes(compiled(metric)) == ["m mixer-expression"]
 

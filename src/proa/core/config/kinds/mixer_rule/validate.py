@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from proa.core.config.expressions import expression_fault
+from proa.core.attributes.value_types import ValueType
+from proa.core.config.expressions import expression_faults
 from proa.core.config.kinds.mixer_rule.schema import Rule
 from proa.core.config.meta import Meta
 from proa.core.config.mixer.annotations import rule_annotation_faults
@@ -20,7 +21,7 @@ _REFERENCE = re.compile(
 
 def validate(spec: Rule, meta: Meta) -> Iterator[Finding]:
     yield from rule_annotation_faults(meta.annotations)
-    if spec.match.strip() and (fault := expression_fault(spec.match)):
+    for fault in expression_faults(spec.match, ValueType.BOOL) if spec.match.strip() else ():
         yield Finding((*SPEC, "match"), "bad-value", fault)
     if not spec.actions:
         yield warning((*SPEC, "actions"), "no-effect", "a rule without actions does nothing; add one")
