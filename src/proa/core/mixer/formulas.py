@@ -9,6 +9,7 @@ from immutables import Map
 from proa.core.attributes.value_types import Bag, Value, ValueType
 from proa.core.attributes.vocabulary import Vocabulary
 from proa.core.expression.program import Program, compile_expression
+from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.syntax import Fault
 from proa.core.expression.tracing import Evaluation
 
@@ -22,6 +23,13 @@ class Formula(msgspec.Struct, frozen=True, eq=False):
 
     def trace(self, bag: Bag) -> Evaluation:
         return self.program.trace(bag)
+
+    def evaluate(self, bag: Bag) -> Evaluation:
+        """The same without references, in a fraction of the time: for what nobody keeps."""
+        try:
+            return Evaluation(self.program.evaluate(bag), None, ())
+        except EvaluationError as error:
+            return Evaluation(None, error, ())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Formula) and (self.text, self.type) == (other.text, other.type)

@@ -71,12 +71,13 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...]
 
 
-def build(plan: InstancePlan, bag: Bag) -> Built:
-    """Of an instance that cannot be made, the references are those of what was read until then."""
+def build(plan: InstancePlan, bag: Bag, *, traced: bool = True) -> Built:
+    """Of an instance that cannot be made, the references are those of what was read until then. Without `traced` there
+    are none."""
     fields: dict[str, _Building] = {}
     seen: dict[Reference, None] = {}
     for path, formula in plan.fields:
-        found = formula.trace(bag)
+        found = formula.trace(bag) if traced else formula.evaluate(bag)
         seen.update(dict.fromkeys(found.references))
         if found.error is not None or found.value is None:
             failure = f"{'.'.join(path)} of {plan.name} cannot be told: {found.error}"

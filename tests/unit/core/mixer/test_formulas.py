@@ -13,7 +13,10 @@ def test_formulas_are_equal_by_what_they_say() -> None:
     assert one.program is not other.program
     assert hash(one) == hash(other)
     assert one != "request.size"
-    assert one.trace({"request.size": 5}).value == 5
+    for bag in ({"request.size": 5}, {}):
+        traced, plain = one.trace(bag), one.evaluate(bag)
+        assert (traced.value, str(traced.error)) == (plain.value, str(plain.error))
+        assert (len(traced.references), plain.references) == (1, ())
 
 
 def test_each_is_compiled_once_and_forgotten_when_nobody_asks() -> None:

@@ -36,6 +36,7 @@ def test_fields_are_nested_as_the_template_says() -> None:
         ),
     )
     assert made.instance.short_name == "a"
+    assert build(plan(), {}, traced=False).references == ()
     assert [str(each) for each in made.references] == ["source.user", "source.labels", "source.labels[app]"]
 
 

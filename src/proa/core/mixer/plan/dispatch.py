@@ -57,8 +57,8 @@ def charges(plan: DispatchPlan, bag: Bag, learned: Learned, quota: str) -> Dispa
 
 
 def reports(plan: DispatchPlan, bag: Bag, learned: Learned = NOTHING) -> Dispatched:
-    """A report that two rules ask for is made twice."""
-    return _dispatch(plan, bag, learned, "report")
+    """A report that two rules ask for is made twice. Nobody keeps reports, so there are no references."""
+    return _dispatch(plan, bag, learned, "report", traced=False)
 
 
 def learn(plan: DispatchPlan, call: Call, outputs: Map[str, Value], bag: Bag) -> Learned:
@@ -100,37 +100,47 @@ def _namespace(bag: Bag) -> tuple[str, tuple[Reference, ...]]:
 
 
 def _dispatch(
-    plan: DispatchPlan, bag: Bag, learned: Learned, variety: Variety, quota: str | None = None
+    plan: DispatchPlan,
+    bag: Bag,
+    learned: Learned,
+    variety: Variety,
+    quota: str | None = None,
+    *,
+    traced: bool = True,
 ) -> Dispatched:
-    known = Layered(bag, learned)
+    known = Layered(bag, learned) if learned else bag
     met, seen = rules_met(plan, known, variety)
     references: list[Iterable[Reference]] = [seen]
     asked: list[Asked] = []
     unmatched: list[tuple[RulePlan, str]] = []
     for rule in met:
         if rule.match is not None:
-            found = rule.match.trace(known)
+            found = rule.match.trace(known) if traced else rule.match.evaluate(known)
             references.append(found.references)
             if found.error is not None:
                 unmatched.append((rule, str(found.error)))
             if found.value is not True:
                 continue
-        for each, read in _asked(plan, rule, known, variety, quota):
+        for each, read in _asked(plan, rule, known, variety, quota, traced):
             asked.append(each)
             references.append(read)
     of_request = (each for some in references for each in some if each.name not in learned)
-    return Dispatched(asked=tuple(asked), references=united(of_request), unmatched=tuple(unmatched))
+    return Dispatched(
+        asked=tuple(asked),
+        references=united(of_request) if traced else (),
+        unmatched=tuple(unmatched),
+    )
 
 
 def _asked(
-    plan: DispatchPlan, rule: RulePlan, known: Bag, variety: Variety, quota: str | None
+    plan: DispatchPlan, rule: RulePlan, known: Bag, variety: Variety, quota: str | None, traced: bool
 ) -> Iterator[tuple[Asked, tuple[Reference, ...]]]:
     for action in rule.actions:
         instance = plan.instances[action.instance]
         if action.variety != variety or (quota is not None and instance.short_name.lower() != quota):
             continue
         call = Call(rule=rule.ref, action=action, policy=rule.policy_for(variety))
-        built = build(instance, known)
+        built = build(instance, known, traced=traced)
         failure = None if built.instance else Failure(reason=built.failure, code=INTERNAL)
         yield Asked(call=call, instance=built.instance, failure=failure), built.references
 
