@@ -4,6 +4,7 @@
 and of Gateway API by where the converted object came from.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ from proa.core.config.analyze.message import Message
 from proa.core.config.analyze.mutual_tls import check_mutual_tls
 from proa.core.config.analyze.owners import check_owners
 from proa.core.config.analyze.patches import check_patches
+from proa.core.config.analyze.roles import check_roles
 from proa.core.config.analyze.routes import check_routes
 from proa.core.config.analyze.selectors import check_selectors
 from proa.core.config.analyze.world import World
@@ -32,6 +34,8 @@ from proa.core.config.path import path_text
 from proa.core.model.names import ObjectRef
 
 SUPPRESS: Final = "galley.istio.io/analyze-suppress"
+_NAMED: Final = re.compile(r"\b([A-Z][A-Za-z]+)/([a-z0-9-]+)/([a-z0-9.-]*[a-z0-9])")
+"""How an object stands in a text."""
 _CHECKS: Final = (
     check_destinations,
     check_routes,
@@ -40,6 +44,7 @@ _CHECKS: Final = (
     check_gateways,
     check_selectors,
     check_mutual_tls,
+    check_roles,
     check_patches,
     check_federation,
 )
@@ -119,7 +124,8 @@ def _told(message: Message, subjects: Subjects) -> Told:
     if made_of is not None:
         about, path = made_of.origin(path)
     document = subjects.written[about].document
-    placed = document.problem(path, message.code, message.text)
+    text = _by_what_was_written(message.text, subjects)
+    placed = document.problem(path, message.code, text)
     return Told(
         file=document.file,
         line=placed.line,
@@ -128,5 +134,15 @@ def _told(message: Message, subjects: Subjects) -> Told:
         istio=message.istio,
         level=message.level,
         object=str(about),
-        message=message.text,
+        message=text,
     )
+
+
+def _by_what_was_written(text: str, subjects: Subjects) -> str:
+    """A converted object that is named is no user's: beside it stands what it was made of."""
+
+    def told(found: re.Match[str]) -> str:
+        made = subjects.derived.get(ObjectRef(*found.groups()))
+        return found[0] if made is None else f"{found[0]} (made of {', '.join(map(str, made.sources))})"
+
+    return _NAMED.sub(told, text) if subjects.derived else text

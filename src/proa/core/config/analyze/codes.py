@@ -205,6 +205,27 @@ CODES: Final[dict[str, Code]] = {
         "A DestinationRule makes clients speak what a PeerAuthentication makes the servers refuse.",
         "Remove tls from the DestinationRule: within the mesh both ends agree by themselves.",
     ),
+    "role-missing": Code(
+        "error",
+        "",
+        "A ServiceRoleBinding names a role that is not there",
+        "It lets nobody in.",
+        "Mend the name; the role has to lie in the binding's own namespace.",
+    ),
+    "role-unbound": Code(
+        "info",
+        "",
+        "Nobody has a ServiceRole",
+        "It lets nobody in.",
+        "Write a ServiceRoleBinding that names it, or remove the role.",
+    ),
+    "roles-unasked": Code(
+        "warning",
+        "",
+        "There are roles where no RbacConfig is on",
+        "Everything passes, whatever the roles say: they are asked for only where an RbacConfig says so.",
+        "Apply an RbacConfig named default whose mode is on for the namespace or its services.",
+    ),
     "patch-relative": Code(
         "warning",
         "IST0151",

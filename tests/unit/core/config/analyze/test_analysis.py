@@ -100,3 +100,38 @@ def test_the_order_of_objects_does_not_matter() -> None:
     random.Random(1).shuffle(configs)
     assert analyze(build_world(configs)) == wanted
     assert {message.code for message in wanted} <= set(CODES)
+
+
+CONTRADICTION = """\
+apiVersion: authentication.istio.io/v1alpha1
+kind: Policy
+metadata: {name: strict}
+spec: {targets: [{name: details}], peers: [{mtls: {}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: plain}
+spec: {host: details, trafficPolicy: {tls: {mode: DISABLE}}}
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: d, labels: {app: details}}
+spec: {address: 10.0.0.1, labels: {app: details}}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: details}
+spec:
+  hosts: [details.default.svc.cluster.local]
+  location: MESH_INTERNAL
+  resolution: STATIC
+  ports: [{number: 9080, name: http, protocol: HTTP}]
+  workloadSelector: {labels: {app: details}}
+"""
+
+
+def test_a_converted_object_that_is_named_is_told_by_what_was_written() -> None:
+    subjects = subjects_of(read_batch([("f.yaml", CONTRADICTION)]).objects)
+    (told,) = told_of(analyze(build_world(subjects.configs)), subjects)
+    assert (told.code, told.object) == ("mtls-conflict", "DestinationRule/default/plain")
+    assert "PeerAuthentication/default/details-peers (made of Policy/default/strict) its" in told.message
