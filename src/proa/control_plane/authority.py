@@ -285,6 +285,11 @@ class Authority:
             "operator", operator_leaf(identity, self._serial(), validity), csr_pem, asker, signer
         )
 
+    async def issued_to(self, serial: str) -> str | None:
+        """The identity of a certificate that was signed here, None for any other. Raises StoreFailure."""
+        issuance = await self._store.issuance(serial)
+        return issuance.identity if issuance is not None else None
+
     async def refuse(self, subject: str, asked_by: str, reason: str, code: Denial) -> None:
         """Notes a refusal that somebody in front of the authority said."""
         await self._refuse(subject, asked_by, reason, code)

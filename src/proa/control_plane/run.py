@@ -289,7 +289,13 @@ async def run(options: ServeOptions) -> None:
             ):
                 write_addresses(home.endpoints, addresses)
                 if admin_listener is not None:
-                    door = Door(roles=roles, trust_domain=options.trust_domain, judge=judge, clock=time.time)
+                    door = Door(
+                        roles=roles,
+                        trust_domain=options.trust_domain,
+                        judge=judge,
+                        clock=time.time,
+                        issued_to=authority.issued_to,
+                    )
                     app = with_roles(
                         build_admin_app(operations, refusals.of("(remote)")), door, denials.count
                     )

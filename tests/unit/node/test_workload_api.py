@@ -22,6 +22,7 @@ from proa.core.auth.workload_api import (
 )
 from proa.core.model.names import WorkloadId
 from proa.core.sidecar.session import PartnerBundle
+from proa.node import guards
 from proa.node.credentials import Credential
 from proa.node.denials import Denials
 from proa.node.guards import ProcessGuard
@@ -150,7 +151,9 @@ def test_who_comes_before_the_certificate_waits_for_it(run: Callable[[Body], Non
     run(body)
 
 
-def test_what_is_refused(run: Callable[[Body], None]) -> None:
+def test_what_is_refused(run: Callable[[Body], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guards, "KNOWN_S", 0.05)
+
     async def body(scene: Scene) -> None:
         assert (await scene.refused(FETCH_SVIDS, ())).startswith("INVALID_ARGUMENT: the metadata")
         assert (await scene.refused(FETCH_SVIDS, ((SECURITY[0], "false"),))).startswith("INVALID_ARGUMENT")

@@ -7,7 +7,7 @@ all that the file of roles holds. Who has neither learns not even which paths th
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from stat import S_IMODE
 from typing import Final, Literal
@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from proa.core.auth.denial import Denial
 from proa.core.auth.operators import Role, operator_of
 from proa.core.auth.spiffe import account_of, node_of
+from proa.ports.failures import StoreFailure
 from proa.servers.admin import wire
 from proa.servers.asgi import CERTIFICATE
 from proa.servers.grpc_edge import Judge, PeerRefused, read_peer
@@ -106,14 +107,17 @@ def may(role: Role, method: str, path: str) -> bool:
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
     """Who comes in. `judge` says why a certificate is refused before its end, "" for not; `clock` gives unix seconds.
-    TLS has found already that a certificate is under a root of the mesh; time passes on an open connection."""
+    TLS has found already that a certificate is under a root of the mesh; time passes on an open connection. `issued_to`
+    says to which identity a serial was given, None for one that was not signed here: where the mesh's root is an
+    organisation's, others sign under it too, and make no operators."""
 
     roles: Roles
     trust_domain: str
     judge: Judge
     clock: Callable[[], float]
+    issued_to: Callable[[str], Awaitable[str | None]]
 
-    def caller(self, authorization: bytes, certificate: bytes | None) -> Caller | Stranger:
+    async def caller(self, authorization: bytes, certificate: bytes | None) -> Caller | Stranger:
         """A token that was sent counts, good or bad; without one the certificate (DER) does."""
         if authorization:
             bearer = authorization.lower().startswith(BEARER)
@@ -125,9 +129,9 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
         if certificate is None:
             needed = "a token of the operator's is needed, or an operator's certificate"
             return Stranger(reason=needed, name="(no token)")
-        return self._by_certificate(certificate)
+        return await self._by_certificate(certificate)
 
-    def _by_certificate(self, certificate: bytes) -> Caller | Stranger:
+    async def _by_certificate(self, certificate: bytes) -> Caller | Stranger:
         try:
             read = x509.load_der_x509_certificate(certificate)
             peer = read_peer(read)
@@ -153,6 +157,12 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
         revoked = self.judge(peer)
         if revoked:
             return Stranger(reason=revoked, code="revoked", name=name)
+        if await self.issued_to(peer.serial) != name:
+            return Stranger(
+                reason=f"certificate {peer.serial} of {name} was not signed here",
+                code="certificate untrusted",
+                name=name,
+            )
         return Caller(name=operator.name, role=operator.role, by="certificate")
 
 
@@ -163,7 +173,11 @@ def with_roles(app: ASGIApp, door: Door, denied: Callable[[Denial, str], None]) 
         if scope["type"] != "http":
             return
         authorization = dict(scope["headers"]).get(b"authorization", b"")
-        caller = door.caller(authorization, scope.get(CERTIFICATE))
+        try:
+            caller = await door.caller(authorization, scope.get(CERTIFICATE))
+        except StoreFailure as error:
+            await _refuse(send, 503, str(error))
+            return
         if isinstance(caller, Stranger):
             denied(caller.code, caller.name)
             # A good certificate of somebody else is known, and has no role; all else proved nothing.

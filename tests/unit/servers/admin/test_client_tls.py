@@ -71,12 +71,17 @@ class Port:
         return issued
 
     def signed(
-        self, identity: SpiffeId, signer: Ca | None = None, begins: float = -60, ends: float = 600
+        self,
+        identity: SpiffeId,
+        signer: Ca | None = None,
+        begins: float = -60,
+        ends: float = 600,
+        serial: int = 77,
     ) -> str:
         """The chain of whatever certificate, by the mesh's own CA or `signer`."""
         ca, now = signer or self.authority.keyring.signer_now, time.time()
         template = CertificateTemplate(
-            uri=identity, serial=77, not_before=int(now + begins), not_after=int(now + ends)
+            uri=identity, serial=serial, not_before=int(now + begins), not_after=int(now + ends)
         )
         return to_pem(issue(template, KEY.public_key(), ca)) + ca.presented_pem
 
@@ -109,6 +114,7 @@ async def port(folder: Path) -> AsyncIterator[Port]:
             trust_domain=TD,
             judge=judge,
             clock=lambda: time.time() + opened.at,
+            issued_to=authority.issued_to,
         )
         app = with_roles(build_admin_app(opened.operations), door, denied)
         bound = bind_tcp("127.0.0.1", 0)
@@ -186,6 +192,20 @@ def test_certificates_of_others_are_refused_by_name(run: Callable[[Body], None])
             port.client().status
         )
         assert port.denied == {"role": 1}
+
+    run(body)
+
+
+def test_what_others_sign_under_the_meshs_root_makes_no_operator(run: Callable[[Body], None]) -> None:
+    async def body(port: Port) -> None:
+        ann = await port.operator("ann", "viewer")
+        forged = port.signed(operator_id(TD, Operator("ann", "admin")))
+        assert "was not signed here" in await refusal(port.client(forged).status)
+        # Nor does a serial that was signed, for somebody who is less.
+        serial = int(ann.serial, 16)
+        forged = port.signed(operator_id(TD, Operator("ann", "admin")), serial=serial)
+        assert "was not signed here" in await refusal(port.client(forged).status)
+        assert port.denied == {"certificate untrusted": 2}
 
     run(body)
 

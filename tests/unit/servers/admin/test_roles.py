@@ -34,6 +34,10 @@ def roles_file(folder: Path) -> Path:
     return path
 
 
+async def nobody(_serial: str) -> None:
+    """No certificate was signed."""
+
+
 def asked(folder: Path, work: Callable[[Remote], None]) -> list[str]:
     """Whom it denied while `work` asked."""
     authority = Authority(folder)
@@ -44,7 +48,11 @@ def asked(folder: Path, work: Callable[[Remote], None]) -> list[str]:
 
     async def body() -> None:
         door = Door(
-            roles=read_roles(roles_file(folder)), trust_domain="td", judge=lambda peer: "", clock=time.time
+            roles=read_roles(roles_file(folder)),
+            trust_domain="td",
+            judge=lambda peer: "",
+            clock=time.time,
+            issued_to=nobody,
         )
         app = with_roles(build_admin_app(FixedOperations()), door, lambda code, who: denied.append(who))
         bound = bind_tcp("127.0.0.1", 0)
