@@ -5,6 +5,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
@@ -14,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from proa.core.sidecar.standard_metrics import SECONDS
-from tests.mesh.harness import FOREVER, Mesh, app, until
+from tests.mesh.harness import FOREVER, Mesh, Program, app, until
+from tests.unit.core.config.test_cel import FINE
 
 pytestmark = pytest.mark.mesh
 
@@ -164,3 +166,153 @@ def test_one_sidecar_alone_and_the_names_of_2018(metered: Mesh) -> None:
     bounds = {each.labels["le"] for each in page if each.name == f"{SECONDS}_bucket"}
     assert bounds == {"0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf"}
     assert not {each.labels.get("workload") for each in page} & {"echo", "caller"}
+
+
+# -- Telemetry --
+
+OWN = "selector: {matchLabels: {app: metered}}"
+PROVIDERS = """
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {name: istio, namespace: istio-system}
+spec:
+  extensionProviders:
+  - {name: spans, opentelemetry: {service: default/collector, port: 4317, maxTagLength: 40}}
+  - {name: lines, envoyOtelAls: {service: default/collector, port: 4317, logName: telling,
+      logFormat: {text: "said %REQ(:METHOD)% %RESPONSE_CODE%", labels: {place: "%UPSTREAM_CLUSTER_RAW%"}}}}
+  - {name: text, envoyFileAccessLog: {path: /dev/stdout, logFormat: {text: "told %REQ(X-N)% %RESPONSE_CODE%"}}}
+  - name: json
+    envoyFileAccessLog: {logFormat: {labels: {told: "%REQ(X-N)%", never: "%REQ(X-NONE)%"}}, omitEmptyValues: true}
+"""
+
+
+def telemetry(spec: str, name: str = "own") -> str:
+    return f"""
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {{name: {name}}}
+spec: {{{spec}}}
+"""
+
+
+def test_labels_and_metrics_are_an_operators_to_change(metered: Mesh) -> None:
+    """Every expression that we take is one that an Envoy takes."""
+    taken = ", ".join(f"'l{number}': {{value: {json.dumps(text)}}}" for number, text in enumerate(FINE))
+    overrides = f"""
+    {{match: {{metric: REQUEST_SIZE}}, disabled: true}},
+    {{match: {{mode: CLIENT}}, tagOverrides: {{source_version: {{operation: REMOVE}}}}}},
+    {{match: {{metric: RESPONSE_SIZE}}, tagOverrides: {{{taken}}}}},
+    {{match: {{metric: REQUEST_COUNT, mode: CLIENT}}, tagOverrides: {{verb: {{value: request.method}},
+      wide: {{value: "response.code >= 200 && response.code < 300 ? '2xx' : 'other'"}}}}}}"""
+    with metered.applied(
+        telemetry(f"{OWN}, metrics: [{{providers: [{{name: prometheus}}], overrides: [{overrides}]}}]")
+    ):
+        before = metered.metric("istio_request_bytes_count", **CALLER, reporter="source")
+        for method in ("PUT", "PUT", "DELETE"):
+            ask(metered, method, f"{ECHO}/reply?status=404&name=x-a&value=b")
+        counted(metered, "istio_requests_total", 2, source_workload="metered", verb="PUT", wide="other")
+        counted(metered, "istio_requests_total", 1, source_workload="metered", verb="DELETE", wide="other")
+        sizes = {"source_workload": "metered", "l1": "PUT", "l6": "other"}
+        counted(metered, "istio_response_bytes_count", 2, **sizes)
+        page = metered.metrics()
+    told = [each for each in page if each.name == "istio_requests_total" and "verb" in each.labels]
+    assert told
+    assert not any("source_version" in each.labels for each in told)
+    assert {each.labels["reporter"] for each in told} == {"source"}
+    now = sum(
+        each.value
+        for each in page
+        if each.name == "istio_request_bytes_count"
+        and {**CALLER, "reporter": "source"}.items() <= each.labels.items()
+    )
+    assert now == before
+
+
+@pytest.fixture(scope="module")
+def collected(metered: Mesh) -> Iterator[Program]:
+    running = metered.running("collector", app("collector"), port="4317:auto/grpc")
+    with running as collector, metered.applied(PROVIDERS):
+        yield collector
+
+
+def exported(collector: Program, what: str) -> bytes:
+    """All that was taken so far, one message after the other."""
+    lines = (line.split(" ") for line in collector.output.splitlines())
+    return b"".join(bytes.fromhex(line[1]) for line in lines if line[0] == what and len(line) == 2)
+
+
+def log_of(mesh: Mesh) -> str:
+    return mesh.home.workload_log("default/metered", "access").read_text()
+
+
+def test_lines_go_where_a_telemetry_says_and_only_those_it_wants(metered: Mesh, collected: Program) -> None:
+    providers = "[{name: text}, {name: json}, {name: lines}]"
+    log = f"match: {{mode: CLIENT}}, providers: {providers}, filter: {{expression: 'response.code >= 400'}}"
+    with metered.applied(telemetry(f"{OWN}, accessLogging: [{{{log}}}]")):
+        ask(metered, "GET", f"{ECHO}/reply?status=200&name=x-a&value=b", {"x-n": "fine"})
+        ask(metered, "PATCH", f"{ECHO}/reply?status=418&name=x-a&value=b", {"x-n": "bad"})
+        until(lambda: "told bad 418\n" in log_of(metered), "the text is written")
+        until(lambda: '{"told":"bad"}\n' in log_of(metered), "the object is written")
+        until(lambda: b"said PATCH 418" in exported(collected, "logs"), "the line was sent")
+    said = exported(collected, "logs")
+    assert b"telling" in said
+    assert b"outbound|8080||echo.default.svc.cluster.local" in said
+    assert b"said GET" not in said
+    assert "fine" not in log_of(metered)
+    with metered.applied(telemetry(f"{OWN}, accessLogging: [{{disabled: true}}]")):
+        ask(metered, "GET", f"{ECHO}/not-written")
+    ask(metered, "GET", f"{ECHO}/written-again")
+    until(lambda: "/written-again" in log_of(metered), "the mesh's own log is back")
+    assert "/not-written" not in log_of(metered)
+
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+SAMPLED_ID = "3b9d1c4e-7f60-9b5a-8c2d-0123456789ab"
+"""An id of a request in which an earlier proxy has written that it is traced."""
+
+
+def test_spans_of_chosen_requests_are_sent(metered: Mesh, collected: Program) -> None:
+    tags = """customTags: {lit: {literal: {value: literal-value}},
+      env: {environment: {name: NOT_SET, defaultValue: env-value}},
+      head: {header: {name: x-tag}}, form: {formatter: {value: "form-%REQ(:METHOD)%"}}}"""
+    spans = "match: {mode: CLIENT}, providers: [{name: spans}]"
+
+    def taken(*words: str) -> bool:
+        known = exported(collected, "traces")
+        return all(word.encode() in known for word in words)
+
+    def traced(trace: str, sampled: bool, path: str) -> None:
+        """As many as an Envoy sends at once."""
+        flags = "01" if sampled else "00"
+        for _ in range(5):
+            parent = {"traceparent": f"00-{trace}-b7ad6b7169203331-{flags}", "x-tag": "head-value"}
+            ask(metered, "GET", f"{ECHO}/{path}", parent)
+
+    with metered.applied(telemetry(f"{OWN}, tracing: [{{{spans}, randomSamplingPercentage: 100, {tags}}}]")):
+        for _ in range(5):
+            ask(metered, "GET", f"{ECHO}/first-span/{'long' * 20}", {"x-tag": "head-value"})
+        until(lambda: taken("literal-value", "env-value", "head-value", "form-GET"), "spans with their tags")
+        assert taken("metered.default", "istio.canonical_revision", "v7")
+        assert not taken("long" * 20)
+        assert metered.curl("metered", f"{ECHO}/").stdout.count("traceparent") == 1
+    never = f"{spans}, randomSamplingPercentage: 0, enableIstioTags: false"
+    with metered.applied(telemetry(f"{OWN}, tracing: [{{{never}, useRequestIdForTraceSampling: false}}]")):
+        for _ in range(5):
+            ask(metered, "GET", f"{ECHO}/by-id-not", {"x-request-id": SAMPLED_ID})
+        ask(metered, "GET", f"{ECHO}/by-chance")
+        traced("f" * 32, sampled=False, path="unsampled")
+        traced(TRACE, sampled=True, path="sampled")
+        until(lambda: taken("/sampled"), "the caller's decision counts")
+        assert bytes.fromhex(TRACE) in exported(collected, "traces")
+        assert [path for path in ("/by-id-not", "/by-chance", "/unsampled") if taken(path)] == []
+    with metered.applied(telemetry(f"{OWN}, tracing: [{{{never}}}]")):
+        for _ in range(5):
+            ask(metered, "GET", f"{ECHO}/by-id", {"x-request-id": SAMPLED_ID})
+        until(lambda: taken("/by-id"), "what the request's id says counts")
+    silent = f"{spans}, randomSamplingPercentage: 100, disableSpanReporting: true"
+    with metered.applied(telemetry(f"{OWN}, tracing: [{{{silent}}}]")):
+        traced(TRACE, sampled=True, path="silent")
+    with metered.applied(telemetry(f"{OWN}, tracing: [{{{spans}, randomSamplingPercentage: 100}}]")):
+        traced(TRACE, sampled=True, path="loud")
+        until(lambda: taken("/loud"), "spans again")
+    assert not taken("/silent")

@@ -18,6 +18,7 @@ from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import selectors_of
+from proa.core.pilot.scope.telemetry import observed
 from proa.core.pilot.scope.views import HostView, endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.clusters import (
     ConnectClusterIntent,
@@ -107,7 +108,7 @@ class ScopeBundle:
         routes: set[str] = set()
         self.moved_own = frozenset()
         if affected.settings:
-            asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
+            asked = snapshot.settings.provider_hosts
             known = (frozenset(self._hosts) | asked) - {EVERYWHERE}
             affected = msgspec.structs.replace(
                 affected, hosts=affected.hosts | known, endpoints=affected.endpoints | known
@@ -268,7 +269,9 @@ class ScopeBundle:
                 routes.add(port_routes_name(port))
         for port in after:
             self._users_of_port.setdefault(port, set()).add(host)
-            listener = InternalListenerIntent(port=port, handling=snapshot.settings.handling)
+            listener = InternalListenerIntent(
+                port=port, handling=observed(snapshot.settings.handling, self.scope.observing)
+            )
             way = ConnectClusterIntent(port=port, listener=internal_listener_name(port))
             self._put(self._memo.get(build_connect_cluster, way), changed)
             self._put(self._memo.get(build_internal_listener, listener), changed)

@@ -5,6 +5,8 @@ Called by the world alone; proxies read through `ProxySource`.
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from proa.control_plane.memo import Memo
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
@@ -26,6 +28,7 @@ from proa.core.pilot.scope.end_users import EndUserView, end_user_view
 from proa.core.pilot.scope.federation import partners_of
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
+from proa.core.pilot.scope.telemetry import observed, observing_of
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.authorization.filters import build_authorization
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
@@ -81,6 +84,7 @@ class WorkloadBundle:
         stood, self.standpoint = self.standpoint, _standpoint(self.workload)
         built: list[Resource] = []
         if self.workload is not None:
+            snapshot, notes = self._observed(snapshot, index, self.workload)
             handling = snapshot.settings.handling
             if self.workload.kind == "proxyless":
                 built = []  # a client only: what it is served is its scope's
@@ -96,9 +100,9 @@ class WorkloadBundle:
                     *self._tokens(inbound, users),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
-                own, notes = self._own_listeners(self.workload, handling)
+                own, missing = self._own_listeners(self.workload, handling)
                 built += own
-                self.notes = (*inbound.notes, *policies.notes, *users.notes, *notes)
+                self.notes = (*inbound.notes, *policies.notes, *users.notes, *missing, *notes)
         following = {(resource.type, resource.name): resource for resource in built}
         changed = {
             name
@@ -107,6 +111,18 @@ class WorkloadBundle:
         }
         self.resources = following
         return changed if stood == self.standpoint else changed | self.shared.near.names()
+
+    def _observed(
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload
+    ) -> tuple[MeshSnapshot, tuple[Note, ...]]:
+        """The world with the settings as the Telemetries in force for the workload leave them."""
+        settings = snapshot.settings
+        observing = observing_of(settings, index, snapshot.configs, workload)
+        if observing is None:
+            return snapshot, ()
+        handling = observed(settings.handling, observing)
+        settings = msgspec.structs.replace(settings, handling=handling)
+        return msgspec.structs.replace(snapshot, settings=settings), observing.notes
 
     @property
     def has_explicit(self) -> bool:

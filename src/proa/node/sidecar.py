@@ -8,11 +8,15 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from immutables import Map
+
 from proa.core.auth.roots import root_digests
+from proa.core.model.span_names import variables_of
 from proa.core.sidecar.bootstrap import SidecarProcess, build_node
 from proa.core.sidecar.listener_counts import ListenerCounts
 from proa.core.sidecar.relay import RelayTable
 from proa.core.sidecar.session import GatewayPort
+from proa.core.sidecar.standard_metrics import canonical_names
 from proa.core.sidecar.table_file import Table
 from proa.node.certificates import Keeper
 from proa.node.envoy import Envoy, Patience
@@ -159,9 +163,15 @@ def describe_process(place: Place, around: Surroundings) -> SidecarProcess:
         binary=around.binary,
         bootstrap_file=str(home.workload_dir(name) / "bootstrap.json"),
         concurrency=threads_of(place, around),
-        environment=place.spec.environment,
+        environment=Map(own_variables(place)).update(place.spec.environment),
         drain_s=max(1, round(drain_of(place, around))),
     )
+
+
+def own_variables(place: Place) -> dict[str, str]:
+    """What tells an Envoy's spans whose they are."""
+    service, revision = canonical_names(place.id, place.spec.labels)
+    return variables_of(place.id, service, revision)
 
 
 def threads_of(place: Place, around: Surroundings) -> int:

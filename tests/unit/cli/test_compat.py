@@ -7,7 +7,7 @@ def test_all_kinds_with_counts(proa: Proa) -> None:
     result = proa("compat")
 
     assert result.exit_code == 0
-    line = next(line for line in result.stdout.splitlines() if " Telemetry " in line)
+    line = next(line for line in result.stdout.splitlines() if " WasmPlugin " in line)
     assert "read only" in line
 
 

@@ -103,11 +103,11 @@ def test_a_missing_file_is_a_usage_error(proa: Proa) -> None:
 
 
 READ_ONLY = """\
-apiVersion: telemetry.istio.io/v1
-kind: Telemetry
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
 metadata:
   name: nobody
-spec: {}
+spec: {url: "https://example.com/a.wasm"}
 """
 
 
@@ -117,7 +117,7 @@ def test_a_kind_that_nothing_acts_on_is_checked_with_a_warning(proa: Proa, tmp_p
     result = proa("validate", "-f", tmp_path / "a.yaml")
 
     assert result.exit_code == 0
-    assert "warning: Telemetry is read and checked; Proa does not act on it yet" in result.stderr
+    assert "warning: WasmPlugin is read and checked; Proa does not act on it yet" in result.stderr
 
 
 MIXER = """\

@@ -12,7 +12,7 @@ from immutables import Map
 from proa.core.model.check_providers import CheckProvider
 from proa.core.model.locality import LocalitySetting
 from proa.core.model.metering import Metering
-from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE, ObjectRef
 
 OutboundPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
 PathNormalization = Literal["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]
@@ -59,6 +59,77 @@ class AccessLog(msgspec.Struct, frozen=True, kw_only=True):
     path: str = STDOUT
     encoding: Literal["TEXT", "JSON"] = "JSON"
     form: str = ""
+    omits_empty: bool = False
+
+
+class OtelLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines sent by OTLP to a service's port. `text` empty: Istio's line; `attributes` by name, in order of names."""
+
+    host: str
+    port: int
+    name: str
+    text: str = ""
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+class LogSink(msgspec.Struct, frozen=True, kw_only=True):
+    """One log of several: in a file or by OTLP, of what the CEL expression `only` holds for."""
+
+    file: AccessLog | None = None
+    otel: OtelLog | None = None
+    only: str = ""
+
+
+class Tracer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where spans go by OTLP, gRPC or (with a path) HTTP. `longest_path` 0: Envoy's limit of the tag with the URL."""
+
+    host: str
+    port: int
+    http_path: str = ""
+    timeout_ms: int = 10_000
+    longest_path: int = 0
+
+
+class SpanTag(msgspec.Struct, frozen=True, kw_only=True):
+    """`value` is a text, the name of a variable of the proxy or of a header, or a form with Envoy's operators."""
+
+    name: str
+    source: Literal["literal", "environment", "header", "formatter"]
+    value: str
+    default: str = ""
+
+
+class Tracing(msgspec.Struct, frozen=True, kw_only=True):
+    """`percent` of requests that nobody has decided about begin a trace. `names_itself`: spans tell of the workload.
+    `by_request_id`: the decision is carried in the request's id."""
+
+    tracer: Tracer
+    percent: float = 1.0
+    tags: tuple[SpanTag, ...] = ()
+    names_itself: bool = True
+    by_request_id: bool = True
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a proxy tells of one side of its traffic. `logs` None: the mesh's access log. None `tracing`: no spans."""
+
+    logs: tuple[LogSink, ...] | None = None
+    tracing: Tracing | None = None
+
+
+class TelemetryProvider(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Telemetry may name: one of these, or nothing but a name for metrics."""
+
+    name: str
+    file: AccessLog | None = None
+    otel: OtelLog | None = None
+    tracer: Tracer | None = None
+
+    @property
+    def host(self) -> str:
+        """The service that it needs, empty for none."""
+        called = self.otel or self.tracer
+        return called.host if called else ""
 
 
 class Resolving(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,10 +141,14 @@ class Resolving(msgspec.Struct, frozen=True, kw_only=True):
 
 class Handling(msgspec.Struct, frozen=True, kw_only=True):
     """What listeners do with all that passes. `detection_ms` 0: first bytes are waited for without end. `metering`
-    None: nothing is counted there."""
+    None: nothing is counted there. `client` and `server` are of the calls that a proxy makes and takes; `observers` are
+    the objects that say so."""
 
     access_log: AccessLog | None = AccessLog()
     metering: Metering | None = Metering()
+    client: Observed = Observed()
+    server: Observed = Observed()
+    observers: tuple[ObjectRef, ...] = ()
     paths: PathNormalization = "BASE"
     detection_ms: int = DETECTION_MS
     resolving: Resolving = Resolving()
@@ -83,7 +158,9 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`*_export_to`: which namespaces see what says nothing of it, as users write it (`.`: the object's own).
     `locality` is for services of which no DestinationRule says anything of the kind.
     `concurrency` and `proxy_environment`: of proxies at their next start.
-    `trust_domain_aliases`: other names of the trust domain, in policies. `check_providers`: whom CUSTOM asks."""
+    `trust_domain_aliases`: other names of the trust domain, in policies. `check_providers`: whom CUSTOM asks.
+    `telemetry_providers` are in addition to those that every mesh has; `default_...`: which a Telemetry that names none
+    means (no logging: the access log; None metrics: they are counted)."""
 
     trust_domain: str = DEFAULT_TRUST_DOMAIN
     root_namespace: str = ROOT_NAMESPACE
@@ -99,6 +176,16 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
     sidecar_ports: tuple[int, int] = SIDECAR_PORTS
     trust_domain_aliases: tuple[str, ...] = ()
     check_providers: tuple[CheckProvider, ...] = ()
+    telemetry_providers: tuple[TelemetryProvider, ...] = ()
+    default_logging: tuple[str, ...] = ()
+    default_tracing: tuple[str, ...] = ()
+    default_metrics: tuple[str, ...] | None = None
     locality: LocalitySetting = LocalitySetting()
     concurrency: int | None = None
     proxy_environment: Map[str, str] = msgspec.field(default_factory=Map)
+
+    @property
+    def provider_hosts(self) -> frozenset[str]:
+        """Services that proxies call for themselves: every proxy has them, whatever its program may see."""
+        asked = frozenset(provider.host for provider in self.check_providers)
+        return asked | frozenset(provider.host for provider in self.telemetry_providers if provider.host)

@@ -205,8 +205,7 @@ def _standard(own: Own, facts: Facts, row: Row, *, is_stream: bool) -> dict[str,
 def _party(workload: WorkloadId | None, principal: str, labels: Mapping[str, str]) -> dict[str, str]:
     labels = {key: _escaped(value) for key, value in labels.items() if key in SHOWN_LABELS}
     name = workload.name if workload else UNKNOWN
-    canonical = next((labels[key] for key in NAME_LABELS if labels.get(key)), name)
-    revision = next((labels[key] for key in REVISION_LABELS if labels.get(key)), "latest")
+    canonical, revision = canonical_names(workload, labels) if workload else (name, UNKNOWN)
     return {
         "workload": name,
         "workload_namespace": workload.namespace if workload else UNKNOWN,
@@ -214,13 +213,19 @@ def _party(workload: WorkloadId | None, principal: str, labels: Mapping[str, str
         "app": labels.get("app") or UNKNOWN,
         "version": labels.get("version") or UNKNOWN,
         "canonical_service": canonical,
-        "canonical_revision": revision if workload else UNKNOWN,
+        "canonical_revision": revision,
     }
 
 
 def _domain(principal: str) -> str:
     """Of a SPIFFE id, "" of none."""
     return principal.removeprefix("spiffe://").partition("/")[0]
+
+
+def canonical_names(workload: WorkloadId, labels: Mapping[str, str]) -> tuple[str, str]:
+    """Istio's canonical service and revision."""
+    service = next((labels[key] for key in NAME_LABELS if labels.get(key)), workload.name)
+    return service, next((labels[key] for key in REVISION_LABELS if labels.get(key)), "latest")
 
 
 def _peer(row: Row) -> WorkloadId | None:

@@ -105,9 +105,10 @@ READ_ONLY: Final[Recipes] = {
     ),
     telemetry.CustomTag: Recipe(one_of=(("literal", "environment", "header", "formatter"),)),
     telemetry.TagOverride: Recipe(
-        values={"operation": either("UPSERT"), "value": either("a", "b")}, always=("value",)
+        values={"operation": either("UPSERT"), "value": either("request.method", "'b'")}, always=("value",)
     ),
-    telemetry.MetricSelector: Recipe(one_of=(("metric", "custom_metric", ""),)),
+    telemetry.Formatter: Recipe(values={"value": either("%PROTOCOL%", "%REQ(X-A)%")}, always=("value",)),
+    telemetry.RequestHeader: Recipe(texts=words.own_header),
     plugins.WasmSource: Recipe(values=_SOURCE, fit=lambda spec: without(spec, ["vmConfig"])),
     wasm.WasmPlugin: Recipe(values=_SOURCE, fit=_fit_plugin),
     extension.TrafficExtension: Recipe(one_of=(("wasm", "lua"),), fit=_fit_selection),

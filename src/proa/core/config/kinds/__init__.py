@@ -120,6 +120,7 @@ Spec: TypeAlias = (
     | ApiSpec
     | RequestAuthentication
     | FederatedTrustDomain
+    | Telemetry
     | ReadOnlySpec
 )
 AnyKind: TypeAlias = (
@@ -155,6 +156,7 @@ AnyKind: TypeAlias = (
     | Kind[BackendTlsPolicy]
     | Kind[RequestAuthentication]
     | Kind[FederatedTrustDomain]
+    | Kind[Telemetry]
     | Kind[ReadOnlySpec]
 )
 R = TypeVar("R", bound=ReadOnlySpec)
@@ -294,6 +296,16 @@ _ROWS_IN_FORCE: tuple[AnyKind, ...] = (
         short_names=("ra",),
         spec=RequestAuthentication,
         validate=validate_request_authentication,
+        spec_may_be_absent=True,
+    ),
+    Kind(
+        group=TELEMETRY,
+        kind="Telemetry",
+        versions=("v1", "v1alpha1"),
+        plural="telemetries",
+        short_names=("telemetry",),
+        spec=Telemetry,
+        validate=validate_telemetry,
         spec_may_be_absent=True,
     ),
     Kind(
@@ -542,7 +554,6 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
-    _read_only(f"{TELEMETRY}/v1,v1alpha1", "telemetries", Telemetry, validate_telemetry, may_be_absent=True),
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
     _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from proa.core.config.connection_pool import TcpKeepalive
+from proa.core.config.kinds.mesh_config import schema
 from proa.core.config.kinds.mesh_config.schema import GrpcChecker, MeshConfig
 from proa.core.config.locality import locality_setting
 from proa.core.config.retries import Retries
@@ -17,14 +18,20 @@ from proa.core.model.check_providers import (
 from proa.core.model.names import ROOT_NAMESPACE, ObjectRef, expand_host
 from proa.core.model.settings import (
     EVERYBODY,
+    STDOUT,
     AccessLog,
     Handling,
     Keepalive,
     MeshSettings,
+    OtelLog,
     PathNormalization,
     Resolving,
     Retry,
+    TelemetryProvider,
+    Tracer,
 )
+
+OTEL_LOG_NAME = "otel_envoy_accesslog"
 
 MESH_CONFIG = ObjectRef("MeshConfig", ROOT_NAMESPACE, "istio")
 """The one there can be. Its place does not move with the root namespace that it may name."""
@@ -36,7 +43,7 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
     outbound = base.outbound_policy
     if policy is not None:
         outbound = "REGISTRY_ONLY" if policy.mode == "REGISTRY_ONLY" else "ALLOW_ANY"
-    proxies = spec.default_config
+    proxies, defaults = spec.default_config, spec.default_providers
     return msgspec.structs.replace(
         base,
         root_namespace=spec.root_namespace or base.root_namespace,
@@ -51,6 +58,10 @@ def settings_of(base: MeshSettings, spec: MeshConfig) -> MeshSettings:
         policy_export_to=spec.default_destination_rule_export_to or EVERYBODY,
         trust_domain_aliases=spec.trust_domain_aliases or base.trust_domain_aliases,
         check_providers=tuple(_check_providers(spec)) or base.check_providers,
+        telemetry_providers=tuple(_telemetry_providers(spec)) or base.telemetry_providers,
+        default_logging=defaults.access_logging if defaults else base.default_logging,
+        default_tracing=defaults.tracing if defaults else base.default_tracing,
+        default_metrics=defaults.metrics if defaults else base.default_metrics,
         locality=locality_setting(spec.locality_lb_setting) if spec.locality_lb_setting else base.locality,
         concurrency=proxies.concurrency if proxies else base.concurrency,
         proxy_environment=proxies.proxy_metadata if proxies else base.proxy_environment,
@@ -74,13 +85,59 @@ def _check_providers(spec: MeshConfig) -> Iterator[CheckProvider]:
             )
 
 
-def _check_provider(name: str, spec: GrpcChecker, *, is_grpc: bool) -> CheckProvider:
+def _telemetry_providers(spec: MeshConfig) -> Iterator[TelemetryProvider]:
+    for each in spec.extension_providers:
+        if each.prometheus is not None:
+            yield TelemetryProvider(name=each.name)
+        elif each.envoy_file_access_log is not None:
+            yield TelemetryProvider(name=each.name, file=_file_log(each.envoy_file_access_log))
+        elif each.envoy_otel_als is not None:
+            log = each.envoy_otel_als
+            form = log.log_format or schema.OtelLogFormat()
+            otel = OtelLog(
+                host=_host(log.service),
+                port=log.port,
+                name=log.log_name or OTEL_LOG_NAME,
+                text=form.text,
+                attributes=tuple(sorted(form.labels.items())),
+            )
+            yield TelemetryProvider(name=each.name, otel=otel)
+        elif each.opentelemetry is not None:
+            yield TelemetryProvider(name=each.name, tracer=_tracer(each.opentelemetry))
+
+
+def _file_log(spec: schema.FileLog) -> AccessLog:
+    form = spec.log_format or schema.LogFormat()
+    is_text = bool(form.text) or not form.labels
+    text = form.text if not form.text or form.text.endswith("\n") else f"{form.text}\n"
+    return AccessLog(
+        path=spec.path or STDOUT,
+        encoding="TEXT" if is_text else "JSON",
+        form=text if is_text else form.labels,
+        omits_empty=spec.omit_empty_values,
+    )
+
+
+def _tracer(spec: schema.Opentelemetry) -> Tracer:
+    http = spec.http
+    tracer = Tracer(host=_host(spec.service), port=spec.port, longest_path=spec.max_tag_length or 0)
+    if http is None:
+        return tracer
+    timeout = http.timeout or tracer.timeout_ms
+    return msgspec.structs.replace(tracer, http_path=http.path, timeout_ms=timeout)
+
+
+def _host(service: str) -> str:
     """A host alone is one of the root namespace when it is a short name; its namespace only helps Istio to find it."""
-    namespace, _, host = spec.service.rpartition("/")
+    namespace, _, host = service.rpartition("/")
+    return expand_host(host, namespace or ROOT_NAMESPACE)
+
+
+def _check_provider(name: str, spec: GrpcChecker, *, is_grpc: bool) -> CheckProvider:
     body = spec.include_request_body_in_check
     return CheckProvider(
         name=name,
-        host=expand_host(host, namespace or ROOT_NAMESPACE),
+        host=_host(spec.service),
         port=spec.port,
         is_grpc=is_grpc,
         timeout_ms=spec.timeout or DEFAULT_TIMEOUT_MS,

@@ -22,6 +22,7 @@ from proa.core.config.kinds.proxy_config.schema import ProxyConfig
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, ServiceRole, ServiceRoleBinding
 from proa.core.config.kinds.request_authentication.schema import RequestAuthentication
 from proa.core.config.kinds.sidecar.schema import Sidecar
+from proa.core.config.kinds.telemetry.schema import Telemetry
 from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
@@ -66,7 +67,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     by whose rules (merged with its own) they are in this index. `authorization`: by namespace its policies and roles;
     `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers. `end_users`: by
     namespace the rules of tokens; `token_keys`: those that need the keys of a source. `federated`: partners' trust
-    domains."""
+    domains. `telemetries`: by namespace."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -86,6 +87,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     end_users: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     token_keys: Map[KeySource, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     federated: frozenset[ObjectRef] = frozenset()
+    telemetries: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -171,6 +173,9 @@ def reindex(
                 case Sidecar():
                     scopes.add(ref.namespace)
                     _index(rules.sidecars, ref.namespace, ref, joins)
+                case Telemetry():
+                    scopes.add(ref.namespace)
+                    _index(rules.telemetries, ref.namespace, ref, joins)
                 case ProxyConfig():
                     before_it = rules.proxy_configs
                     rules.proxy_configs = before_it | {ref} if joins else before_it - {ref}
@@ -286,6 +291,7 @@ class _Rules:
         self.roots = index.roots.mutate()
         self.end_users = index.end_users.mutate()
         self.token_keys = index.token_keys.mutate()
+        self.telemetries = index.telemetries.mutate()
         self.federated = index.federated
 
     def federate(self, ref: ObjectRef, spec: FederatedTrustDomain, joins: bool) -> set[tuple[str, Labels]]:
@@ -388,6 +394,7 @@ class _Rules:
             end_users=self.end_users.finish(),
             token_keys=self.token_keys.finish(),
             federated=self.federated,
+            telemetries=self.telemetries.finish(),
         )
 
 

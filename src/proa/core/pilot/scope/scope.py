@@ -18,6 +18,7 @@ from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
 from proa.core.pilot.scope.index import RuleIndex, by_age
 from proa.core.pilot.scope.selectors import Labels, worn
+from proa.core.pilot.scope.telemetry import Observing, observing_of
 
 
 class EgressProxy(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
@@ -62,7 +63,8 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     but for `ports` that have a listener;
     `outbound`: where requests for other hosts go (None: as the mesh's settings say), and `egress` through whom;
     `wears`: of the selectors of
-    DestinationRules in its namespace, those that hold for them."""
+    DestinationRules in its namespace, those that hold for them; `observing`: what Telemetries say of what their
+    listeners tell."""
 
     namespace: str
     imports: Imports | None = None
@@ -70,6 +72,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     egress: EgressProxy | None = None
     wears: frozenset[Labels] = frozenset()
     ports: tuple[PortImports, ...] = ()
+    observing: Observing | None = None
 
     @property
     def is_narrow(self) -> bool:
@@ -108,6 +111,10 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
     plain = plain_scope(index, workload.namespace, labels)
     if known is not None and known.kind == "gateway":
         return plain
+    observing = observing_of(snapshot.settings, index, snapshot.configs, known) if known is not None else None
+    if observing is not None:
+        observing = msgspec.structs.replace(observing, notes=())
+        plain = msgspec.structs.replace(plain, observing=observing)
     in_force = tuple(sidecars_in_force(snapshot, index, workload.namespace, labels))
     if not in_force:
         return plain
@@ -121,6 +128,7 @@ def scope_of(snapshot: MeshSnapshot, index: RuleIndex, workload: WorkloadId) -> 
         outbound=policy.mode if policy else None,
         egress=_egress(policy, ref) if policy else None,
         wears=plain.wears,
+        observing=observing,
         ports=tuple(
             PortImports(
                 port=listener.port.number,

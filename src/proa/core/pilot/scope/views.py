@@ -205,7 +205,7 @@ def _is_sent_to(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope, host: st
         return False
     if scope.egress is not None and scope.egress.host == host:
         return True
-    if any(provider.host == host for provider in snapshot.settings.check_providers):
+    if host in snapshot.settings.provider_hosts:
         return True
     return any(
         host in destinations_of(rules.spec, rules.ref.namespace)
@@ -219,7 +219,7 @@ def visible_hosts(snapshot: MeshSnapshot, index: RuleIndex, scope: Scope) -> fro
     seen = frozenset(host for host in snapshot.services if imported_service(snapshot, scope, host))
     sent_to = frozenset(index.mentions) if scope.is_narrow else frozenset[str]()
     egress = frozenset((scope.egress.host,)) if scope.egress is not None else frozenset[str]()
-    asked = frozenset(provider.host for provider in snapshot.settings.check_providers)
+    asked = snapshot.settings.provider_hosts
     return seen | frozenset(index.virtual_services) | sent_to | egress | asked
 
 

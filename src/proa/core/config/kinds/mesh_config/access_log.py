@@ -1,18 +1,20 @@
 """Whether what is said of the access log makes a log that Envoys can write. The validator of MeshConfig asks."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from google.protobuf.json_format import Parse, ParseError
 from google.protobuf.struct_pb2 import Struct, Value
 
-from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.kinds.mesh_config.schema import ExtensionProvider, FileLog, MeshConfig
 from proa.core.config.operators import operators_fault
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
+_URL_PATH = re.compile(r"/[A-Za-z0-9/._~-]{0,500}", re.ASCII)
 DEEPEST = 20
 """Objects within objects of a JSON format. Envoy reads no message that is a hundred deep, and each object is three."""
 
@@ -28,6 +30,40 @@ def check_access_log(spec: MeshConfig) -> Iterator[Finding]:
         fault = operators_fault(spec.access_log_format, of_operator=True)
     if fault:
         yield Finding((*SPEC, "accessLogFormat"), "bad-value", fault)
+
+
+def check_formats(provider: ExtensionProvider, at: Path) -> Iterator[Finding]:
+    """Of a provider that writes lines."""
+    file, otel = provider.envoy_file_access_log, provider.envoy_otel_als
+    if file is not None:
+        yield from _check_file(file, (*at, "envoyFileAccessLog"))
+    if provider.opentelemetry is not None and provider.opentelemetry.http is not None:
+        path = provider.opentelemetry.http.path
+        if path and not _URL_PATH.fullmatch(path):
+            message = f'"{shorten(path)}" is no path; it begins with a slash'
+            yield Finding((*at, "opentelemetry", "http", "path"), "bad-value", message)
+    if otel is not None and otel.log_format is not None:
+        form: Path = (*at, "envoyOtelAls", "logFormat")
+        if fault := operators_fault(otel.log_format.text, of_operator=True):
+            yield Finding((*form, "text"), "bad-value", fault)
+        for name, text in otel.log_format.labels.items():
+            if fault := operators_fault(text, of_operator=True):
+                yield Finding((*form, "labels", name), "bad-value", fault)
+
+
+def _check_file(file: FileLog, at: Path) -> Iterator[Finding]:
+    if file.path and not file.path.startswith("/"):
+        message = f'"{shorten(file.path)}" is no absolute path; write one, or /dev/stdout'
+        yield Finding((*at, "path"), "bad-value", message)
+    form = file.log_format
+    if form is None:
+        return
+    if form.text and form.labels:
+        yield Finding((*at, "logFormat"), "conflict", "text and labels exclude each other; keep one")
+    if fault := operators_fault(form.text, of_operator=True):
+        yield Finding((*at, "logFormat", "text"), "bad-value", fault)
+    if form.labels and (fault := _fault_of_object(form.labels)):
+        yield Finding((*at, "logFormat", "labels"), "bad-value", fault)
 
 
 def _fault_of_object(text: str) -> str | None:

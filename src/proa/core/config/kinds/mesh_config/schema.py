@@ -3,6 +3,7 @@
 Read by its validator and by `pilot.registry.mesh_config`, which makes them the settings in force.
 """
 
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from immutables import Map
@@ -14,6 +15,7 @@ from proa.core.config.record import (
     Duration,
     DurationOrZero,
     Filled,
+    FreeObject,
     Milliseconds,
     Port,
     Record,
@@ -88,15 +90,85 @@ class HttpChecker(GrpcChecker, frozen=True, kw_only=True):
     headers_to_downstream_on_allow: tuple[Filled, ...] = ()
 
 
+class Prometheus(Record, frozen=True, kw_only=True):
+    """The standard metrics, where the node agent is scraped. Nothing is said of them here."""
+
+
+class LogFormat(Record, frozen=True, kw_only=True):
+    """One of the two. A text has a newline in the end without saying so."""
+
+    text: str = ""
+    labels: FreeObject = ""
+
+
+class FileLog(Record, frozen=True, kw_only=True):
+    path: str = ""
+    log_format: LogFormat | None = None
+    omit_empty_values: bool = False
+
+
+class OtelLogFormat(Record, frozen=True, kw_only=True):
+    """The line and what stands beside it; names with texts."""
+
+    text: str = ""
+    labels: Map[str, str] = Map()
+
+
+class OtelLog(Record, frozen=True, kw_only=True):
+    """A service that takes OTLP by gRPC: a host, or `namespace/host`."""
+
+    service: Filled
+    port: Port
+    log_name: str = ""
+    log_format: OtelLogFormat | None = None
+
+
+class OtelByHttp(Record, frozen=True, kw_only=True):
+    NOT_YET = ("headers",)
+
+    path: Filled
+    timeout: Duration | None = None
+
+
+class Opentelemetry(Record, frozen=True, kw_only=True):
+    """A service that takes spans by OTLP, over gRPC unless `http` is said."""
+
+    NOT_YET = ("grpc", "resourceDetectors", "serviceAttributeEnrichment", "dynatraceSampler")
+
+    service: Filled
+    port: Port
+    max_tag_length: Annotated[int, Within(1, 2**31 - 1)] | None = None
+    http: OtelByHttp | None = None
+
+
 class ExtensionProvider(Record, frozen=True, kw_only=True):
     NOT_YET = (
-        *("zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking", "opentelemetry"),
-        *("prometheus", "envoyFileAccessLog", "envoyHttpAls", "envoyTcpAls", "envoyOtelAls", "sds"),
+        *("zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking"),
+        *("envoyHttpAls", "envoyTcpAls", "sds"),
+    )
+    NOT_YET_BECAUSE = MappingProxyType(
+        {
+            "zipkin": "Envoy refuses listeners whose Zipkin collector it does not know; use opentelemetry, which most"
+            " collectors take",
+            **dict.fromkeys(("envoyHttpAls", "envoyTcpAls"), "use envoyOtelAls"),
+        }
     )
 
     name: Filled
+    prometheus: Prometheus | None = None
+    envoy_file_access_log: FileLog | None = None
+    envoy_otel_als: OtelLog | None = None
+    opentelemetry: Opentelemetry | None = None
     envoy_ext_authz_http: HttpChecker | None = None
     envoy_ext_authz_grpc: GrpcChecker | None = None
+
+
+class DefaultProviders(Record, frozen=True, kw_only=True):
+    """Which providers a Telemetry means that names none; `metrics` without prometheus: nothing is counted."""
+
+    tracing: tuple[Filled, ...] = ()
+    metrics: tuple[Filled, ...] | None = None
+    access_logging: tuple[Filled, ...] = ()
 
 
 class MeshConfig(Record, frozen=True, kw_only=True):
@@ -111,7 +183,7 @@ class MeshConfig(Record, frozen=True, kw_only=True):
         *("configSources", "enableAutoMtls", "trustDomain", "caCertificates"),
         *("zoneAwareLbSetting", "inboundClusterStatName", "outboundClusterStatName"),
         *("certificates", "serviceSettings", "serviceScopeConfigs", "enablePrometheusMerge"),
-        *("verifyCertificateAtClient", "ca", "defaultProviders", "discoverySelectors"),
+        *("verifyCertificateAtClient", "ca", "discoverySelectors"),
         *("meshMTLS", "tlsDefaults", "defaultTrafficPolicy", "serviceEntryVisibility"),
         "defaultInboundHttpRetryPolicy",
     )
@@ -136,3 +208,4 @@ class MeshConfig(Record, frozen=True, kw_only=True):
     dns_resolvers: tuple[str, ...] = ()
     trust_domain_aliases: tuple[Filled, ...] = ()
     extension_providers: tuple[ExtensionProvider, ...] = ()
+    default_providers: DefaultProviders | None = None

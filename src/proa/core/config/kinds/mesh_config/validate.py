@@ -7,7 +7,7 @@ from typing import Final
 from proa.core.config.connection_pool import check_keepalive
 from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_ip, name_fault
-from proa.core.config.kinds.mesh_config.access_log import check_access_log
+from proa.core.config.kinds.mesh_config.access_log import check_access_log, check_formats
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.locality import check_locality
@@ -72,13 +72,20 @@ def _check_providers(spec: MeshConfig) -> Iterator[Finding]:
         if each.name and each.name in named:
             yield Finding((*at, "name"), "duplicate", f'"{shorten(each.name)}" is there already; rename one')
         named.add(each.name)
-        ways = {
+        checkers = {
             "envoyExtAuthzHttp": each.envoy_ext_authz_http,
             "envoyExtAuthzGrpc": each.envoy_ext_authz_grpc,
         }
+        called = {"envoyOtelAls": each.envoy_otel_als, "opentelemetry": each.opentelemetry}
+        others = {"prometheus": each.prometheus, "envoyFileAccessLog": each.envoy_file_access_log}
+        ways = {**checkers, **called, **others}
         if sum(way is not None for way in ways.values()) != 1:
             yield Finding(at, "required", f"a provider is one of {', '.join(ways)}; write one")
-        for name, way in ways.items():
+        for name, service in called.items():
+            if service is not None and (fault := name_fault(service.service.rpartition("/")[2])):
+                yield Finding((*at, name, "service"), "bad-value", fault)
+        yield from check_formats(each, at)
+        for name, way in checkers.items():
             status = way.status_on_error if way is not None else ""
             if status and not (status.isascii() and status.isdecimal() and int(status[:4]) in REFUSALS):
                 message = f'"{shorten(status)}" is no status of a refusal; write one like 403 or 503'

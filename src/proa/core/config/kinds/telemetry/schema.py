@@ -1,12 +1,12 @@
 """What a Telemetry says, as users write it. Read by its validator."""
 
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 from immutables import Map
 
-from proa.core.config.record import Duration, Filled, PercentFloat, ReadOnlySpec, Record
-from proa.core.config.selection import NO_WAYPOINTS, TargetRef, WorkloadSelector
+from proa.core.config.record import Filled, LaterWords, PercentFloat, Record
+from proa.core.config.selection import TargetRef, WorkloadSelector
 
 WorkloadMode = Literal["CLIENT_AND_SERVER", "CLIENT", "SERVER"]
 Metric = Literal[
@@ -19,8 +19,10 @@ Metric = Literal[
     "TCP_CLOSED_CONNECTIONS",
     "TCP_SENT_BYTES",
     "TCP_RECEIVED_BYTES",
-    "GRPC_REQUEST_MESSAGES",
-    "GRPC_RESPONSE_MESSAGES",
+]
+NO_MESSAGES: Final = "messages of gRPC streams are not counted; the metrics of requests count their calls"
+KnownMetric = Annotated[
+    Metric, LaterWords(("GRPC_REQUEST_MESSAGES", "GRPC_RESPONSE_MESSAGES"), why=NO_MESSAGES)
 ]
 TagOperation = Literal["UPSERT", "REMOVE"]
 
@@ -61,6 +63,11 @@ class CustomTag(Record, frozen=True, kw_only=True):
 
 
 class Tracing(Record, frozen=True, kw_only=True):
+    NOT_YET = ("disableContextPropagation",)
+    NOT_YET_BECAUSE = MappingProxyType(
+        {"disableContextPropagation": "this Envoy cannot; remove the headers by a VirtualService"}
+    )
+
     match: ModeSelector | None = None
     providers: tuple[ProviderRef, ...] = ()
     random_sampling_percentage: PercentFloat | None = None
@@ -68,14 +75,15 @@ class Tracing(Record, frozen=True, kw_only=True):
     custom_tags: Map[str, CustomTag] = Map()
     use_request_id_for_trace_sampling: bool | None = None
     enable_istio_tags: bool | None = None
-    disable_context_propagation: bool | None = None
 
 
 class MetricSelector(Record, frozen=True, kw_only=True):
-    """A metric of Istio's, or one by its own name; neither: all."""
+    """A metric of Istio's; none: all."""
 
-    metric: Metric | None = None
-    custom_metric: Filled | None = None
+    NOT_YET = ("customMetric",)
+    NOT_YET_BECAUSE = MappingProxyType({"customMetric": "there are the standard metrics; name one by metric"})
+
+    metric: KnownMetric | None = None
     mode: WorkloadMode = "CLIENT_AND_SERVER"
 
 
@@ -91,9 +99,13 @@ class MetricsOverride(Record, frozen=True, kw_only=True):
 
 
 class Metrics(Record, frozen=True, kw_only=True):
+    NOT_YET = ("reportingInterval",)
+    NOT_YET_BECAUSE = MappingProxyType(
+        {"reportingInterval": "bytes of a connection are counted when it ends: Envoy tells no differences"}
+    )
+
     providers: tuple[ProviderRef, ...] = ()
     overrides: tuple[MetricsOverride, ...] = ()
-    reporting_interval: Duration | None = None
 
 
 class LogFilter(Record, frozen=True, kw_only=True):
@@ -107,8 +119,8 @@ class AccessLogging(Record, frozen=True, kw_only=True):
     filter: LogFilter | None = None
 
 
-class Telemetry(ReadOnlySpec, frozen=True, kw_only=True):
-    IDLE = MappingProxyType(dict.fromkeys(("targetRef", "targetRefs"), NO_WAYPOINTS))
+class Telemetry(Record, frozen=True, kw_only=True):
+    """For the workloads that `selector` picks, or for the gateways started for the Gateways that are targets."""
 
     selector: WorkloadSelector | None = None
     target_ref: TargetRef | None = None

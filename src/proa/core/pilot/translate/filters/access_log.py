@@ -7,13 +7,17 @@ from typing import Final
 
 from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
 from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
 from envoy.extensions.access_loggers.file.v3.file_pb2 import FileAccessLog
+from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
+from envoy.extensions.access_loggers.open_telemetry.v3.logs_service_pb2 import OpenTelemetryAccessLogConfig
 from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from google.protobuf.json_format import Parse
 from google.protobuf.struct_pb2 import Struct, Value
 
-from proa.core.model.settings import STDOUT
+from proa.core.model.names import cluster_name
+from proa.core.model.settings import STDOUT, Handling, LogSink, Observed, OtelLog
 from proa.core.model.settings import AccessLog as Wanted
 from proa.core.pilot.translate.authorization.shadows import AUDIT, DRY_ALLOW, DRY_DENY
 from proa.core.pilot.translate.encode import pack
@@ -68,8 +72,42 @@ _ISTIO_LINE: Final = (
 """What Istio writes as text when it is told no form."""
 
 
+def build_access_logs(direction: str, handling: Handling, observed: Observed) -> list[AccessLog]:
+    """What a Telemetry says, else the mesh's own log."""
+    if observed.logs is not None:
+        return [_build_sink(direction, sink) for sink in observed.logs]
+    return [build_access_log(direction, handling.access_log)] if handling.access_log is not None else []
+
+
+def _build_sink(direction: str, sink: LogSink) -> AccessLog:
+    if sink.otel is not None:
+        log = _build_otel(sink.otel)
+    else:
+        log = build_access_log(direction, sink.file or Wanted())
+    if sink.only:
+        log.filter.extension_filter.name = "envoy.access_loggers.extension_filters.cel"
+        log.filter.extension_filter.typed_config.CopyFrom(pack(ExpressionFilter(expression=sink.only)))
+    return log
+
+
+def _build_otel(sink: OtelLog) -> AccessLog:
+    config = OpenTelemetryAccessLogConfig()
+    config.common_config.log_name = sink.name
+    config.common_config.transport_api_version = ApiVersion.V3
+    cluster = cluster_name("outbound", sink.port, "", sink.host)
+    config.common_config.grpc_service.envoy_grpc.cluster_name = cluster
+    # The cluster's name, which Envoy would put there, is no name of a host.
+    config.common_config.grpc_service.envoy_grpc.authority = f"{sink.host}:{sink.port}"
+    config.body.string_value = sink.text or _ISTIO_LINE
+    for name, text in sink.attributes:
+        config.attributes.values.add(key=name).value.string_value = text
+    return AccessLog(name="envoy.access_loggers.open_telemetry", typed_config=pack(config))
+
+
 def build_access_log(direction: str, settings: Wanted) -> AccessLog:
     form = _form(direction, settings)
+    if settings.omits_empty:
+        form.omit_empty_values = True
     if settings.path == STDOUT:
         return AccessLog(
             name="envoy.access_loggers.stdout", typed_config=pack(StdoutAccessLog(log_format=form))

@@ -47,7 +47,7 @@ from proa.core.pilot.translate.authorization.filters import authorization_place
 from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
 from proa.core.pilot.translate.filters import filter_state, unbelieved
-from proa.core.pilot.translate.filters.access_log import build_access_log
+from proa.core.pilot.translate.filters.access_log import build_access_logs
 from proa.core.pilot.translate.filters.egress_guard import build_stream_guard
 from proa.core.pilot.translate.filters.metrics import (
     CLIENT,
@@ -70,6 +70,7 @@ from proa.core.pilot.translate.filters.names import (
 from proa.core.pilot.translate.filters.path_guard import path_guard
 from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
+from proa.core.pilot.translate.filters.tracing import trace
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
 EARLY_BYTES: Final = 16_384
@@ -175,8 +176,10 @@ def http_chain(
     else:
         manager.route_config.CopyFrom(routes)
     _normalize(manager, handling.paths)
-    if handling.access_log is not None:
-        manager.access_log.append(build_access_log(direction.value, handling.access_log))
+    observed = handling.client if meter.side == "client" else handling.server
+    manager.access_log.extend(build_access_logs(direction.value, handling, observed))
+    if observed.tracing is not None:
+        trace(manager, observed.tracing)
     if handling.metering is not None:
         manager.access_log.extend(request_loggers(handling.metering, meter, tunnels=connect))
     upgrades = ["websocket", "CONNECT"] if connect else ["websocket"]
@@ -250,8 +253,8 @@ def stream_chain(
         proxy.tunneling_config.use_post = stream.tunnel.by_post
     if stream.by_client_address:
         proxy.hash_policy.add().source_ip.SetInParent()
-    if handling.access_log is not None:
-        proxy.access_log.append(build_access_log(direction.value, handling.access_log))
+    observed = handling.client if meter.side == "client" else handling.server
+    proxy.access_log.extend(build_access_logs(direction.value, handling, observed))
     if handling.metering is not None:
         _count_stream(proxy, handling.metering, meter)
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
@@ -268,7 +271,7 @@ def _count_stream(proxy: TcpProxy, metering: Metering, meter: Meter) -> None:
     if counts_streams(metering, meter):
         proxy.access_log_options.flush_access_log_on_connected = True
         for each in proxy.access_log:
-            each.filter.CopyFrom(at_the_end())
+            each.filter.CopyFrom(at_the_end(each.filter))
         if meter.side == "tls":
             # Before that nobody knows whose connection it is; nor has the program to hear of strangers.
             proxy.upstream_connect_mode = UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE

@@ -114,9 +114,12 @@ def counts_streams(metering: Metering, meter: Meter) -> bool:
     return any(each.metric == _OPENED for each in series)
 
 
-def at_the_end() -> AccessLogFilter:
-    """Of logs that want one line of a stream."""
-    return _at(AccessLogType.TcpConnectionEnd)
+def at_the_end(only: AccessLogFilter) -> AccessLogFilter:
+    """Of logs that want one line of a stream, besides what they have."""
+    ends = _at(AccessLogType.TcpConnectionEnd)
+    if only == AccessLogFilter():
+        return ends
+    return AccessLogFilter(and_filter=AndFilter(filters=[ends, only]))
 
 
 def _row(meter: Meter, end: tuple[str, str, str]) -> str:

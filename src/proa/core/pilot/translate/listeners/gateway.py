@@ -83,7 +83,8 @@ def build_gateway_listener(intent: GatewayListenerIntent) -> Resource:
         listener.listener_filters.append(tls_inspector())
     policies = {policy.ref for policy in intent.authorization.policies}
     streams = policies if any(chain.stream is not None for chain in intent.chains) else set[ObjectRef]()
-    objects = sorted({*intent.objects, *streams, *(ref for chain in intent.chains for ref in chain.objects)})
+    chains = {ref for chain in intent.chains for ref in chain.objects}
+    objects = sorted({*intent.objects, *streams, *chains, *intent.handling.observers})
     return build_resource(ResourceType.LISTENER, intent.name, listener, objects)
 
 

@@ -102,8 +102,9 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
         listener.continue_on_listener_filters_timeout = True
     # Where streams are, their policies are in here, and a proxy that refuses them has to name them.
     streams = any(chain.name.endswith(("tcp", "tls")) for chain in chains)
-    refs = dict.fromkeys(policy.ref for policy in intent.authorization.policies) if streams else ()
-    return build_resource(ResourceType.LISTENER, name, listener, refs)
+    refs = [policy.ref for policy in intent.authorization.policies] if streams else []
+    objects = dict.fromkeys((*refs, *intent.handling.observers))
+    return build_resource(ResourceType.LISTENER, name, listener, objects)
 
 
 def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resource:
@@ -124,7 +125,7 @@ def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resour
         metadata=provenance(intent.objects),
     )
     policies = {policy.ref for policy in intent.authorization.policies} if is_stream else set[ObjectRef]()
-    objects = (*intent.objects, *sorted(policies))
+    objects = dict.fromkeys((*intent.objects, *sorted(policies), *intent.handling.observers))
     return build_resource(ResourceType.LISTENER, listener.name, listener, objects)
 
 

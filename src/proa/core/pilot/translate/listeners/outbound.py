@@ -62,7 +62,7 @@ def build_explicit_listener(intent: ExplicitListenerIntent) -> Resource:
             )
         ],
     )
-    return build_resource(ResourceType.LISTENER, EXPLICIT_LISTENER, listener)
+    return build_resource(ResourceType.LISTENER, EXPLICIT_LISTENER, listener, intent.handling.observers)
 
 
 class InternalListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ def build_internal_listener(intent: InternalListenerIntent) -> Resource:
             name="stream", filters=tcp_chain(Direction.OUTBOUND, BLACK_HOLE, handling=intent.handling)
         ),
     )
-    return build_resource(ResourceType.LISTENER, name, listener)
+    return build_resource(ResourceType.LISTENER, name, listener, intent.handling.observers)
 
 
 class UpstreamListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,4 +135,5 @@ def build_upstream_listener(intent: UpstreamListenerIntent) -> Resource:
         ],
         metadata=provenance(intent.objects),
     )
-    return build_resource(ResourceType.LISTENER, name, listener, intent.objects)
+    objects = tuple(dict.fromkeys((*intent.objects, *intent.handling.observers)))
+    return build_resource(ResourceType.LISTENER, name, listener, objects)

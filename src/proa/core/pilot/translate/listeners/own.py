@@ -44,7 +44,8 @@ def build_own_listener(intent: OwnListenerIntent) -> Resource:
     )
     if any(each.names for each in intent.streams):
         listener.listener_filters.append(tls_inspector())
-    objects = (*intent.objects, *(ref for each in intent.streams for ref in each.objects))
+    served = (ref for each in intent.streams for ref in each.objects)
+    objects = (*intent.objects, *served, *intent.handling.observers)
     return build_resource(ResourceType.LISTENER, intent.name, listener, tuple(dict.fromkeys(objects)))
 
 

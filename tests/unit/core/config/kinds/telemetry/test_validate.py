@@ -34,8 +34,13 @@ from tests.unit.core.config.judged import judge
         ),
         (
             "Telemetry",
-            {"metrics": [{"overrides": [{"match": {"metric": "REQUEST_COUNT", "customMetric": "a"}}]}]},
-            ["spec.metrics[0].overrides[0].match conflict"],
+            {"metrics": [{"overrides": [{"match": {"customMetric": "a"}}]}]},
+            ["spec.metrics[0].overrides[0].match.customMetric not-supported-yet"],
+        ),
+        (
+            "Telemetry",
+            {"metrics": [{"overrides": [{"match": {"metric": "GRPC_REQUEST_MESSAGES"}}]}]},
+            ["spec.metrics[0].overrides[0].match.metric not-supported-yet"],
         ),
         (
             "Telemetry",
@@ -45,7 +50,9 @@ from tests.unit.core.config.judged import judge
                         "overrides": [
                             {
                                 "tagOverrides": {
-                                    "a": {"value": "b"},
+                                    "a": {"value": "request.method"},
+                                    "b": {"value": "nobody.knows"},
+                                    "le": {"value": "'1'"},
                                     "c": {},
                                     "d": {"operation": "REMOVE", "value": "e"},
                                 }
@@ -55,19 +62,51 @@ from tests.unit.core.config.judged import judge
                 ]
             },
             [
+                "spec.metrics[0].overrides[0].tagOverrides.b.value bad-value",
                 "spec.metrics[0].overrides[0].tagOverrides.c.value required",
                 "spec.metrics[0].overrides[0].tagOverrides.d.value conflict",
+                "spec.metrics[0].overrides[0].tagOverrides.le bad-value",
             ],
         ),
         (
             "Telemetry",
-            {"metrics": [{"reportingInterval": "0s"}]},
-            ["spec.metrics[0].reportingInterval out-of-range"],
+            {"metrics": [{"reportingInterval": "5s"}], "tracing": [{"disableContextPropagation": True}]},
+            [
+                "spec.metrics[0].reportingInterval not-supported-yet",
+                "spec.tracing[0].disableContextPropagation not-supported-yet",
+            ],
         ),
         (
             "Telemetry",
             {"accessLogging": [{"filter": {"expression": " "}}]},
             ["spec.accessLogging[0].filter.expression required"],
+        ),
+        (
+            "Telemetry",
+            {
+                "accessLogging": [
+                    {"filter": {"expression": "response.code >"}},
+                    {"providers": [{"name": "envoy"}]},
+                ]
+            },
+            ["spec.accessLogging[0].filter.expression bad-value"],
+        ),
+        (
+            "Telemetry",
+            {
+                "tracing": [
+                    {
+                        "customTags": {
+                            "a": {"formatter": {"value": "%NOBODY%"}},
+                            "b": {"header": {"name": "x y"}},
+                        }
+                    }
+                ]
+            },
+            [
+                "spec.tracing[0].customTags.a.formatter.value bad-value",
+                "spec.tracing[0].customTags.b.header.name bad-value",
+            ],
         ),
     ],
 )

@@ -1,0 +1,104 @@
+"""Spans of requests: whether a trace begins, what a span bears, and where it is sent, straight from the proxy.
+
+The tracer speaks W3C's headers. Those of another kind pass as they are, and no span of ours joins their trace.
+"""
+
+from typing import Final
+
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.trace.v3.http_tracer_pb2 import Tracing as Provider
+from envoy.config.trace.v3.opentelemetry_pb2 import OpenTelemetryConfig
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    RequestIDExtension,
+)
+from envoy.extensions.request_id.uuid.v3.uuid_pb2 import UuidRequestIdConfig
+from envoy.extensions.tracers.opentelemetry.resource_detectors.v3.environment_resource_detector_pb2 import (
+    EnvironmentResourceDetectorConfig,
+)
+from envoy.extensions.tracers.opentelemetry.samplers.v3.parent_based_sampler_pb2 import (
+    ParentBasedSamplerConfig,
+)
+from envoy.extensions.tracers.opentelemetry.samplers.v3.trace_id_ratio_based_sampler_pb2 import (
+    TraceIdRatioBasedSamplerConfig,
+)
+from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
+from envoy.type.v3.percent_pb2 import FractionalPercent
+
+from proa.core.model.names import cluster_name
+from proa.core.model.settings import SpanTag, Tracing
+from proa.core.model.span_names import SPAN_NAMES
+from proa.core.pilot.translate.encode import boolean, millis, pack, uint32
+
+_NAME: Final = "envoy.tracers.opentelemetry"
+
+
+def trace(manager: HttpConnectionManager, tracing: Tracing) -> None:
+    made = manager.tracing
+    made.client_sampling.value = 100.0
+    made.random_sampling.value = tracing.percent
+    made.overall_sampling.value = 100.0
+    if tracing.tracer.longest_path:
+        made.max_path_tag_length.CopyFrom(uint32(tracing.tracer.longest_path))
+    if tracing.names_itself:
+        made.custom_tags.extend(
+            CustomTag(tag=tag, environment=CustomTag.Environment(name=variable, default_value="unknown"))
+            for tag, variable in SPAN_NAMES.items()
+        )
+    made.custom_tags.extend(_tag(each) for each in tracing.tags)
+    made.provider.CopyFrom(_provider(tracing))
+    if not tracing.by_request_id:
+        plain = UuidRequestIdConfig(use_request_id_for_trace_sampling=boolean(False))
+        manager.request_id_extension.CopyFrom(RequestIDExtension(typed_config=pack(plain)))
+
+
+def _tag(tag: SpanTag) -> CustomTag:
+    match tag.source:
+        case "literal":
+            return CustomTag(tag=tag.name, literal=CustomTag.Literal(value=tag.value))
+        case "environment":
+            variable = CustomTag.Environment(name=tag.value, default_value=tag.default)
+            return CustomTag(tag=tag.name, environment=variable)
+        case "header":
+            header = CustomTag.Header(name=tag.value, default_value=tag.default)
+            return CustomTag(tag=tag.name, request_header=header)
+        case "formatter":
+            return CustomTag(tag=tag.name, value=tag.value)
+
+
+def _provider(tracing: Tracing) -> Provider.Http:
+    """The resource, with the workload's name, is in the variables that the agent gives to its Envoy: so one listener
+    serves all workloads of a scope."""
+    config, tracer = OpenTelemetryConfig(), tracing.tracer
+    if not tracing.by_request_id:
+        config.sampler.CopyFrom(_sampler(tracing.percent))
+    cluster = cluster_name("outbound", tracer.port, "", tracer.host)
+    if tracer.http_path:
+        uri = config.http_service.http_uri
+        uri.uri = f"http://{tracer.host}:{tracer.port}{tracer.http_path}"
+        uri.cluster = cluster
+        uri.timeout.CopyFrom(millis(tracer.timeout_ms))
+    else:
+        config.grpc_service.envoy_grpc.cluster_name = cluster
+        # The cluster's name, which Envoy would put there, is no name of a host.
+        config.grpc_service.envoy_grpc.authority = f"{tracer.host}:{tracer.port}"
+        config.grpc_service.timeout.CopyFrom(millis(tracer.timeout_ms))
+    detector = config.resource_detectors.add(
+        name="envoy.tracers.opentelemetry.resource_detectors.environment"
+    )
+    detector.typed_config.CopyFrom(pack(EnvironmentResourceDetectorConfig()))
+    return Provider.Http(name=_NAME, typed_config=pack(config))
+
+
+def _sampler(percent: float) -> TypedExtensionConfig:
+    """Who does not ask the request's id asks the tracer: as the caller decided, else by chance."""
+    share = FractionalPercent(numerator=round(percent * 10_000), denominator=FractionalPercent.MILLION)
+    by_chance = TraceIdRatioBasedSamplerConfig(sampling_percentage=share)
+    of_parent = ParentBasedSamplerConfig(
+        wrapped_sampler=TypedExtensionConfig(
+            name="envoy.tracers.opentelemetry.samplers.trace_id_ratio_based", typed_config=pack(by_chance)
+        )
+    )
+    return TypedExtensionConfig(
+        name="envoy.tracers.opentelemetry.samplers.parent_based", typed_config=pack(of_parent)
+    )
