@@ -28,12 +28,19 @@ from benchmarks.memory import measure_memory
 from benchmarks.propagation.run import measure_propagation
 from benchmarks.signing import measure_signing
 from benchmarks.storm import measure_storm
+from benchmarks.telemetry import measure_telemetry
 from benchmarks.workshop import Workshop
+
+
+async def _measure_features(workshop: Workshop, full: bool) -> Sequence[Figure]:
+    """B5: each feature alone."""
+    return [*await measure_authorization(workshop, full), *await measure_telemetry(workshop, full)]
+
 
 BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] = {
     "B2": measure_cpu,
     "B3": measure_saturation,
-    "B5": measure_authorization,
+    "B5": _measure_features,
     "B8": measure_generation,
     "B9": measure_propagation,
     "B11": measure_storm,

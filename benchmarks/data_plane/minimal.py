@@ -4,9 +4,12 @@ Same Envoy, same keys and chains, TLS 1.3 alone, peers checked by identity; no a
 filter but the router. What differs from ours is what our mesh costs.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
+from envoy.config.accesslog.v3.accesslog_pb2 import AccessLog
+from google.protobuf.json_format import MessageToDict
 
 from benchmarks.data_plane.pair import Pair, envoy_binary, ready
 from benchmarks.workshop import Workshop
@@ -18,7 +21,13 @@ _TYPE = "type.googleapis.com/envoy.extensions"
 Tree = dict[str, object]
 
 
-async def minimal_pair(shop: Workshop, app_port: int) -> Pair:
+async def minimal_pair(
+    shop: Workshop,
+    app_port: int,
+    name: str = "minimal",
+    logs: tuple[Sequence[AccessLog], Sequence[AccessLog]] = ((), ()),
+) -> Pair:
+    """`logs` are added, of the client's and of the server's side."""
     outer, inner = shop.hold_port(), shop.hold_port()
     certificates = shop.certificates
     client_id = str(workload_id(certificates.trust_domain, "default", "client"))
@@ -26,24 +35,30 @@ async def minimal_pair(shop: Workshop, app_port: int) -> Pair:
     client_tls = _tls(shop, "client", server_id)
     server_tls = _tls(shop, "server", client_id)
     client = _bootstrap(
-        _listener(outer.port, None),
+        _listener(outer.port, None, logs[0]),
         _cluster(inner.port, _socket("UpstreamTlsContext", {**client_tls, "sni": "server"})),
     )
     server = _bootstrap(
         _listener(
-            inner.port, _socket("DownstreamTlsContext", {**server_tls, "require_client_certificate": True})
+            inner.port,
+            _socket("DownstreamTlsContext", {**server_tls, "require_client_certificate": True}),
+            logs[1],
         ),
         _cluster(app_port, None),
     )
-    pair = Pair("minimal", outer.port, _start(shop, "client", client), _start(shop, "server", server))
+    clients, servers = (
+        _start(shop, f"{name}-{side}", bootstrap)
+        for side, bootstrap in (("client", client), ("server", server))
+    )
+    pair = Pair(name, outer.port, clients, servers)
     return await ready(shop, pair)
 
 
-def _start(shop: Workshop, side: str, bootstrap: Tree) -> Child:
-    file: Path = shop.directory / f"minimal-{side}.json"
+def _start(shop: Workshop, label: str, bootstrap: Tree) -> Child:
+    file: Path = shop.directory / f"{label}.json"
     file.write_bytes(orjson.dumps(bootstrap))
     argv = [envoy_binary(), "-c", str(file), "--use-dynamic-base-id", "--concurrency", "1", "-l", "warning"]
-    return shop.start(f"minimal-{side}", argv, shop.cores.measured)
+    return shop.start(label, argv, shop.cores.measured)
 
 
 def _tls(shop: Workshop, name: str, peer: str) -> Tree:
@@ -76,8 +91,8 @@ def _address(port: int) -> Tree:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _listener(port: int, transport: Tree | None) -> Tree:
-    manager = {
+def _listener(port: int, transport: Tree | None, logs: Sequence[AccessLog]) -> Tree:
+    manager: Tree = {
         "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "http",
         "route_config": {
@@ -96,6 +111,8 @@ def _listener(port: int, transport: Tree | None) -> Tree:
             }
         ],
     }
+    if logs:
+        manager["access_log"] = [MessageToDict(log, preserving_proto_field_name=True) for log in logs]
     chain: Tree = {
         "filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
     }

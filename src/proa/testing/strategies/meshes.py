@@ -317,6 +317,24 @@ def sidecars(draw: st.DrawFn) -> Config:
     return config("Sidecar", draw(_names), spec, namespace=draw(_namespaces))
 
 
+@st.composite
+def telemetries(draw: st.DrawFn) -> Config:
+    """Of a namespace, the mesh or some workloads: what is counted, and what is logged."""
+    selectors: list[Json] = [None, None, {"matchLabels": {"version": "v1"}}]
+    said: list[Json] = [
+        {"metrics": [{"overrides": [{"disabled": True}]}]},
+        {"metrics": [{"overrides": [{"tagOverrides": {"verb": {"value": "request.method"}}}]}]},
+        {"accessLogging": [{"disabled": True}]},
+        {"accessLogging": [{"match": {"mode": "SERVER"}, "filter": {"expression": "response.code >= 400"}}]},
+    ]
+    spec = draw(st.sampled_from(said))
+    assert isinstance(spec, dict)
+    picked = _said(selector=draw(st.sampled_from(selectors)))
+    return config(
+        "Telemetry", draw(_names), {**picked, **spec}, namespace=draw(_namespaces), group="telemetry"
+    )
+
+
 def objects() -> st.SearchStrategy[Config]:
     """Any object that has an effect on what proxies are sent."""
     return st.one_of(
@@ -327,6 +345,7 @@ def objects() -> st.SearchStrategy[Config]:
         workload_entries(),
         gateways(),
         sidecars(),
+        telemetries(),
     )
 
 
@@ -351,7 +370,9 @@ def withdrawals() -> st.SearchStrategy[ObjectRef]:
         st.sampled_from(SERVICES),
         st.integers(1, 2),
     )
-    kinds = st.sampled_from(("VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry", "Sidecar"))
+    kinds = st.sampled_from(
+        ("VirtualService", "DestinationRule", "ServiceEntry", "WorkloadEntry", "Sidecar", "Telemetry")
+    )
     named = st.builds(ObjectRef, kinds, _namespaces, _names)
     edge = st.builds(lambda namespace: ObjectRef("Gateway", namespace, "edge"), _namespaces)
     return st.one_of(workloads, workloads, named, named, named, edge, st.just(workload_source(GATEWAY)))

@@ -53,7 +53,8 @@ def test_objects_keep_the_namespace_asked_for() -> None:
 
 
 def test_only_who_does_not_apply_gets_objects_that_nothing_acts_on() -> None:
-    text = "apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: {name: a}\nspec: {}\n"
+    text = "apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\n"
+    text += "spec: {url: 'https://example.com/a.wasm'}\n"
     assert not read_batch([("a.yaml", text)]).is_valid
     assert read_batch([("a.yaml", text)], only_in_force=False).is_valid
 
