@@ -39,7 +39,7 @@ from proa.servers.admin.operations import (
     Refused,
     TokenRequest,
 )
-from proa.servers.admin.roles import AUTHOR, CERTIFYING
+from proa.servers.admin.roles import AUTHOR, CERTIFYING, PLUGGING
 from proa.servers.admin.turns import Busy, Turns
 from proa.servers.asgi import bind_unix, serving, unbind_unix
 
@@ -152,7 +152,7 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
         ("POST", "/v1/tokens", tokens),
         ("POST", CERTIFYING, operators),
         ("POST", "/v1/rotate", rotate),
-        ("POST", "/v1/plug", plug),
+        ("POST", PLUGGING, plug),
         ("POST", "/v1/revoke", revoke),
         ("POST", "/v1/rollback", rollback),
         ("POST", "/v1/backup", backup),

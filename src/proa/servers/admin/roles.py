@@ -29,6 +29,8 @@ READING_POSTS: Final = frozenset(("/v1/diff", "/v1/explain", "/v1/peers"))
 """Questions that have a body."""
 CERTIFYING: Final = "/v1/operators"
 """A certificate gets nobody the next one: who stole it has it until it ends."""
+PLUGGING: Final = "/v1/plug"
+"""A CA's key does not travel between hosts, and who stole a token is not to become the CA."""
 LEAST_TOKEN: Final = 32
 """Characters. A shorter one could be found by trying hashes."""
 MAX_FILE: Final = 1 << 20
@@ -192,6 +194,9 @@ def with_roles(app: ASGIApp, door: Door, denied: Callable[[Denial, str], None]) 
                 403,
                 "a certificate gets nobody another one: ask on the control plane's host, or with a token",
             )
+        elif scope["path"] == PLUGGING:
+            denied("role", caller.name)
+            await _refuse(send, 403, "the key of a CA does not travel: do it on the control plane's host")
         else:
             await app({**scope, AUTHOR: caller.name}, receive, send)
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from proa.servers.admin.app import build_admin_app
-from proa.servers.admin.authority import RevokeRequest
+from proa.servers.admin.authority import PlugRequest, RevokeRequest
 from proa.servers.admin.client import AdminClient, Remote
 from proa.servers.admin.operations import DeleteRequest, OperationFailed
 from proa.servers.admin.roles import Door, RolesUnusable, may, read_roles, with_roles
@@ -80,6 +80,14 @@ def test_an_admin_may_all_and_a_viewer_may_look(tmp_path: Path) -> None:
                 change()
 
     assert asked(tmp_path, work) == ["grafana", "grafana"]
+
+
+def test_nobody_brings_a_ca_from_another_host(tmp_path: Path) -> None:
+    def work(remote: Remote) -> None:
+        with pytest.raises(OperationFailed, match="the key of a CA does not travel"):
+            AdminClient(remote).plug(PlugRequest(cert="c", key="k"))
+
+    assert asked(tmp_path, work) == ["ci"]
 
 
 def test_who_has_no_token_learns_nothing(tmp_path: Path) -> None:
