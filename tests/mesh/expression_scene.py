@@ -18,9 +18,10 @@ from pathlib import Path
 import msgspec
 from google.protobuf.json_format import MessageToDict
 
-from proa.core.attributes.value_types import Timestamp, Value
+from proa.core.attributes.value_types import Bag, Value
 from proa.core.expression.cel import Literal, cel_text, choice, infix, parsed
 from proa.core.expression.envoy_form import EnvoyForm
+from proa.core.mixer.asked import JWT, Asked, Place, RequestBag
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
@@ -31,6 +32,8 @@ MATCHER = "type.googleapis.com/xds.type.matcher.v3."
 READY_S = 60.0
 LISTENERS = ("plain", "secured")
 SERVER = 2
+# What a token said, at the listener without TLS: stands where the JWT filter leaves it.
+CLAIMS: dict[str, object] = {"sub": "ann", "azp": "k", "k": "a", "10s": 5.0, "x-y": ["a"]}
 
 
 def principal(number: int) -> str:
@@ -48,31 +51,35 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     caller: int | None = None
     server_name: str = ""
 
-    def bag(self) -> dict[str, Value]:
-        """What Mixer's attributes of it are."""
-        headers = {**self.headers, ":path": self.path, ":method": "GET", ":authority": self.host}
-        kind = self.headers.get("content-type", "")
-        is_grpc = kind in ("application/grpc", "application/grpc+json", "application/grpc+proto")
-        found: dict[str, Value] = {
-            "request.headers": headers,
-            "request.path": self.path,
-            "request.host": self.host,
-            "request.method": "GET",
-            "request.scheme": "http" if self.caller is None else "https",
-            "request.time": Timestamp(time.time_ns()),
-            "context.protocol": "grpc" if is_grpc else "http",
-            "connection.mtls": self.caller is not None and self.caller >= 0,
-        }
+    def bag(self, facts: Mapping[str, Value | None]) -> Bag:
+        """The attributes that Mixer makes of what the proxy would tell it, and what is known without."""
+        scheme = "http" if self.caller is None else "https"
+        pseudo = {":path": self.path, ":method": "GET", ":authority": self.host, ":scheme": scheme}
+        asked = Asked(
+            headers={**self.headers, **pseudo},
+            identity=f"spiffe://{principal(self.caller)}"
+            if self.caller is not None and self.caller >= 0
+            else "",
+            server_name=self.server_name if self.caller is not None else "",
+            claims=CLAIMS if self.caller is None else {},
+            nanoseconds=time.time_ns(),
+        )
+        known = {name: value for name, value in facts.items() if value is not None}
         if self.caller is not None:
-            found["destination.principal"] = found["destination.user"] = principal(SERVER)
-            if self.caller >= 0:
-                found["source.principal"] = found["source.user"] = principal(self.caller)
-            if self.server_name:
-                found["connection.requested_server_name"] = self.server_name
-        for attribute, header in (("request.referer", "referer"), ("request.useragent", "user-agent")):
-            if header in self.headers:
-                found[attribute] = self.headers[header]
-        return found
+            known["destination.principal"] = known["destination.user"] = principal(SERVER)
+        return _Known(known, RequestBag(asked, Place(), None))
+
+
+class _Known:
+    """A bag of two: what the first has not, the second may have."""
+
+    def __init__(self, first: Mapping[str, Value], second: Bag) -> None:
+        self._first = first
+        self._second = second
+
+    def get(self, name: str, /) -> Value | None:
+        found = self._first.get(name)
+        return self._second.get(name) if found is None else found
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -185,16 +192,17 @@ def _bootstrap(
     forms: Sequence[EnvoyForm], logged: Sequence[str], log_file: Path, server: Identity, roots: str
 ) -> Mapping[str, object]:
     routes = [route for number, form in enumerate(forms) for route in _routes(number, form)]
+    filters = [
+        {"name": "rbac", "typed_config": {"@type": T + "extensions.filters.http.rbac.v3.RBAC"}},
+        {"name": "router", "typed_config": {"@type": T + "extensions.filters.http.router.v3.Router"}},
+    ]
     manager: dict[str, object] = {
         "@type": T + "extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "expressions",
         "route_config": {
             "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [*routes, _logged_route()]}]
         },
-        "http_filters": [
-            {"name": "rbac", "typed_config": {"@type": T + "extensions.filters.http.rbac.v3.RBAC"}},
-            {"name": "router", "typed_config": {"@type": T + "extensions.filters.http.router.v3.Router"}},
-        ],
+        "http_filters": filters,
     }
     if logged:
         log = {
@@ -221,8 +229,12 @@ def _bootstrap(
         "typed_config": {"@type": T + "extensions.filters.listener.tls_inspector.v3.TlsInspector"},
     }
     address = {"socket_address": {"address": "127.0.0.1", "port_value": 0}}
-    plain = {"filters": [{"name": "http", "typed_config": manager}]}
-    secured = {**plain, "transport_socket": {"name": "tls", "typed_config": tls}}
+    taken = {"metadata_namespace": JWT, "value": {"payload": CLAIMS}}
+    token = {"@type": T + "extensions.filters.http.set_metadata.v3.Config", "metadata": [taken]}
+    with_token = {**manager, "http_filters": [{"name": "token", "typed_config": token}, *filters]}
+    plain = {"filters": [{"name": "http", "typed_config": with_token}]}
+    socket_of_tls = {"name": "tls", "typed_config": tls}
+    secured = {"filters": [{"name": "http", "typed_config": manager}], "transport_socket": socket_of_tls}
     listeners = [
         {"name": name, "address": address, "filter_chains": [chain], "listener_filters": [inspector]}
         for name, chain in zip(LISTENERS, (plain, secured), strict=True)

@@ -30,16 +30,30 @@ NAMES = {
     ValueType.STRING: (
         *("request.path", "request.host", "request.method", "request.scheme", "request.referer"),
         *("request.useragent", "context.protocol", "connection.requested_server_name", "source.principal"),
-        *("source.namespace", "destination.namespace"),
+        *("source.namespace", "destination.namespace", "request.auth.presenter"),
     ),
-    ValueType.STRING_MAP: ("request.headers", "source.labels", "destination.labels"),
+    ValueType.STRING_MAP: ("request.headers", "source.labels", "destination.labels", "request.auth.claims"),
     ValueType.BOOL: ("connection.mtls", "context.reporter.local"),
     ValueType.INT64: ("destination.port",),
     ValueType.TIMESTAMP: ("request.time",),
 }
 COMPARED = (ValueType.BOOL, ValueType.BOOL, ValueType.STRING, ValueType.INT64)
 WORDS = st.sampled_from(
-    ("", "a", "b", "ab", "k", "10s", "a*", "x%20y", "application/grpc", "(1)", '"q"', "a=b)%")
+    (
+        "",
+        "a",
+        "b",
+        "ab",
+        "k",
+        "10s",
+        "a*",
+        "x%20y",
+        "application/grpc",
+        "application/grpc+json; a",
+        "(1)",
+        '"q"',
+        "a=b)%",
+    )
 )
 # Envoy takes a referer away that is no URL.
 REFERERS = st.sampled_from(("http://a", "https://b/k?10s"))
@@ -66,8 +80,7 @@ def compiled(text: str, wanted: ValueType | None = None) -> tuple[Program, Envoy
 
 
 def agree(proxy: Proxy, number: int, program: Program, form: EnvoyForm, request: Sent, text: str) -> None:
-    known = {name: value for name, value in FACTS.items() if value is not None}
-    found = program.trace({**request.bag(), **known})
+    found = program.trace(request.bag(FACTS))
     told = (text, cel_text(form.cel), request, str(found.error))
     answer = proxy.value(number, request)
     assert _as_envoy_writes(found.value) == answer, told
@@ -112,6 +125,10 @@ IDENTITY_TEXTS = (
     "source.principal == destination.principal",
     'connection.mtls && source.principal.endsWith("web")',
     'connection.requested_server_name | "none"',
+    'request.auth.presenter | "none"',
+    'request.auth.claims["sub"]',
+    'request.auth.claims["none"] | "none"',
+    'request.auth.claims["10s"] == ""',
     'connection.requested_server_name == "a.example" || request.scheme == "https"',
 )
 

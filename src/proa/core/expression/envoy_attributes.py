@@ -13,7 +13,6 @@ from proa.core.attributes.vocabulary import ATTRIBUTES, Producer
 from proa.core.expression.cel import (
     EMPTY_TEXT,
     FALSE,
-    TRUE,
     Cel,
     Literal,
     Method,
@@ -25,16 +24,20 @@ from proa.core.expression.cel import (
 )
 
 _SCHEME = "spiffe://"
+_JWT = "envoy.filters.http.jwt_authn"
 
 
 class EnvoyAttribute(msgspec.Struct, frozen=True):
     """`value` may be read where `present` is true; None is always. `prefix`: Envoy's text has it in front of Mixer's.
-    `at_end`: known when the response or connection is over, to what reports."""
+    `at_end`: known when the response or connection is over, to what reports. Of maps: `texts_alone`, what is no text
+    is not there; `small_keys`, only keys in small letters are."""
 
     value: Cel
     present: Cel | None = None
     prefix: str = ""
     at_end: bool = False
+    texts_alone: bool = False
+    small_keys: bool = False
 
 
 def _with_default(name: str, default: str) -> EnvoyAttribute:
@@ -48,12 +51,41 @@ def _identity(name: str) -> EnvoyAttribute:
 
 
 def _protocol() -> EnvoyAttribute:
-    content_type = Operation("_[_]", (path("request.headers"), Literal("content-type")))
-    is_grpc: Cel = FALSE
-    for spelling in ("application/grpc+json", "application/grpc+proto", "application/grpc"):
-        is_grpc = choice(infix(content_type, "==", Literal(spelling)), TRUE, is_grpc)
-    known = infix(Literal("content-type"), "in", path("request.headers"))
-    return EnvoyAttribute(choice(choice(known, is_grpc, FALSE), Literal("grpc"), Literal("http")))
+    """Parameters of the content type do not count."""
+    headers = path("request.headers")
+    spellings = "^application/grpc([+](proto|json))?(;.*)?$"
+    is_grpc = Method("matches", at_key(headers, "content-type"), (Literal(spellings),))
+    is_said = choice(has_key(headers, "content-type"), is_grpc, FALSE)
+    return EnvoyAttribute(choice(is_said, Literal("grpc"), Literal("http")))
+
+
+def at_key(content: Cel, key: str) -> Cel:
+    return Operation("_[_]", (content, Literal(key)))
+
+
+def has_key(content: Cel, key: str) -> Cel:
+    return infix(Literal(key), "in", content)
+
+
+def is_text(value: Cel) -> Cel:
+    return infix(Operation("type", (value,)), "==", path("string"))
+
+
+def _claims() -> EnvoyAttribute:
+    """What the JWT filter keeps of a token that it took."""
+    everything = path("metadata.filter_metadata")
+    payload = at_key(at_key(everything, _JWT), "payload")
+    is_filled = infix(Operation("size", (payload,)), ">", Literal(0))
+    is_there = choice(has_key(at_key(everything, _JWT), "payload"), is_filled, FALSE)
+    return EnvoyAttribute(payload, choice(has_key(everything, _JWT), is_there, FALSE), texts_alone=True)
+
+
+def _claim(name: str) -> EnvoyAttribute:
+    claims = _claims()
+    assert claims.present is not None
+    value = at_key(claims.value, name)
+    is_there = choice(has_key(claims.value, name), is_text(value), FALSE)
+    return EnvoyAttribute(value, choice(claims.present, is_there, FALSE))
 
 
 _PEER = _identity("connection.uri_san_peer_certificate")
@@ -63,7 +95,9 @@ _SERVER_NAME = path("connection.requested_server_name")
 # For requests: a raw stream has no CEL before its connection is over.
 IN_ENVOY: Mapping[str, EnvoyAttribute] = MappingProxyType(
     {
-        "request.headers": EnvoyAttribute(path("request.headers")),
+        "request.headers": EnvoyAttribute(path("request.headers"), small_keys=True),
+        "request.auth.claims": _claims(),
+        "request.auth.presenter": _claim("azp"),
         "request.host": _with_default("request.host", ""),
         "request.path": _with_default("request.path", ""),
         "request.scheme": _with_default("request.scheme", "http"),
@@ -81,7 +115,7 @@ IN_ENVOY: Mapping[str, EnvoyAttribute] = MappingProxyType(
         "destination.principal": _LOCAL,
         "destination.user": _LOCAL,
         "response.code": EnvoyAttribute(path("response.code"), has("response.code"), at_end=True),
-        "response.headers": EnvoyAttribute(path("response.headers"), at_end=True),
+        "response.headers": EnvoyAttribute(path("response.headers"), at_end=True, small_keys=True),
         "response.duration": EnvoyAttribute(path("request.duration"), has("request.duration"), at_end=True),
         "response.size": EnvoyAttribute(path("response.size"), at_end=True),
     }
@@ -93,7 +127,8 @@ _REASONS = {
     "request.size": "Envoy counts it by content-length",
     "request.total_size": "Envoy counts it by content-length",
     "response.grpc_status": "Envoy has it as a number",
-    "request.auth.claims": "CEL cannot tell a claim that is a text from another",
+    "request.auth.principal": "Envoy has issuer and subject apart; compare request.auth.claims with both",
+    "request.auth.audiences": "Envoy has a list where Mixer has its first",
 }
 
 

@@ -27,7 +27,14 @@ from proa.core.expression.cel import (
     extent_of,
     infix,
 )
-from proa.core.expression.envoy_attributes import IN_ENVOY, EnvoyAttribute, missing_reason
+from proa.core.expression.envoy_attributes import (
+    IN_ENVOY,
+    EnvoyAttribute,
+    at_key,
+    has_key,
+    is_text,
+    missing_reason,
+)
 from proa.core.expression.folding import Facts, fold
 from proa.core.expression.semantics import EvaluationError, searcher
 from proa.core.expression.typed import Apply, Checked, Constant, Read, Typed
@@ -209,7 +216,7 @@ class Making:
         return self._with_map(target, lambda found: _looked_up(found, name, missing), is_tried, otherwise)
 
     def _with_map(
-        self, node: Typed, then: Callable[[Cel | StringMap], Cel], is_tried: bool, otherwise: Cel
+        self, node: Typed, then: Callable[[EnvoyAttribute | StringMap], Cel], is_tried: bool, otherwise: Cel
     ) -> Cel:
         """`then` is made once for each map that may be meant; `otherwise` stands where none is there."""
         match node:
@@ -217,7 +224,7 @@ class Making:
                 found = self._attribute(node)
                 if found is None:
                     return otherwise
-                use = then(found.value)
+                use = then(found)
                 return use if found.present is None else choice(found.present, use, otherwise)
             case Constant() if isinstance(node.value, (dict, Map)):
                 return then(node.value)
@@ -361,14 +368,18 @@ def _is_text(value_type: ValueType) -> bool:
     return value_type is ValueType.STRING
 
 
-def _looked_up(found: Cel | StringMap, key: str, missing: Cel) -> Cel:
+def _looked_up(found: EnvoyAttribute | StringMap, key: str, missing: Cel) -> Cel:
     """Header names are small in Mixer; Envoy would find others too."""
     if isinstance(found, Mapping):
-        value = found.get(key)
-        return missing if value is None else Literal(value)
-    if key != key.lower():
+        known = found.get(key)
+        return missing if known is None else Literal(known)
+    if found.small_keys and key != key.lower():
         return missing
-    return choice(infix(Literal(key), "in", found), Operation("_[_]", (found, Literal(key))), missing)
+    value = at_key(found.value, key)
+    is_there = has_key(found.value, key)
+    if found.texts_alone:
+        is_there = choice(is_there, is_text(value), FALSE)
+    return choice(is_there, value, missing)
 
 
 def _same_text(first: _Text, second: _Text, operator: str) -> Cel:

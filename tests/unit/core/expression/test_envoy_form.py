@@ -9,6 +9,12 @@ from proa.core.expression.program import Program, compile_expression
 FACTS: dict[str, Value | None] = {"source.labels": {"app": "web"}, "destination.labels": None}
 PEER = "connection.uri_san_peer_certificate"
 IS_PEER = f'(has({PEER}) ? {PEER}.startsWith("spiffe://") : false)'
+METADATA = "metadata.filter_metadata"
+JWT = f'{METADATA}["envoy.filters.http.jwt_authn"]'
+CLAIMS = f'{JWT}["payload"]'
+HAS_PAYLOAD = f'(("payload" in {JWT}) ? (size({CLAIMS}) > 0) : false)'
+HAS_CLAIMS = f'(("envoy.filters.http.jwt_authn" in {METADATA}) ? {HAS_PAYLOAD} : false)'
+IS_ROLE = f'(("Role" in {CLAIMS}) ? (type({CLAIMS}["Role"]) == string) : false)'
 FAILURE = '{}["absent"]'
 
 
@@ -72,6 +78,11 @@ def form(text: str) -> EnvoyForm | NoForm:
         ("conditional(connection.mtls, 1.5 + 2.5, 1.0)", "(connection.mtls ? 4.0 : 1.0)", False),
         ("size(request.method)", "size(bytes(request.method))", False),
         (
+            'request.auth.claims["Role"] | "none"',
+            f'({HAS_CLAIMS} ? ({IS_ROLE} ? {CLAIMS}["Role"] : "none") : "none")',
+            False,
+        ),
+        (
             'response.duration > "1s"',
             f'((has(request.duration) ? request.duration : {FAILURE}) > duration("1000000000ns"))',
             True,
@@ -106,6 +117,7 @@ def test_forms(text: str, cel: str, may_fail: bool) -> None:
         ("size(source.principal)", "spiffe:// in front of this text"),
         ("1e308 + 1e308", "no such constant"),
         ("emptyStringMap()", "is a map"),
+        ("request.auth.principal", "issuer and subject apart"),
         (" || ".join(["request.referer == request.useragent"] * 400), "too large for Envoy"),
         ("|".join(["request.useragent"] * 700), "too large for Envoy"),
         ("|".join(["source.principal"] * 700) + ' == "a"', "too many texts to choose from"),
