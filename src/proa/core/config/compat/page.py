@@ -41,7 +41,8 @@ def _lines(kinds: tuple[KindSupport, ...]) -> Iterator[str]:
         yield ""
         if len({(each.support, each.note) for each in kind.fields}) == 1:
             names = ", ".join(f"`{each.field}`" for each in kind.fields)
-            yield f"All fields **{kind.fields[0].support}**: {names}."
+            why = f" ({kind.fields[0].note})" if kind.fields[0].note else ""
+            yield f"All fields **{kind.fields[0].support}**{why}: {names}."
             continue
         yield "| field | | |"
         yield "|---|---|---|"

@@ -144,7 +144,7 @@ def _of_table(row: AnyKind) -> KindSupport:
             continue
         met.add(shape.type)
         for name, field in shape.fields.items():
-            fields.append(FieldSupport(field=f"{before}{name}", support=support))
+            fields.append(FieldSupport(field=f"{before}{name}", support=support, note=row.why_not))
             inner = _inner(field.shape)
             if isinstance(inner, Fields):
                 waiting.append((f"{before}{name}.", inner))

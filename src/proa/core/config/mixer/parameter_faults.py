@@ -53,7 +53,7 @@ def _check_denier(spec: Denier, at: Path) -> Iterator[Finding]:
     if not 0 <= code <= _LAST_STATUS:
         message = f"{code} is no status of gRPC; write a number from 0 to {_LAST_STATUS}"
         yield Finding((*at, "status", "code"), "out-of-range", message)
-    if spec.valid_use_count < 0:
+    if (spec.valid_use_count or 0) < 0:
         yield Finding((*at, "validUseCount"), "out-of-range", "a count is not negative; write 0 or more")
 
 
@@ -77,7 +77,7 @@ def _check_list(spec: ListChecker, at: Path) -> Iterator[Finding]:
             "a list would end before it is fetched again; write at least refreshInterval (60s unless set)"
         )
         yield Finding((*at, "ttl"), "conflict", message)
-    if spec.caching_use_count < 0:
+    if (spec.caching_use_count or 0) < 0:
         yield Finding((*at, "cachingUseCount"), "out-of-range", "a count is not negative; write 0 or more")
     for index, entry in enumerate(spec.overrides):
         place = (*at, "overrides", index)

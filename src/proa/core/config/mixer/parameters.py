@@ -1,6 +1,7 @@
 """What handlers of Mixer's own adapters say: the adapter's parameters. `catalogue` says whose they are.
 
-Zero and empty are not set, as in all of Mixer's configuration.
+Zero and empty are not set, as in all of Mixer's configuration, but where an adapter has another default: there None is
+not set, and zero or false means what it says.
 """
 
 from typing import Annotated, Literal
@@ -77,7 +78,7 @@ class Status(Part, frozen=True, kw_only=True):
 class Denier(Adapter, frozen=True, kw_only=True):
     status: Status | None = None
     valid_duration: Span | None = None
-    valid_use_count: Int32 = 0
+    valid_use_count: Int32 | None = None
 
 
 class DogstatsdMetric(Part, frozen=True, kw_only=True):
@@ -91,7 +92,7 @@ class Dogstatsd(Adapter, frozen=True, kw_only=True):
     prefix: str = ""
     buffer_length: Int32 = 0
     global_tags: Map[str, str] = Map()
-    sample_rate: Double = 0.0
+    sample_rate: Double | None = None
     metrics: Map[str, DogstatsdMetric] = Map()
 
 
@@ -117,7 +118,7 @@ class ListChecker(Adapter, frozen=True, kw_only=True):
     refresh_interval: Span | None = None
     ttl: Span | None = None
     caching_interval: Span | None = None
-    caching_use_count: Int32 = 0
+    caching_use_count: Int32 | None = None
     overrides: tuple[str, ...] = ()
     entry_type: Literal["STRINGS", "CASE_INSENSITIVE_STRINGS", "IP_ADDRESSES", "REGEX"] = "STRINGS"
     blacklist: bool = False
@@ -333,7 +334,7 @@ class Statsd(Adapter, frozen=True, kw_only=True):
     prefix: str = ""
     flush_duration: Span | None = None
     flush_bytes: Int32 = 0
-    sampling_rate: Double = 0.0
+    sampling_rate: Double | None = None
     metrics: Map[str, StatsdMetric] = Map()
 
 
@@ -344,9 +345,9 @@ class Stdio(Adapter, frozen=True, kw_only=True):
     log_stream: Literal["STDOUT", "STDERR", "FILE", "ROTATED_FILE"] = "STDOUT"
     severity_levels: Map[str, Level] = Map()
     metric_level: Level = "INFO"
-    output_as_json: bool = False
+    output_as_json: bool | None = None
     output_level: Level = "INFO"
     output_path: str = ""
-    max_megabytes_before_rotation: Int32 = 0
-    max_days_before_rotation: Int32 = 0
-    max_rotated_files: Int32 = 0
+    max_megabytes_before_rotation: Int32 | None = None
+    max_days_before_rotation: Int32 | None = None
+    max_rotated_files: Int32 | None = None

@@ -64,13 +64,13 @@ def _check_address(address: str, at: Path) -> Iterator[Finding]:
         yield Finding((*at, "address"), "bad-value", fault)
 
 
-def _check_share(share: float, name: str, at: Path) -> Iterator[Finding]:
-    if not 0 <= share <= 1:
+def _check_share(share: float | None, name: str, at: Path) -> Iterator[Finding]:
+    if share is not None and not 0 <= share <= 1:
         yield Finding((*at, name), "out-of-range", "a share is between 0 and 1; write one")
 
 
-def _check_not_negative(number: int, name: str, at: Path) -> Iterator[Finding]:
-    if number < 0:
+def _check_not_negative(number: int | None, name: str, at: Path) -> Iterator[Finding]:
+    if number is not None and number < 0:
         yield Finding((*at, name), "out-of-range", "it is not negative; write 0 or more")
 
 

@@ -38,6 +38,11 @@ def test_a_kind_that_nothing_acts_on_supports_nothing() -> None:
             assert found.count("supported", "in part") == 0
 
 
+def test_adapters_that_do_not_run_say_why() -> None:
+    assert "Google Stackdriver alone" in fields_of("stackdriver")["endpoint"].note
+    assert fields_of("denier")["status"].note == "Proa does not run this adapter yet"
+
+
 def test_fields_that_nothing_can_do_have_a_reason() -> None:
     gone = [
         each

@@ -1,6 +1,7 @@
 import msgspec
 from immutables import Map
 
+from proa.core.config.fields import shape_of
 from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind, Catalogue, no_faults
 from proa.core.config.mixer.parameters import Adapter
 from proa.core.config.mixer.templates import TEMPLATES
@@ -43,3 +44,19 @@ def test_what_is_installed_takes_the_place_of_what_does_not_run() -> None:
 def test_near_names_are_suggested() -> None:
     assert 'did you mean "memquota"' in BUILT_IN.unknown("memqouta")
     assert "install the package" in BUILT_IN.unknown("zzz")
+
+
+def test_zero_is_told_from_not_set_where_the_default_is_another() -> None:
+    for name in ("denier", "listchecker", "stdio", "statsd", "dogstatsd"):
+        adapter = BUILT_IN.adapters[name]
+        fields = shape_of(adapter.parameters).fields
+        zero = {
+            "denier": "validUseCount",
+            "listchecker": "cachingUseCount",
+            "stdio": "outputAsJson",
+            "statsd": "samplingRate",
+            "dogstatsd": "sampleRate",
+        }[name]
+        said = fields[zero].shape.read(False if zero == "outputAsJson" else 0, (), [])
+        assert fields[zero].default is None
+        assert said == 0
