@@ -258,6 +258,10 @@ class _Gun(msgspec.Struct, frozen=True, kw_only=True):
                 response = await connection.exchange(
                     self.requests[due.shot], is_head=due.shot.method == "HEAD"
                 )
+        except asyncio.CancelledError:
+            if connection is not None:  # a new one, perhaps, that nobody else knows of yet
+                await connection.close()
+            raise
         except TimeoutError:
             failed = self._failed(due, sent, "timeout", f"no answer within {self.plan.timeout_s} s")
         except ConnectionLost as error:

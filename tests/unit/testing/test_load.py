@@ -254,6 +254,32 @@ def test_stop_ends_the_schedule_and_keeps_the_results() -> None:
     assert 1 <= result.ok == result.sent < 3600
 
 
+def test_who_ends_a_load_by_force_leaves_no_connection() -> None:
+    """Also none that was made for the request that is under way."""
+
+    async def run() -> None:
+        opened, closed = asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+        async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await _read_request(reader)
+            opened.release()
+            try:
+                await reader.read()
+            finally:
+                closed.release()
+
+        async with asyncio.timeout(60), _raw_server(handler) as url, asyncio.TaskGroup() as group:
+            load = group.create_task(offer_load(_quick(url)))
+            for _ in range(2):
+                await opened.acquire()
+            load.cancel()
+            await asyncio.wait([load])
+            for _ in range(2):
+                await closed.acquire()
+
+    asyncio.run(run())
+
+
 def test_a_real_server_keeps_its_connections() -> None:
     peers: set[object] = set()
 
