@@ -245,6 +245,27 @@ def test_status_tells_how_routes_stand(client: Client) -> None:
     assert "conditions:" not in stored
 
 
+COUNTED = """
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: at-the-door, namespace: istio-system}
+spec:
+  targetRefs: [{group: gateway.networking.k8s.io, kind: Gateway, name: door}]
+  metrics: [{overrides: [{match: {metric: REQUEST_COUNT}, tagOverrides: {way: {value: "'in'"}}}]}]
+"""
+
+
+def test_a_telemetry_is_for_the_gateway_that_it_names(client: Client) -> None:
+    """And a gateway counts as a caller, of whom nobody is known."""
+    mesh = client.mesh
+    with mesh.applied(COUNTED):
+        assert client.outside("/").status == 200
+        client.inside("/")
+        facts = {"reporter": "source", "source_workload": "door", "destination_service_name": "shop"}
+        until(lambda: mesh.metric("istio_requests_total", way="in") == 1, "one request was counted so")
+        assert mesh.metric("istio_requests_total", way="in", **facts) == 1
+
+
 PATCH = f"""
 apiVersion: networking.istio.io/v1alpha3
 kind: EnvoyFilter
