@@ -11,19 +11,18 @@ from proa.core.config.redis_address import parse_redis_address
 from proa.ports.failures import HandlerPermanent, HandlerTemporary
 from tests.redis_process import RedisProcess, why_no_redis
 
-SILENT = b""
-
 
 @contextmanager
 def server(*answers: bytes) -> Iterator[str]:
-    """Answers each command with the next of `answers`, on whatever connection; with SILENT never."""
+    """Answers each command with the next of `answers`, on whatever connection, and SILENCE never."""
     waiting = list(answers)
 
     class Serve(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
-                while self.request.recv(4096):
-                    self.request.sendall(waiting.pop(0) if waiting else SILENT)
+                while command := self.request.recv(4096):
+                    if b"SILENCE" not in command:
+                        self.request.sendall(waiting.pop(0) if waiting else b"")
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Serve) as listening:
         thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.02})
@@ -66,10 +65,10 @@ def test_silence_ends_with_the_deadline_and_its_connection_with_it() -> None:
             RedisPool(redis, 1, deadline_s=0.2) as pool,
         ):
             with pytest.raises(HandlerTemporary, match="has not answered within"):
-                await pool.ask(("PING",))
+                await pool.ask(("SILENCE",))
             assert await patient.ask(("PING",)) == b"in time"
 
-    with server(SILENT, b"+in time\r\n") as address:
+    with server(b"+in time\r\n") as address:
         asyncio.run(body(address))
 
 
@@ -77,14 +76,14 @@ def test_no_more_wait_than_may() -> None:
     async def body(address: str) -> None:
         pool = RedisPool(parse_redis_address(address), 1, deadline_s=20.0, most_waiting=1)
         async with pool, asyncio.TaskGroup() as tasks:
-            asked = [tasks.create_task(pool.ask(("PING",))) for _ in range(2)]
+            asked = [tasks.create_task(pool.ask(("SILENCE",))) for _ in range(2)]
             await asyncio.sleep(0)  # both have begun: one has the connection, one waits for it
             with pytest.raises(HandlerTemporary, match="1 calls wait for Redis"):
                 await pool.ask(("PING",))
             for each in asked:
                 each.cancel()
 
-    with server(SILENT) as address:
+    with server() as address:
         asyncio.run(body(address))
 
 
@@ -97,7 +96,7 @@ def test_nobody_is_there() -> None:
 
 def test_a_pool_that_is_closed_opens_nothing() -> None:
     async def body(address: str) -> None:
-        async with RedisPool(parse_redis_address(address), 1) as pool:
+        async with RedisPool(parse_redis_address(address), 1, deadline_s=20.0) as pool:
             assert await pool.ask(("PING",)) == b"OK"
         with pytest.raises(HandlerTemporary, match="are closed"):
             await pool.ask(("PING",))
