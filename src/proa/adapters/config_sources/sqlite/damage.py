@@ -18,6 +18,7 @@ from proa.ports.store_backup import Backup
 
 CHECK_BUDGET_S: Final = 5.0
 """How long the check at start may take. It reads about 0.7 GB a second, so only a huge store outlasts this."""
+AGAIN_S: Final = 0.01
 ERRORS_SHOWN: Final = 3
 COPIES_TRIED: Final = 5
 
@@ -33,7 +34,8 @@ def check_integrity(connection: sqlite3.Connection, path: Path, budget_s: float 
     A check that is not through in time is given up, with a warning: a mesh that does not start is worse than a
     damage found when its page is read.
     """
-    timer = threading.Timer(budget_s, connection.interrupt)
+    is_over = threading.Event()
+    timer = threading.Thread(target=_interrupt, args=(connection, budget_s, is_over), name="store check")
     timer.start()
     try:
         found = [str(row[0]) for row in connection.execute(f"PRAGMA integrity_check({ERRORS_SHOWN})")]
@@ -43,12 +45,20 @@ def check_integrity(connection: sqlite3.Connection, path: Path, budget_s: float 
         log.warning("%s is too large to be checked in %g s; it is opened unchecked", path, budget_s)
         return
     finally:
-        timer.cancel()
+        is_over.set()
         timer.join()
     if found != ["ok"]:
         # SQLite says "*** in database main ***" before it says what.
         told = [line for each in found for line in each.splitlines() if not line.startswith("***")]
         raise damaged(path, "; ".join(told[:ERRORS_SHOWN]))
+
+
+def _interrupt(connection: sqlite3.Connection, after_s: float, is_over: threading.Event) -> None:
+    """Again and again: an interruption of nothing, before the check has begun, is forgotten."""
+    wait_s = after_s
+    while not is_over.wait(wait_s):
+        connection.interrupt()
+        wait_s = AGAIN_S
 
 
 def damaged(path: Path, what: str) -> StorePermanent:
