@@ -176,7 +176,8 @@ class _Reading:
                 self._expect(")", "close the parenthesis")
                 return inner, "parentheses"
             case _:
-                raise self._unexpected("an attribute or a value", "put texts between double quotes")
+                hint = "finish it" if token.kind == "end" else "put texts between double quotes"
+                raise self._unexpected("an attribute or a value", hint)
 
 
 def _number(token: Token) -> Number:
