@@ -1,10 +1,11 @@
 """The load that a scene is judged by: 50 requests a second, open loop, on four connections, from one workload."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Final
 
-from proa.testing.load import LoadResult, acceptance_plan, offer_load
+from proa.testing.load import LoadPlan, LoadResult, Shot, acceptance_plan, offer_load
 from tests.mesh.harness import Mesh
 
 ECHO: Final = "http://echo:8080"
@@ -32,3 +33,26 @@ def load_during(node: Mesh, fault: Callable[[], None], *, around_s: float) -> Lo
         return result
 
     return asyncio.run(scene())
+
+
+class Load:
+    """Fifty requests a second of one workload in a thread of its own, on kept connections."""
+
+    def __init__(self, mesh: Mesh, workload: str, url: str) -> None:
+        self._plan = LoadPlan(shots=(Shot(url=url),), seconds=120, proxy=mesh.proxy(workload))
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self.result: LoadResult | None = None
+        self._thread = threading.Thread(target=self._run, name=f"load of {workload}")
+
+    def _run(self) -> None:
+        self.result = self._loop.run_until_complete(offer_load(self._plan, stop=self._stop))
+
+    def __enter__(self) -> "Load":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()

@@ -17,6 +17,7 @@ from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.page import draw
 from proa.core.pilot.explain.story import Question
 from tests.mesh.harness import FOREVER, Mesh, app, until
+from tests.mesh.load import Load
 from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
@@ -147,6 +148,25 @@ def test_who_may_do_what(shop: Mesh, client: Clients) -> None:
     assert sum(after.values()) - sum(before.values()) <= 1, "only `far` has come: no connection was closed"
 
 
+def test_changes_under_load_close_no_connection(shop: Mesh, client: Clients) -> None:
+    """The next request on a connection that is open obeys; those of others go on, on the connections that they have."""
+    far = client("far")
+    only = policy("only", f"{FRONT}, rules: [{{from: [{{source: {{principals: ['*/sa/caller']}}}}]}}]")
+    counted = r"(http\.inbound\.downstream_cx_destroy|listener_manager\.listener_(modified|added|removed))$"
+    with Load(shop, "caller", "http://web.default:8081/load") as load:
+        assert far.status() == 200
+        before = shop.stats("web", counted)
+        for _ in range(3):
+            with shop.applied(only):
+                assert far.status() == 403
+            assert far.status() == 200
+        assert shop.stats("web", counted) == before
+    assert load.result is not None
+    assert load.result.sent > 20, load.result.summary()
+    assert not load.result.failures, load.result.summary()
+    assert any(name.endswith("downstream_cx_destroy") for name in before), "it is counted"
+
+
 def test_what_is_told_and_not_done(shop: Mesh, client: Clients) -> None:
     caller = client("caller")
     texts = (
@@ -211,6 +231,10 @@ spec:
          includeRequestHeadersInCheck: [x-decision]}
     - name: by-grpc
       envoyExtAuthzGrpc: {service: default/grpc-checker, port: 9002, timeout: 2s, statusOnError: "503"}
+    - name: gone
+      envoyExtAuthzHttp: {service: nobody.default.svc.cluster.local, port: 9003, timeout: 1s}
+    - name: gone-grpc
+      envoyExtAuthzGrpc: {service: nobody.default.svc.cluster.local, port: 9003, timeout: 1s}
     - name: open
       envoyExtAuthzHttp: {service: nobody.default.svc.cluster.local, port: 9003, timeout: 1s, failOpen: true}
 """
@@ -234,6 +258,12 @@ def test_asked_of_a_program(shop: Mesh, client: Clients) -> None:
         assert caller.status("/asked/no") == 403, "after a yes the other policies are asked"
         shop.apply(custom("by-grpc"))
         assert answers("", "deny", "error", "hang") == [200, 403, 503, 503]
+        for provider in ("gone", "gone-grpc"):
+            shop.apply(custom(provider))
+            assert answers("") == [403], "nobody is there to ask"
+            assert caller.status("/free") == 200, "who need not be asked about is not"
+        errors = shop.stats("web", r"ext_authz\..*error$")
+        assert sum(errors.values()) >= 4, errors
         shop.apply(custom("open"))
         assert answers("deny") == [200], "nobody is there, and its entry says failOpen"
         shop.apply(custom("nobody-knows"))

@@ -106,6 +106,20 @@ def scene(shared_mesh: Mesh, issuer: Issuer, key: SigningKey) -> Iterator[Mesh]:
         yield mesh
 
 
+REASONS = {
+    "alg none": "Jwt_is_not_in_the_form",
+    "alg none and a signature": "Jwt_header_[alg]_is_not_supported",
+    "another key by the same id": "Jwt_verification_fails",
+    "changed": "Jwt_verification_fails",
+    "expired": "Jwt_is_expired",
+    "not yet valid": "Jwt_not_yet_valid",
+    "unknown issuer": "Jwt_issuer_is_not_configured",
+    "keys never fetched": "Jwks",
+    "no token at all": "Jwt_is_not_in_the_form",
+}
+"""Parts of what the access log says of some."""
+
+
 def test_what_is_no_good_token_is_refused(scene: Mesh, issuer: Issuer, key: SigningKey) -> None:
     good: dict[str, Any] = {"iss": A, "sub": "ann", "aud": "shop", "exp": int(time.time()) + 3600}
     unsigned = jwt.encode(good, "", algorithm="none")
@@ -115,12 +129,15 @@ def test_what_is_no_good_token_is_refused(scene: Mesh, issuer: Issuer, key: Sign
     good_token = key.sign(A, aud="shop")
     head, payload, signature = good_token.split(".")
     other = base64.urlsafe_b64encode(json.dumps({**good, "sub": "root"}).encode()).rstrip(b"=").decode()
+    denied = r"http\.inbound\.jwt_authn\.denied$"
+    before = sum(scene.stats("echo", denied).values())
     with Caller(scene) as caller:
         assert caller.ask()[0] == 200, "who has no token is let through: a policy may demand one"
         assert caller.bearer(good_token) == 200
         assert caller.bearer(key.sign(A, aud=["nobody", "stall"])) == 200, "all audiences count"
         refused = {
             "alg none": unsigned,
+            "alg none and a signature": f"{unsigned}{signature}",
             "symmetric": confused,
             "another key by the same id": SigningKey(key.key_id).sign(A, aud="shop"),
             "a key that is not published": SigningKey("two").sign(A, aud="shop"),
@@ -132,10 +149,16 @@ def test_what_is_no_good_token_is_refused(scene: Mesh, issuer: Issuer, key: Sign
             "keys never fetched": key.sign(GONE),
             "no token at all": "x",
         }
-        got = {name: caller.bearer(token) for name, token in refused.items()}
+        paths = {name: f"/{name.replace(' ', '-')}" for name in refused}
+        got = {name: caller.ask(paths[name], authorization=f"Bearer {refused[name]}")[0] for name in refused}
         assert got == dict.fromkeys(refused, 401)
+        for name, path in paths.items():
+            reason = str(scene.logged("echo", direction="inbound", path=path)["details"])
+            assert reason.startswith("jwt_authn_access_denied{"), (name, reason)
+            assert REASONS.get(name, "") in reason, (name, reason)
         assert caller.bearer(key.sign(A, aud="nobody")) == 403, "a good token, for somebody else"
         assert caller.bearer(key.sign(A)) == 403, "for nobody in particular"
+        assert sum(scene.stats("echo", denied).values()) - before == len(refused) + 2
     with Caller(scene) as caller:
         assert caller.bearer(key.sign(A, aud="shop", fill="x" * 100_000)) == 431, "huge: refused unread"
 
@@ -279,6 +302,8 @@ spec:
     directResponse: {{status: 222}}
   - match: [{{headers: {{"@request.auth.claims.iss": {{}}}}, withoutHeaders: {{"@request.auth.claims.age": {{}}}}}}]
     directResponse: {{status: 223}}
+  - match: [{{uri: {{prefix: /through}}}}]
+    route: [{{destination: {{host: echo.default.svc.cluster.local, port: {{number: 8080}}}}}}]
   - directResponse: {{status: 224}}
 ---
 apiVersion: security.istio.io/v1
@@ -286,7 +311,12 @@ kind: RequestAuthentication
 metadata: {{name: users, namespace: istio-system}}
 spec:
   selector: {{matchLabels: {{istio: ingressgateway}}}}
-  jwtRules: [{{issuer: {A}, jwks: '{keys}', spaceDelimitedClaims: [roles]}}]
+  jwtRules:
+  - issuer: {A}
+    jwks: '{keys}'
+    spaceDelimitedClaims: [roles]
+    outputPayloadToHeader: x-edge-payload
+    outputClaimToHeaders: [{{header: x-edge-subject, claim: sub}}]
 """
 
 
@@ -315,6 +345,13 @@ def test_a_gateway_sends_requests_by_what_their_tokens_say(shared_mesh: Mesh, ke
             assert status(key.sign(A, age=7)) == 224
             assert status(SigningKey("two").sign(A, plan={"tier": "gold"})) == 401
             assert status(**{"@request.auth.claims.plan.tier": "gold"}) in (224, 400), "a header is no claim"
+            forged = base64.urlsafe_b64encode(b'{"sub": "root"}').decode()
+            stranger = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            said = {"x-edge-payload": forged, "x-edge-subject": "root", "host": "users.example.com"}
+            stranger.request("GET", "/through", headers=said)
+            told = json.loads(stranger.getresponse().read())["headers"]
+            assert not {"x-edge-payload", "x-edge-subject"} & told.keys(), "forged from outside"
+            stranger.close()
     finally:
         mesh.stop("ingressgateway")
 

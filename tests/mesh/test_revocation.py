@@ -5,12 +5,10 @@ gets no certificate any more.
 told gets in its way.
 """
 
-import asyncio
 import contextlib
 import socket
 import ssl
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -20,8 +18,8 @@ import pytest
 from proa.core.model.names import WorkloadId
 from proa.node.credentials import Credential
 from proa.servers.admin.authority import RevokeRequest
-from proa.testing.load import LoadPlan, LoadResult, Shot, offer_load
 from tests.mesh.harness import FOREVER, Mesh, app, curl_status, identity, until
+from tests.mesh.load import Load
 from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
@@ -105,29 +103,6 @@ def revoked(mesh: Mesh, what: str) -> Iterator[float]:
         mesh.admin.revoke(RevokeRequest(what=what, author="test", restore=True))
 
 
-class Load:
-    """Fifty requests a second of one workload in a thread of its own, on kept connections."""
-
-    def __init__(self, mesh: Mesh, workload: str) -> None:
-        self._plan = LoadPlan(shots=(Shot(url=URL),), seconds=120, proxy=mesh.proxy(workload))
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self.result: LoadResult | None = None
-        self._thread = threading.Thread(target=self._run, name=f"load of {workload}")
-
-    def _run(self) -> None:
-        self.result = self._loop.run_until_complete(offer_load(self._plan, stop=self._stop))
-
-    def __enter__(self) -> "Load":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-        self._loop.close()
-
-
 def status(mesh: Mesh, workload: str) -> int:
     return curl_status(mesh.curl(workload, "-i", URL))
 
@@ -136,7 +111,7 @@ def test_an_identity_is_refused_on_open_connections_while_others_go_on(scene: Me
     mesh = scene
     stolen = stolen_from(mesh, "victim")
     with (
-        Load(mesh, "caller") as honest,
+        Load(mesh, "caller", URL) as honest,
         Thief(mesh, stolen, "echo", 8080, "istio-http/1.1") as http,
         Thief(mesh, stolen, "lines", LINES, "istio") as stream,
     ):

@@ -8,19 +8,17 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
 
-from proa.core.auth.hop import ClientRule, hop
-from proa.core.auth.peer_policy import advertised_for
 from proa.core.model.names import WorkloadId
-from proa.core.model.workload import TlsMode
-from proa.core.pilot.explain.peers import PeerQuestion
 from proa.demo.intruder import REFUSED, knock
 from proa.testing.load import LoadPlan, LoadResult, Shot, offer_load
-from tests.mesh.harness import FOREVER, Mesh, app, curl_status, identity, until, why_no_envoy
+from tests.mesh.harness import FOREVER, Mesh, app, identity, until, why_no_envoy
+from tests.mesh.hops import HOST, corners, hops_scene, try_cells
 from tests.ports import held_ports
 
 pytestmark = pytest.mark.mesh
@@ -256,58 +254,14 @@ def test_disable_at_one_port_moves_its_clients_alone(mesh: Mesh) -> None:
     assert newest_peer(mesh, "web", "/again") == CALLER
 
 
-CORNERS: Final[tuple[tuple[TlsMode, ClientRule], ...]] = (
-    ("STRICT", "plain"),
-    ("STRICT", "outside"),
-    ("PERMISSIVE", "plain"),
-    ("PERMISSIVE", "mutual"),
-    ("DISABLE", "mutual"),
-    ("DISABLE", "outside"),
-)
-CLIENT_TLS: Final[dict[ClientRule, str]] = {
-    "plain": "{mode: DISABLE}",
-    "mutual": "{mode: ISTIO_MUTUAL}",
-    "outside": "{mode: SIMPLE, insecureSkipVerify: true}",
-}
-
-
-def corner(mode: TlsMode, rule: ClientRule) -> str:
-    return f"""{policy(mode, namespace="default", more="  selector: {matchLabels: {tier: front}}")}
----
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {{name: web}}
-spec: {{host: web, trafficPolicy: {{tls: {CLIENT_TLS[rule]}}}}}
-"""
-
-
-def test_a_rule_of_clients_and_a_policy_of_servers_do_what_was_decided(mesh: Mesh) -> None:
-    """The corners of tests/properties/pilot/test_hops_law.py, in which a user contradicts himself or nearly does."""
-    source = WorkloadId("default", "caller")
-    try:
-        for number, (mode, rule) in enumerate(CORNERS):
-            mesh.apply(corner(mode, rule))
-            decided = hop("sidecar", rule, advertised_for(mode), mode)
-            (row,) = mesh.admin.peers(PeerQuestion(destination="web", port=8080, source=source)).rows
-            assert (row.wire, row.mode, row.result, row.standing) == (decided.wire, mode, decided.result, ())
-            assert [cause.object.partition("/")[0] for cause in (*row.client, *row.server)] == [
-                "DestinationRule",
-                "PeerAuthentication",
-            ]
-            path = f"/corner{number}"
-            status = curl_status(mesh.curl("caller", "-i", f"http://web:8080{path}"))
-            # This program ends no TLS of its own.
-            is_refused = decided.result in ("refused", "program's TLS")
-            assert (status == 503) == is_refused, (mode, rule, status)
-            if not is_refused:
-                peer = mesh.logged("web", direction="inbound", path=path).get("peer")
-                assert peer == (CALLER if decided.result == "mutual TLS" else None)
-            assert plain_http(mesh, "web") == (hop("plain", rule, "mutual", mode).result == "plaintext")
-        told = mesh.proa("authn", "check", "-", "web:8080")
-        assert told.returncode == 0
-        assert "plaintext" in told.stdout
-    finally:
-        mesh.delete(corner(*CORNERS[-1]))
+def test_rules_of_clients_and_policies_of_servers_do_what_was_decided(mesh: Mesh, tmp_path: Path) -> None:
+    """A few cells of the matrix of tests/mesh/hops.py, for every kind of client, and those in which a user contradicts
+    himself; all of them under `scripts/test endurance -k hops`."""
+    with hops_scene(mesh, tmp_path) as hops:
+        found = try_cells(hops, corners(hops))
+        told = mesh.proa("authn", "check", "-", f"{HOST}:8080")
+    assert (told.returncode, "no certificate of the mesh" in told.stdout) == (1, True)
+    assert {"mutual TLS", "plaintext", "program's TLS", "certificate untrusted", "nobody ends it"} <= {*found}
 
 
 @pytest.mark.parametrize("mode", ["PERMISSIVE", "DISABLE"])

@@ -19,6 +19,7 @@ from proa.control_plane.port_modes import PortKey, PortModes
 from proa.control_plane.proxies import Proxies
 from proa.control_plane.scope_bundle import Name
 from proa.control_plane.world import World
+from proa.core.auth.denial import Denial
 from proa.core.auth.grants import Grant, accepted_accounts, may_place_in, refusals
 from proa.core.auth.revocation import refusal
 from proa.core.auth.spiffe import node_id, workload_dns_name, workload_id
@@ -76,8 +77,11 @@ class Registrations:
         proxies: Proxies,
         clock: Callable[[], float],
         most: int = Limits().workloads_per_node,
+        denied: Callable[[Denial, str], None] = lambda reason, node: None,
     ) -> None:
-        """A node has at most `most` workloads; the names of others are refused and nothing else of them is kept."""
+        """A node has at most `most` workloads; the names of others are refused and nothing else of them is kept.
+        `denied` counts what a node claims without the right."""
+        self._denied = denied
         self._world = world
         self._most = most
         self._proxies = proxies
@@ -141,6 +145,7 @@ class Registrations:
             found = registration_faults(following[workload], from_this_host=line.is_local)
             if found:
                 faults[workload] = found
+            self._count_denials(node, following[workload])
         self._nodes[node] = _Node(
             version=state.version, workloads=following, faults=faults, line=line, excess=excess
         )
@@ -149,6 +154,13 @@ class Registrations:
                 changed.add(workload)
         self._review(changed)
         return self.answer(node)
+
+    def _count_denials(self, node: str, claimed: Registration) -> None:
+        """Once for each claim that is new or another."""
+        grant = self._grants.get(node)
+        if grant is None or refusals(grant, claimed):
+            who = node_id(self._world.snapshot.settings.trust_domain, node)
+            self._denied("no grant" if grant is None else "not granted", str(who))
 
     def _counted(
         self, told: tuple[Registration, ...], previous: Mapping[WorkloadId, Registration]

@@ -138,7 +138,7 @@ async def run(options: ServeOptions) -> None:
         await token_keys.load()
         federations = Federations(world, HttpBundleFetcher(), BundlesOnDisk(home.trust_bundles_dir))
         proxies = Proxies(world, time.time)
-        registrations = Registrations(world, proxies, time.monotonic)
+        registrations = Registrations(world, proxies, time.monotonic, denied=denials.count)
         registrations.stamp = stores.stamp
         leases = Leases(stores.leases, time.time, name=sharing.name if sharing else "", leads=leads)
         configuration = Configuration(world, registrations.set_policies)

@@ -13,7 +13,7 @@ PAUSE_S = 0.01
 
 
 def main(target: str, users: int) -> None:
-    credentials = grpc.xds_channel_credentials()  # plaintext where the mesh says so
+    credentials = grpc.xds_channel_credentials()
     cookies: dict[int, str] = {}
     with grpc.secure_channel(target, credentials) as channel:
         hello = channel.unary_unary(HELLO, bytes, bytes)

@@ -1,5 +1,5 @@
 """Both ends of a hop follow from one decision: over every server policy, client rule and kind of client, the clusters
-and listeners that proxies are sent do what `core.auth.hop` says. tests/mesh/test_tls_modes.py holds real Envoys to it.
+and listeners that proxies are sent do what `core.auth.hop` says. tests/mesh/hops.py holds real Envoys to it.
 """
 
 from itertools import product
@@ -50,6 +50,8 @@ metadata: {name: edge}
 spec: {gateways: [edge], hosts: ["*"], http: [{route: [{destination: {host: web}}]}]}
 ---
 """
+CLIENTS: Final = tuple(each for each in get_args(ClientKind) if each != "foreign")
+"""Those whom anybody sends anything. Handshakes, which refuse the others, are real Envoys' affair."""
 CARRIES: Final[dict[Wire, Connection]] = {
     "plaintext": HTTP1,
     "mesh TLS": MESH_HTTP1,
@@ -114,7 +116,7 @@ def received(mesh: Mesh, wire: Wire) -> Result:
 )
 def test_what_proxies_are_sent_is_what_was_decided(mode: TlsMode, rule: ClientRule) -> None:
     mesh = mesh_of(mode, rule)
-    for client in get_args(ClientKind):
+    for client in CLIENTS:
         decided = hop(client, rule, advertised_for(mode), mode)
         assert spoken(mesh, client) == decided.wire, client
         if decided.wire is not None:

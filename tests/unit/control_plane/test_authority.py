@@ -9,6 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 from proa.adapters.config_sources.sqlite import open_stores
@@ -56,6 +58,7 @@ class Mesh:
         self.now = NOW
         self._drawn = itertools.count(1)
         self._keys_made = itertools.count(first_key)
+        self.denied: list[str] = []
 
     async def open(self, trust_domain: str = TRUST_DOMAIN) -> Authority:
         return await Authority.open(
@@ -65,6 +68,7 @@ class Mesh:
             clock=lambda: self.now,
             entropy=lambda size: next(self._drawn).to_bytes(size - 1, "big") + b"\x80",
             new_key=lambda: key(next(self._keys_made)),
+            denied=lambda reason, asker: self.denied.append(reason),
         )
 
 
@@ -231,6 +235,40 @@ def test_a_node_joins_with_a_token_once(run: Run) -> None:
         assert "has been used" in again.reason
         assert isinstance(await ask(authority), Issued)
         assert isinstance(await authority.issue_node(csr_pem=csr, node="a"), Issued)
+
+    run(body)
+
+
+def test_each_refusal_has_a_name_and_is_counted(run: Run) -> None:
+    def asking(*extensions: x509.ExtensionType) -> str:
+        builder = x509.CertificateSigningRequestBuilder(subject_name=x509.Name([]))
+        for each in extensions:
+            builder = builder.add_extension(each, critical=False)
+        return builder.sign(key(), SHA256()).public_bytes(Encoding.PEM).decode()
+
+    own = x509.UniformResourceIdentifier(str(REVIEWS_ID))
+    further = x509.SubjectAlternativeName([own, x509.DNSName("bank.example")])
+    other = parse_spiffe_id("spiffe://cluster.local/ns/default/sa/bookinfo-ratings")
+
+    async def body(mesh: Mesh, authority: Authority) -> None:
+        await mesh.store.put_grant(RIGHT)
+        for csr, code in (
+            (asking(further), "csr names"),
+            (asking(x509.BasicConstraints(ca=True, path_length=None)), "csr ca"),
+            (build_csr(key(), other), "csr identity"),
+            ("", "csr unreadable"),
+        ):
+            refused = await authority.issue_workload(csr_pem=csr, claim=REVIEWS, node="a")
+            assert isinstance(refused, Refused)
+            assert (refused.code, mesh.denied[-1]) == (code, code)
+        token = await mint(authority)
+        csr = build_csr(key(), node_id(TRUST_DOMAIN, "a"))
+        assert isinstance(await authority.redeem(token=token, csr_pem=csr), Joined)
+        again = await authority.redeem(token=token, csr_pem=csr)
+        assert isinstance(again, Refused)
+        assert (again.code, mesh.denied[-1]) == ("token used", "token used")
+        assert len(mesh.denied) == 5
+        assert [event.kind for event in await mesh.store.events()] == ["refused"] * 5
 
     run(body)
 

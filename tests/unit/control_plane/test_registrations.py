@@ -39,7 +39,13 @@ class Desk:
         self.now = 0.0
         self.world = HeldWorld(clock=lambda: self.now)
         self.proxies = Proxies(self.world, clock=lambda: self.now)
-        self.registrations = Registrations(self.world, self.proxies, clock=lambda: self.now)
+        self.denied: list[tuple[str, str]] = []
+        self.registrations = Registrations(
+            self.world,
+            self.proxies,
+            clock=lambda: self.now,
+            denied=lambda reason, node: self.denied.append((reason, node)),
+        )
         self.registrations.set_grants([Grant(node=node, placements=BROAD) for node in nodes or ("node",)])
         self.streams: dict[WorkloadId, ProxyStream] = {}
         self.lines: dict[str, NodeLine] = {}
@@ -122,6 +128,9 @@ def test_what_a_node_may_not_place_is_refused_with_the_reason() -> None:
     assert HOST not in desk.world.snapshot.services
     stranger = desk.hear(simple("b"), node="stranger")
     assert "no grant" in stranger.refused[0].reason
+    desk.hear(simple("a"), simple("b"), version=2)
+    node = "spiffe://cluster.local/proa/node/"
+    assert desk.denied == [("not granted", f"{node}node"), ("no grant", f"{node}stranger")], "each once"
 
 
 def test_a_withdrawn_grant_takes_its_workloads_away() -> None:

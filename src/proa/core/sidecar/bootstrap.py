@@ -53,11 +53,14 @@ _INFIXES: Final = (
     ".membership_",
     ".outlier_detection.ejections_",
     ".rbac.",
+    ".jwt_authn.",
+    ".ext_authz.",
     ".fault.",
     ".ssl.fail_",
     ".ssl.connection_error",
     ".ssl.handshake",
     ".ssl.no_certificate",
+    ".no_filter_chain_match",
     ".circuit_breakers.default.",
 )
 _SUFFIXES: Final = (".update_rejected", ".update_success", ".update_failure", ".connected_state")

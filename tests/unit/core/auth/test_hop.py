@@ -5,6 +5,7 @@ import pytest
 from proa.core.auth.hop import (
     ClientKind,
     ClientRule,
+    Refusal,
     Result,
     ServerMode,
     Wire,
@@ -29,6 +30,7 @@ from proa.core.model.endpoint import TlsFact
         ("proxyless", "auto", "mutual", "gRPC's mesh TLS"),
         ("proxyless", "outside", "mutual", None),
         ("plain", "mutual", "mutual", "plaintext"),
+        ("foreign", "plain", "disabled", "foreign mesh TLS"),
     ],
 )
 def test_what_is_sent(client: ClientKind, rule: ClientRule, fact: TlsFact, wire: Wire | None) -> None:
@@ -48,16 +50,15 @@ def test_what_is_sent(client: ClientKind, rule: ClientRule, fact: TlsFact, wire:
         ("mesh TLS", "DISABLE", "refused"),
         ("plaintext", "DISABLE", "plaintext"),
         ("mesh TLS", "NONE", "refused"),
+        ("foreign mesh TLS", "STRICT", "refused"),
+        ("foreign mesh TLS", "PERMISSIVE", "refused"),
+        ("foreign mesh TLS", "DISABLE", "program's TLS"),
     ],
 )
 def test_what_is_made_of_it(wire: Wire, mode: ServerMode, result: Result) -> None:
     assert server_reads(wire, mode) == result
     assert mode == "NONE" or takes(wire, mode) == (result != "refused")
-    assert (wire in refused_at(mode)) == (result == "refused")
-
-
-def test_who_has_no_way_is_refused() -> None:
-    assert hop("proxyless", "outside", "disabled", "NONE").result == "refused"
+    assert (wire in refused_at(mode)) == (result == "refused" and wire != "foreign mesh TLS")
 
 
 @pytest.mark.parametrize("mode", get_args(ServerMode))
@@ -65,3 +66,22 @@ def test_a_partner_is_as_one_of_ours_where_it_is_believed(mode: ServerMode) -> N
     ours = hop("sidecar", "mutual", "mutual", mode)
     assert partner_hop(mode, is_believed=True) == ours
     assert partner_hop(mode, is_believed=False).result == "refused"
+
+
+@pytest.mark.parametrize(
+    ("client", "rule", "mode", "why"),
+    [
+        ("proxyless", "outside", "NONE", "no way"),
+        ("plain", "auto", "STRICT", "no certificate of the mesh"),
+        ("sidecar", "outside", "STRICT", "no certificate of the mesh"),
+        ("gateway", "mutual", "DISABLE", "nobody ends it"),
+        ("proxyless", "auto", "PERMISSIVE", "nobody ends it"),
+        ("foreign", "auto", "STRICT", "certificate untrusted"),
+        ("sidecar", "auto", "STRICT", None),
+    ],
+)
+def test_a_refusal_has_a_reason(
+    client: ClientKind, rule: ClientRule, mode: ServerMode, why: Refusal | None
+) -> None:
+    found = hop(client, rule, "mutual", mode)
+    assert (found.why, found.result == "refused") == (why, why is not None)

@@ -15,6 +15,7 @@ from proa.core.auth.hop import (
     ClientKind,
     ClientRule,
     Hop,
+    Refusal,
     Result,
     ServerMode,
     Wire,
@@ -67,6 +68,7 @@ class PeerRow(msgspec.Struct, frozen=True, kw_only=True):
     wire: Wire | None
     mode: ServerMode
     result: Result
+    why: Refusal | None = None
     client: tuple[Cause, ...] = ()
     client_by: str = ""
     server: tuple[Cause, ...] = ()
@@ -312,6 +314,7 @@ def _rows(
             wire=found.wire,
             mode=server.mode,
             result=found.result,
+            why=found.why,
             client=causes,
             client_by="" if causes else _client_words(client, rule, server, partner),
             server=(

@@ -52,6 +52,8 @@ def _tone(row: PeerRow) -> Style:
 
 
 def _below(row: PeerRow) -> Iterator[Line]:
+    if row.why is not None:
+        yield from _wrapped("      why: ", row.why)
     yield from _wrapped("      client: ", _who(row.client, row.client_by))
     yield from _wrapped("      server: ", _who(row.server, row.server_by))
     if row.refused:
