@@ -163,6 +163,7 @@ def refusal_of(listeners: list[Listener], folder: Path) -> str:
     return "" if done.returncode == 0 else done.stderr + done.stdout
 
 
+@pytest.mark.timeout(900)  # it computes all the time, and has a core to itself only on a quiet machine
 def test_envoy_takes_whatever_servers_and_rules_make_together(tmp_path: Path) -> None:
     made = list(made_by_chance().values())
     chains = sum(len(each.filter_chains) for each in made)
