@@ -167,7 +167,14 @@ def test_an_envoy_that_is_stuck_is_left_out(metered: Mesh) -> None:
 
 def test_one_sidecar_alone_and_the_names_of_2018(metered: Mesh) -> None:
     ask(metered, "GET", f"{ECHO}/old")
-    until(lambda: metered.metric("istio_request_duration_milliseconds_count", **CALLER) > 0, "it was counted")
+    durations = partial(
+        metered.metric, "istio_request_duration_milliseconds_count", **CALLER, reporter="source"
+    )
+    until(durations, "the caller's proxy has added up its histograms")
+    address = json.loads((metered.home.path / "node.json").read_text())["metrics"]
+    assert f"http://{address}/metrics" in metered.parts["up"].output, (
+        "who starts a mesh is told where to look"
+    )
     page = metered.metrics("workload=metered&names=2018")
     assert {each.labels["reporter"] for each in page if each.name == f"{SECONDS}_count"} == {"source"}
     bounds = {each.labels["le"] for each in page if each.name == f"{SECONDS}_bucket"}

@@ -11,6 +11,7 @@ from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
     from proa.cli.holding_mesh import Mesh
+    from proa.home import Home
 
 
 @click.command("up", short_help="Start a mesh on this machine: control plane and node agent.")
@@ -83,6 +84,14 @@ def command(
         raise Failure(str(error)) from None
 
 
+def _sidecars_metrics(home: "Home") -> str:
+    """Where the agent is scraped: it has written that before it answered."""
+    import msgspec
+
+    facts = msgspec.json.decode((home.path / "node.json").read_bytes(), type=dict[str, str])
+    return facts["metrics"]
+
+
 def _show(surroundings: Surroundings, mesh: "Mesh") -> None:
     home = surroundings.home
     lines = (
@@ -90,6 +99,7 @@ def _show(surroundings: Surroundings, mesh: "Mesh") -> None:
         ("xDS", mesh.addresses.xds),
         ("join", mesh.addresses.join),
         ("metrics", f"http://{mesh.addresses.metrics}/metrics"),
+        ("sidecars", f"http://{_sidecars_metrics(home)}/metrics"),
         ("logs", str(home.logs)),
     )
     click.echo(click.style("The mesh is up. Ctrl-C ends it.", fg="green"))

@@ -147,8 +147,9 @@ async def _serve(options: NodeOptions, binary: str, first: Credential, stop: asy
             facts = NodeFacts(node=first.node, metrics=await stack.enter_async_context(serving))
         else:
             facts = NodeFacts(node=first.node)
-        await stack.enter_async_context(LocalServer(around, workloads).serve(home.node_socket))
+        # Before anybody can ask whether the agent is there.
         write_facts(home, facts)
+        await stack.enter_async_context(LocalServer(around, workloads).serve(home.node_socket))
         log.info("node %s takes workloads at %s", first.node, home.node_socket)
         await stop.wait()
         await workloads.leave_all("the node agent stops", options.drain_s + ENDING_S)
