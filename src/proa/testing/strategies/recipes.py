@@ -597,6 +597,7 @@ def _encoded(form: Json) -> str:
     return msgspec.json.encode(form).decode()
 
 
+_PROVIDERS: Final = either("a.default.svc.cluster.local", "shop/a.shop.svc.cluster.local", "x.example.com")
 MESH_CONFIG: Final[Recipes] = {
     mc.MeshConfig: Recipe(
         values={
@@ -605,6 +606,7 @@ MESH_CONFIG: Final[Recipes] = {
             "access_log_format": either("", '{"a": "%REQ(x-a)%", "b": [{"c": "%DURATION%"}, 1, null]}')
             | words.log_format
             | words.log_format.map(lambda text: _encoded({"a": text, "%": {"b": [text, True]}})),
+            "trust_domain_aliases": listed(either("old.example", "b")),
             "dns_resolvers": listed(either("127.0.0.1:1", "[::1]:1")),
             "root_namespace": either("", "istio-system", "shop"),
             **{
@@ -617,13 +619,24 @@ MESH_CONFIG: Final[Recipes] = {
     ),
     mc.ExtensionProvider: Recipe(
         values={"name": either("grpc", "http")},
-        one_of=(("envoy_ext_authz_http", "envoy_ext_authz_grpc"),),
+        one_of=(
+            (
+                "envoy_ext_authz_http",
+                "envoy_ext_authz_grpc",
+                "prometheus",
+                "envoy_file_access_log",
+                "envoy_otel_als",
+                "opentelemetry",
+            ),
+        ),
     ),
+    mc.FileLog: Recipe(values={"path": either("/dev/stdout", "/dev/stderr")}),
+    mc.OtelLog: Recipe(values={"service": _PROVIDERS, "log_name": either("", "a")}),
+    mc.Opentelemetry: Recipe(values={"service": _PROVIDERS}),
+    mc.OtelByHttp: Recipe(values={"path": either("/", "/v1/traces")}),
     mc.GrpcChecker: Recipe(
         values={
-            "service": either(
-                "a.default.svc.cluster.local", "shop/a.shop.svc.cluster.local", "x.example.com"
-            ),
+            "service": _PROVIDERS,
             "status_on_error": either("", "403", "503"),
             "path_prefix": either("", "/check", "/a b"),
             "include_additional_headers_in_check": words.mapped(words.own_header, either("1", "é")),

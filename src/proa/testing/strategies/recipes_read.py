@@ -55,6 +55,15 @@ def _fit_plugin(spec: Object) -> Object:
     return _fit_selection(without(spec, ["vmConfig"]))
 
 
+def _fit_tags(spec: Object) -> Object:
+    """Labels have names that Prometheus takes."""
+    tags = spec.get("tagOverrides")
+    if not isinstance(tags, dict):
+        return spec
+    named = {f"tag_{number}": value for number, value in enumerate(tags.values())}
+    return spec | {"tagOverrides": named}
+
+
 _SELECTION: Final = Recipe(fit=_fit_selection)
 _SOURCE: Final = {
     "url": either("oci://a.example/p:1", "a.example/p", "https://a.example/p.wasm", "file:///p.wasm"),
@@ -103,6 +112,7 @@ READ_ONLY: Final[Recipes] = {
     telemetry.LogFilter: Recipe(
         values={"expression": either("response.code >= 400")}, always=("expression",)
     ),
+    telemetry.MetricsOverride: Recipe(fit=_fit_tags),
     telemetry.CustomTag: Recipe(one_of=(("literal", "environment", "header", "formatter"),)),
     telemetry.TagOverride: Recipe(
         values={"operation": either("UPSERT"), "value": either("request.method", "'b'")}, always=("value",)
