@@ -428,11 +428,19 @@ class Mesh:
         return mine.id in connected and len(ports) >= len(mine.ports) and well
 
     def settle(self, version: int | None = None, timeout_s: float = WAIT_S) -> None:
-        """No connected proxy works by anything older than what the control plane knows now."""
+        """No connected proxy works by anything older than what the control plane knows now: a version of the
+        configuration, and endpoints too."""
         version = self.admin.status().config_version if version is None else version
         statuses = list(self.admin.wait(version, timeout_s))
         assert statuses, f"no word about version {version}"
         assert statuses[-1].done, f"proxies are behind: {statuses[-1]}"
+        until(self._has_told_all, "every proxy has what the control plane knows", timeout_s)
+
+    def _has_told_all(self) -> bool:
+        """Programs that speak xDS themselves ask when they like; of proxies of other control planes this one knows
+        less."""
+        mine = (each for each in self.admin.proxies().proxies if each.connected and each.since)
+        return all(each.is_full for each in mine if each.kind in ("sidecar", "gateway"))
 
     def stats(self, workload: str, pattern: str, namespace: str = "default") -> dict[str, int]:
         """Counters and gauges of a sidecar whose names contain the pattern (a regex)."""

@@ -148,6 +148,16 @@ def test_who_may_do_what(shop: Mesh, client: Clients) -> None:
     assert sum(after.values()) - sum(before.values()) <= 1, "only `far` has come: no connection was closed"
 
 
+def some_more(shop: Mesh) -> None:
+    """Until some requests of the load have come in since."""
+
+    def served() -> int:
+        return sum(shop.stats("web", r"http\.inbound\.downstream_rq_completed$").values())
+
+    before = served()
+    until(lambda: served() >= before + 5, "the load goes on")
+
+
 def test_changes_under_load_close_no_connection(shop: Mesh, client: Clients) -> None:
     """The next request on a connection that is open obeys; those of others go on, on the connections that they have."""
     far = client("far")
@@ -159,7 +169,9 @@ def test_changes_under_load_close_no_connection(shop: Mesh, client: Clients) -> 
         for _ in range(3):
             with shop.applied(only):
                 assert far.status() == 403
+                some_more(shop)
             assert far.status() == 200
+            some_more(shop)
         assert shop.stats("web", counted) == before
     assert load.result is not None
     assert load.result.sent > 20, load.result.summary()

@@ -236,6 +236,7 @@ class Operations(ConfigurationOperations):
             status,
             since=stream.since,
             version=self._configuration.version_at(stream.taken_through),
+            is_full=stream.is_full,
             types=show_types(stream),
             rejections=tuple(
                 show_rejection(

@@ -165,7 +165,8 @@ class TypeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     """One workload's proxy. `version` is the newest configuration version it has in full; `connected` when its
-    stream is open, `since` when that began (or ended)."""
+    stream is open, `since` when that began (or ended). `is_full`: nothing that it asked for is on its way to it, be it
+    configuration or an endpoint."""
 
     id: WorkloadId
     kind: str
@@ -173,6 +174,7 @@ class ProxyStatus(msgspec.Struct, frozen=True, kw_only=True):
     connected: bool
     since: float = 0.0
     version: int = 0
+    is_full: bool = False
     types: tuple[TypeStatus, ...] = ()
     rejections: tuple[Rejection, ...] = ()
     gateway_ports: tuple[GatewayPort, ...] = ()

@@ -67,7 +67,7 @@ def _who(causes: tuple[Cause, ...], words: str) -> str:
 
 
 def _wrapped(lead: str, text: str) -> Iterator[Line]:
-    for number, line in enumerate(wrap(text, WIDTH - len(lead)) or [""]):
+    for number, line in enumerate(wrap(text, WIDTH - len(lead), break_on_hyphens=False) or [""]):
         yield (Piece((lead if not number else " " * len(lead)) + line, "plain" if not number else "dim"),)
 
 
