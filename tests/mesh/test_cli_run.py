@@ -176,12 +176,16 @@ def test_what_is_left_when_all_of_up_is_killed_goes_on_in_the_next(own: Mesh) ->
 
 def test_a_killed_node_agent_is_started_again_and_takes_its_workloads_over(own: Mesh) -> None:
     envoys = {each.id.name: each.envoy_pid for each in own.node().workloads}
-    taken_over = "has taken default/echo over"
-    before = own.workloads["echo"].output.count(taken_over)
+
+    def claimed(name: str) -> int:
+        return own.workloads[name].output.count(f"has taken default/{name} over")
+
+    before = {name: claimed(name) for name in ("caller", "echo")}
     (pid,) = [pid for pid, words in own.left_processes().items() if " node " in words and "proa.cli" in words]
     os.kill(pid, signal.SIGKILL)
     own.parts["up"].until_printed("the node agent was killed")
-    until(lambda: own.workloads["echo"].output.count(taken_over) > before, "the next agent has echo")
+    for name, count in before.items():
+        until(lambda name=name, count=count: claimed(name) > count, f"the next agent has {name}")  # type: ignore[misc]
     own.until_healthy("caller", "echo")
     assert {each.id.name: each.envoy_pid for each in own.node().workloads} == envoys
 
