@@ -5,6 +5,7 @@ with RedisProcess() as redis:
     redis.kill(); redis.start()      # another life at the same port
 """
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -15,7 +16,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final
 
-READY_S: Final = 30.0
+from tests.ports import held_ports
+
+READY_S: Final = 60.0
 
 
 def why_no_redis() -> str:
@@ -29,7 +32,8 @@ class RedisProcess:
     def __init__(self, password: str = "") -> None:
         self._password = password
         self._top = Path(tempfile.mkdtemp(prefix="redis-", dir="/tmp"))
-        self._port = _free_port()
+        self._held = contextlib.ExitStack()
+        (self._port,) = self._held.enter_context(held_ports(1))
         self._popen: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "RedisProcess":
@@ -95,11 +99,5 @@ class RedisProcess:
     def _end(self) -> None:
         if self._popen is not None and self._popen.poll() is None:
             self.kill()
+        self._held.close()
         shutil.rmtree(self._top, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
