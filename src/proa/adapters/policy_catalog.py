@@ -9,12 +9,19 @@ from importlib.metadata import EntryPoint, entry_points
 
 import msgspec
 
+from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
+from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.core.config.mixer.catalogue import BUILT_IN, ENTRY_POINTS, AdapterKind, Catalogue
 from proa.ports.policy_adapter import PolicyAdapter
 
-OURS: tuple[PolicyAdapter, ...] = (MemQuotaAdapter(), RedisQuotaAdapter())
+OURS: tuple[PolicyAdapter, ...] = (
+    DenierAdapter(),
+    MemQuotaAdapter(),
+    NoopAdapter(),
+    RedisQuotaAdapter(),
+)
 
 
 class Installed(msgspec.Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""Denies whatever a rule brings to it."""

@@ -1,0 +1,1 @@
+"""Accepts whatever a rule brings to it, and does nothing."""

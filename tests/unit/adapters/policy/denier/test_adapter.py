@@ -1,0 +1,80 @@
+import asyncio
+
+import pytest
+from immutables import Map
+
+from proa.adapters.policy.denier.adapter import DenierAdapter, denial_of
+from proa.core.config.mixer.parameters import Denier
+from proa.core.mixer.plan.compiling import compile_plan
+from proa.core.mixer.plan.dispatch import checks
+from proa.core.mixer.plan.verdict import Answered, CheckAnswer, combine
+from proa.core.mixer.quota.limits import Charge, Grant
+from proa.core.mixer.templates import Instance
+from proa.testing.mixer import all_run, mixer_config, rule
+
+
+@pytest.mark.parametrize(
+    ("spec", "answer"),
+    [
+        ({}, CheckAnswer(code=9, valid_ms=5000, valid_uses=1000)),
+        ({"status": {"message": "no"}}, CheckAnswer(code=9, message="no", valid_ms=5000, valid_uses=1000)),
+        (
+            {"status": {"code": 7, "message": "Not allowed"}, "validDuration": "1s", "validUseCount": 3},
+            CheckAnswer(code=7, message="Not allowed", valid_ms=1000, valid_uses=3),
+        ),
+        ({"validDuration": "0s", "validUseCount": 0}, CheckAnswer(code=9, valid_ms=0, valid_uses=0)),
+    ],
+)
+def test_parameters_are_the_answer(spec: object, answer: CheckAnswer) -> None:
+    config = mixer_config("denier", "handler", spec)
+    assert isinstance(config.spec, Denier)
+    assert denial_of(config.spec) == answer
+
+
+def test_the_task_of_2018_denies() -> None:
+    """From the objects of `mixer-rule-deny-label` to what its caller is told."""
+    objects = [
+        mixer_config("denier", "denyreviewsv3handler", {"status": {"code": 7, "message": "Not allowed"}}),
+        mixer_config("checknothing", "denyreviewsv3request", {}),
+        rule(
+            "denyreviewsv3",
+            "denyreviewsv3handler.denier",
+            "denyreviewsv3request.checknothing",
+            match='destination.labels["app"] == "ratings" && source.labels["version"] == "v3"',
+        ),
+    ]
+    plan = compile_plan(objects, all_run()).plan
+    (asked,) = checks(
+        plan,
+        {
+            "destination.namespace": "default",
+            "destination.labels": {"app": "ratings"},
+            "source.labels": {"version": "v3"},
+        },
+    ).asked
+    instance = asked.instance
+    assert instance is not None
+
+    async def body() -> CheckAnswer:
+        async with DenierAdapter().open(plan.handlers[asked.call.action.handler]) as handler:
+            return await handler.check(instance)
+
+    verdict = combine([Answered(call=asked.call, answer=asyncio.run(body()))])
+    assert (verdict.code, verdict.message) == (7, "denyreviewsv3handler.denier.default:Not allowed")
+    assert (verdict.valid_ms, verdict.valid_uses) == (5000, 1000)
+
+
+def test_nothing_is_granted() -> None:
+    objects = [
+        mixer_config("denier", "none", {"validDuration": "2s"}),
+        mixer_config("quota", "requests", {}),
+        rule("r", "none.denier", "requests.quota"),
+    ]
+    plan = compile_plan(objects, all_run()).plan
+
+    async def body() -> Grant:
+        async with DenierAdapter().open(plan.handlers["none.denier.default"]) as handler:
+            instance = Instance(name="requests.quota.default", template="quota", fields=Map())
+            return await handler.charge(instance, Charge(quota=instance.name, amount=5, best_effort=True))
+
+    assert asyncio.run(body()) == Grant(amount=0, valid_ms=2000)
