@@ -1,4 +1,4 @@
-"""A decision as Envoy's filter `ext_authz` hears it, with what the proxy's script needs to keep it."""
+"""A verdict as Envoy's filter `ext_authz` hears it, with what the proxy's script needs to keep it."""
 
 from typing import Final, cast
 
@@ -6,50 +6,83 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 from envoy.type.v3.http_status_pb2 import StatusCode
 
 from proa.core.mixer.asked import Asked
-from proa.core.mixer.decision import OK, Decision
+from proa.core.mixer.plan.verdict import OK, Verdict
 from proa.core.mixer.verdict.keys import key_of
 from proa.core.mixer.verdict.script import Told
 from proa.core.mixer.verdict.shapes import Unkept, shape_of
 
 LONGEST_MESSAGE: Final = 1024
 
+HTTP_STATUS: Final = {
+    0: 200,
+    1: 499,
+    2: 500,
+    3: 400,
+    4: 504,
+    5: 404,
+    6: 409,
+    7: 403,
+    8: 429,
+    9: 400,
+    10: 409,
+    11: 400,
+    12: 501,
+    13: 500,
+    14: 503,
+    15: 500,
+    16: 401,
+}
+"""google.rpc.Code to the status of an answer, as Istio's proxies of 2018 had it."""
 
-def answer(decision: Decision, asked: Asked) -> CheckResponse:
+
+def http_status(code: int) -> int:
+    return HTTP_STATUS.get(code, 500)
+
+
+def decided_by(verdict: Verdict) -> str:
+    """The rule, `namespace/name`; "" of what nobody refused."""
+    return f"{verdict.rule.namespace}/{verdict.rule.name}" if verdict.rule else ""
+
+
+def answer(verdict: Verdict, asked: Asked) -> CheckResponse:
     response = CheckResponse()
-    message = decision.message[:LONGEST_MESSAGE]
-    response.status.code = decision.status
+    message = verdict.message[:LONGEST_MESSAGE]
+    response.status.code = verdict.code
     response.status.message = message
-    if decision.status == OK:
+    if verdict.code == OK:
         response.ok_response.SetInParent()
     else:
-        response.denied_response.status.code = cast("StatusCode.ValueType", decision.http_status)
+        status = cast("StatusCode.ValueType", http_status(verdict.code))
+        response.denied_response.status.code = status
         response.denied_response.body = message
-    told = _told(decision, asked, message)
-    if told is not None:
+    told = kept(verdict, asked)
+    if isinstance(told, Told):
         response.dynamic_metadata.update(told.metadata())
-    if decision.status != OK:
+    if verdict.code != OK:
         # For the access log, also of a refusal that nobody may keep.
         response.dynamic_metadata.update(
-            {"rule": decision.rule, "grpc": float(decision.status), "body": message}
+            {"rule": decided_by(verdict), "grpc": float(verdict.code), "body": message}
         )
     return response
 
 
-def _told(decision: Decision, asked: Asked, message: str) -> Told | None:
-    """None: to be used once."""
-    if decision.valid_ms <= 0 or decision.uses == 0:
-        return None
-    shape = shape_of(decision.references)
-    key = None if isinstance(shape, Unkept) else key_of(shape, asked.facts)
-    if isinstance(shape, Unkept) or key is None:
-        return None
+def kept(verdict: Verdict, asked: Asked) -> Told | Unkept:
+    """What a proxy keeps of the verdict about `asked`, or why it serves this one request alone."""
+    if verdict.valid_ms <= 0 or verdict.valid_uses == 0:
+        return Unkept("", "it holds for one request" if not verdict.failed else "a call failed")
+    shape = shape_of(verdict.references)
+    if isinstance(shape, Unkept):
+        return shape
+    key = key_of(shape, asked.facts)
+    if key is None:
+        return Unkept("", "what it depends on is too long in this request")
     return Told(
         shape=shape,
         key=key,
-        ttl_ms=decision.valid_ms,
-        uses=decision.uses,
-        code=decision.http_status,
-        grpc=decision.status,
-        body=message,
-        rule=decision.rule,
+        ttl_ms=verdict.valid_ms,
+        uses=verdict.valid_uses,
+        code=http_status(verdict.code),
+        grpc=verdict.code,
+        body=verdict.message[:LONGEST_MESSAGE],
+        rule=decided_by(verdict),
     )

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from proa.core.auth.spiffe import workload_of_dns_name
 from proa.core.mixer.answers import answer
 from proa.core.mixer.asked import Asked, read_check
-from proa.core.mixer.decision import Decision
+from proa.core.mixer.plan.verdict import Verdict
 from proa.core.model.names import WorkloadId
 from proa.servers.grpc_edge import ByteStream, Peer, PeerRefused, Service, service
 
@@ -42,7 +42,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checks(Protocol):
-    async def check(self, question: Question) -> Decision:
+    async def check(self, question: Question) -> Verdict:
         """Never fails: a rule that cannot be decided is decided by its failure policy."""
 
 
@@ -64,8 +64,8 @@ def checks_service(checks: Checks, trust_domain: str) -> Service:
             asked=asked,
             caller=workload_of_dns_name(asked.workload, trust_domain),
         )
-        decision = await checks.check(question)
-        await wire.write(answer(decision, asked).SerializeToString())
+        verdict = await checks.check(question)
+        await wire.write(answer(verdict, asked).SerializeToString())
 
     return service(SERVICE, {"Check": check})
 

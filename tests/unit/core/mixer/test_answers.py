@@ -1,15 +1,20 @@
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.answers import answer
+from proa.core.mixer.answers import answer, decided_by, http_status, kept
 from proa.core.mixer.asked import Asked
-from proa.core.mixer.decision import Decision
+from proa.core.mixer.plan.values import Action, Call
+from proa.core.mixer.plan.verdict import Failure, Verdict
+from proa.core.mixer.verdict.shapes import Unkept
+from proa.core.model.names import ObjectRef
 
 ASKED = Asked(headers={":path": "/a", "user": "ann"})
 USER = Reference("request.headers", "user", "exact")
+DENY = ObjectRef("rule", "shop", "deny")
+CALL = Call(rule=DENY, action=Action(handler="h", instance="i", variety="check"), policy="open")
 
 
 def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
-    decision = Decision(status=9, message="deny:not today", rule="shop/deny", references=(USER,), uses=-1)
-    response = answer(decision, ASKED)
+    verdict = Verdict(code=9, message="deny:not today", rule=DENY, references=(USER,), valid_uses=-1)
+    response = answer(verdict, ASKED)
     assert response.status.code == 9
     assert response.denied_response.status.code == 400
     assert response.denied_response.body == "deny:not today"
@@ -28,18 +33,28 @@ def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
 
 def test_what_nobody_else_may_use_says_nothing_about_keeping() -> None:
     unique = Reference("request.time", None, "exact")
-    for decision in (
-        Decision(references=(unique,)),
-        Decision(valid_ms=0),
-        Decision(uses=0),
-        Decision(references=(Reference("request.headers", "long", "exact"),)),
+    asked = Asked(headers={"long": "x" * 5000})
+    for verdict, why in (
+        (Verdict(references=(unique,)), "no two requests share it"),
+        (Verdict(valid_ms=0), "it holds for one request"),
+        (Verdict(valid_uses=0), "it holds for one request"),
+        (Verdict(valid_ms=0, failed=((CALL, Failure(reason="away")),)), "a call failed"),
+        (Verdict(references=(Reference("request.headers", "long", "exact"),)), "too long in this request"),
     ):
-        response = answer(decision, Asked(headers={"long": "x" * 5000}))
+        unkept = kept(verdict, asked)
+        assert isinstance(unkept, Unkept)
+        assert why in unkept.reason
+        response = answer(verdict, asked)
         assert response.HasField("ok_response")
         assert "shape" not in response.dynamic_metadata
 
 
+def test_a_status_that_nobody_knows_is_an_error_and_nobody_decides_what_is_allowed() -> None:
+    assert (http_status(7), http_status(4711)) == (403, 500)
+    assert (decided_by(Verdict()), decided_by(Verdict(code=7, rule=DENY))) == ("", "shop/deny")
+
+
 def test_a_message_that_is_too_long_is_cut() -> None:
-    response = answer(Decision(status=7, message="x" * 9000), ASKED)
+    response = answer(Verdict(code=7, message="x" * 9000), ASKED)
     assert len(response.denied_response.body) == 1024
     assert response.dynamic_metadata["body"] == response.denied_response.body

@@ -13,7 +13,7 @@ from google.protobuf.json_format import ParseDict
 from proa.core.auth.ca import Ca, issue, private_pem
 from proa.core.auth.template import CertificateTemplate, node_leaf, serial_from, workload_leaf
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.decision import Decision
+from proa.core.mixer.plan.verdict import Verdict
 from proa.core.model.names import WorkloadId
 from proa.servers.asgi import bind_tcp
 from proa.servers.grpc_edge import serving_grpc
@@ -28,9 +28,9 @@ class Remembering:
     def __init__(self) -> None:
         self.questions: list[Question] = []
 
-    async def check(self, question: Question) -> Decision:
+    async def check(self, question: Question) -> Verdict:
         self.questions.append(question)
-        return Decision(status=7, message="deny:no", references=(Reference("request.path", None, "exact"),))
+        return Verdict(code=7, message="deny:no", references=(Reference("request.path", None, "exact"),))
 
 
 def certified(template: CertificateTemplate) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """A request through a plan: which calls it causes. Whoever runs handlers makes them, `verdict` combines the answers.
 
     learn = generators(plan, bag)            make these first; what they tell goes into `learned`
-    checks(plan, bag, learned)               all at once
+    checks(plan, bag, learned)               all at once; with a policy, those of rules that fail so
     charges(plan, bag, learned, "a quota")   once the verdict is good
     reports(plan, bag, learned)              when the request is over
 
@@ -14,10 +14,11 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import Bag, Value
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.config.mixer.templates import Variety
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.formulas import Layered
-from proa.core.mixer.plan.index import facts_of
+from proa.core.mixer.plan.index import terms_of
 from proa.core.mixer.plan.values import Call, DispatchPlan, RulePlan
 from proa.core.mixer.plan.verdict import INTERNAL, Failure, united
 from proa.core.mixer.templates import Instance, build
@@ -26,8 +27,8 @@ Learned = Map[str, Value]
 NOTHING: Learned = Map()
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one of `instance` and `failure`: what could not be made is not sent, and counts by the rule's policy."""
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A call with its instance, or the failure to make one, which counts as a failed call: nobody is asked."""
 
     call: Call
     instance: Instance | None
@@ -37,7 +38,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 class Dispatched(msgspec.Struct, frozen=True, kw_only=True):
     """Calls in the order of the rules. `unmatched`: rules whose match could not be evaluated, and why."""
 
-    asked: tuple[Asked, ...]
+    calls: tuple[Prepared, ...]
     references: tuple[Reference, ...]
     unmatched: tuple[tuple[RulePlan, str], ...] = ()
 
@@ -46,9 +47,12 @@ def generators(plan: DispatchPlan, bag: Bag) -> Dispatched:
     return _dispatch(plan, bag, NOTHING, "generator")
 
 
-def checks(plan: DispatchPlan, bag: Bag, learned: Learned = NOTHING) -> Dispatched:
-    """A call that two rules ask for is made once, for the first of them, and closed if one of them says so."""
-    return _once(_dispatch(plan, bag, learned, "check"))
+def checks(
+    plan: DispatchPlan, bag: Bag, learned: Learned = NOTHING, policy: FailurePolicy | None = None
+) -> Dispatched:
+    """Of rules of `policy`, or of all. A call that two rules ask for is made once, for the first of them, and closed if
+    one of them says so."""
+    return _once(_dispatch(plan, bag, learned, "check", policy=policy))
 
 
 def charges(plan: DispatchPlan, bag: Bag, learned: Learned, quota: str) -> Dispatched:
@@ -77,14 +81,14 @@ def rules_met(
 ) -> tuple[tuple[RulePlan, ...], tuple[Reference, ...]]:
     """Those that a request can meet, the root namespace's first; their matches are still to be evaluated."""
     namespace, seen = _namespace(bag)
-    facts = facts_of(bag)
+    terms = terms_of(bag)
     found: list[RulePlan] = []
     for place in dict.fromkeys((plan.root, namespace)):
         rules = plan.rules.get(place)
         index = rules.index.get(variety) if rules else None
         if rules and index:
-            found += (rules.rules[position] for position in index.find(facts))
-    return tuple(found), (*seen, *facts.references)
+            found += (rules.rules[position] for position in index.find(terms))
+    return tuple(found), (*seen, *terms.references)
 
 
 def _namespace(bag: Bag) -> tuple[str, tuple[Reference, ...]]:
@@ -107,13 +111,16 @@ def _dispatch(
     quota: str | None = None,
     *,
     traced: bool = True,
+    policy: FailurePolicy | None = None,
 ) -> Dispatched:
     known = Layered(bag, learned) if learned else bag
     met, seen = rules_met(plan, known, variety)
     references: list[Iterable[Reference]] = [seen]
-    asked: list[Asked] = []
+    calls: list[Prepared] = []
     unmatched: list[tuple[RulePlan, str]] = []
     for rule in met:
+        if policy is not None and rule.policy_for(variety) != policy:
+            continue
         if rule.match is not None:
             found = rule.match.trace(known) if traced else rule.match.evaluate(known)
             references.append(found.references)
@@ -121,20 +128,20 @@ def _dispatch(
                 unmatched.append((rule, str(found.error)))
             if found.value is not True:
                 continue
-        for each, read in _asked(plan, rule, known, variety, quota, traced):
-            asked.append(each)
+        for each, read in _prepared(plan, rule, known, variety, quota, traced):
+            calls.append(each)
             references.append(read)
     of_request = (each for some in references for each in some if each.name not in learned)
     return Dispatched(
-        asked=tuple(asked),
+        calls=tuple(calls),
         references=united(of_request) if traced else (),
         unmatched=tuple(unmatched),
     )
 
 
-def _asked(
+def _prepared(
     plan: DispatchPlan, rule: RulePlan, known: Bag, variety: Variety, quota: str | None, traced: bool
-) -> Iterator[tuple[Asked, tuple[Reference, ...]]]:
+) -> Iterator[tuple[Prepared, tuple[Reference, ...]]]:
     for action in rule.actions:
         instance = plan.instances[action.instance]
         if action.variety != variety or (quota is not None and instance.short_name.lower() != quota):
@@ -142,15 +149,15 @@ def _asked(
         call = Call(rule=rule.ref, action=action, policy=rule.policy_for(variety))
         built = build(instance, known, traced=traced)
         failure = None if built.instance else Failure(reason=built.failure, code=INTERNAL)
-        yield Asked(call=call, instance=built.instance, failure=failure), built.references
+        yield Prepared(call=call, instance=built.instance, failure=failure), built.references
 
 
 def _once(dispatched: Dispatched) -> Dispatched:
-    first: dict[tuple[str, str], Asked] = {}
-    for each in dispatched.asked:
+    first: dict[tuple[str, str], Prepared] = {}
+    for each in dispatched.calls:
         action = each.call.action
         known = first.setdefault((action.handler, action.instance), each)
         if each.call.policy == "closed" != known.call.policy:
             call = msgspec.structs.replace(known.call, policy="closed")
             first[action.handler, action.instance] = msgspec.structs.replace(known, call=call)
-    return msgspec.structs.replace(dispatched, asked=tuple(first.values()))
+    return msgspec.structs.replace(dispatched, calls=tuple(first.values()))

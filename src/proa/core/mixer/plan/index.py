@@ -70,14 +70,14 @@ def _term(node: Typed) -> Term | None:
             return None
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """What the index knows of a request: values of its terms (absent ones are not in it), and what they depend on."""
 
     values: Map[Term, str]
     references: tuple[Reference, ...]
 
 
-def facts_of(bag: Bag) -> Facts:
+def terms_of(bag: Bag) -> Terms:
     values: dict[Term, str] = {}
     seen: list[Reference] = []
     for term in (*DESTINATION, PROTOCOL):
@@ -97,7 +97,7 @@ def facts_of(bag: Bag) -> Facts:
             value = held or ""  # a key that is not there reads as an empty text
         if isinstance(value, str):
             values[term] = value
-    return Facts(values=Map(values), references=tuple(seen))
+    return Terms(values=Map(values), references=tuple(seen))
 
 
 _ANY: Final = ""
@@ -111,12 +111,12 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     by_term: Map[Term, Map[str, _Positions]]
     rest: _Positions
 
-    def find(self, facts: Facts) -> Iterator[int]:
+    def find(self, terms: Terms) -> Iterator[int]:
         """Those that the request can meet, each once, in order."""
-        protocol = facts.values.get(PROTOCOL)
+        protocol = terms.values.get(PROTOCOL)
         found = list(_of_protocol(self.rest, protocol))
         for term, by_value in self.by_term.items():
-            positions = by_value.get(facts.values[term]) if term in facts.values else None
+            positions = by_value.get(terms.values[term]) if term in terms.values else None
             found += _of_protocol(positions, protocol) if positions else ()
         yield from sorted(found)
 

@@ -77,7 +77,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of whom, and for which rule. Exactly one of `plan` with an instance and `failure`."""
+    """What is asked of whom, for which rule, and what it comes to when it fails."""
 
     rule: ObjectRef
     action: Action

@@ -1,6 +1,7 @@
 """What the answers of handlers come to: one verdict for a check, one grant for a quota.
 
-The first denial in the order of the rules gives the status, and all denials are told. Validity is the shortest of all.
+The first denial in the order of the rules gives the status, and all denials are told. A verdict is believed no longer
+and no more often than each answer, and depends on all that was read for any.
 A call that failed counts for what its rule says, and a verdict with such a call in it is good for this one request.
 """
 
@@ -12,6 +13,7 @@ import msgspec
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.plan.values import Call
 from proa.core.mixer.quota.limits import Grant
+from proa.core.model.names import ObjectRef
 
 OK: Final = 0
 INTERNAL: Final = 13
@@ -23,7 +25,8 @@ UNASKED_USES: Final = 10_000
 
 
 class CheckAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler says to a check. `code` is of google.rpc.Code."""
+    """What a handler says to a check. `code` is of google.rpc.Code. May be used again for `valid_ms` and `valid_uses`
+    times, below zero: any number; zero of either: by nobody."""
 
     code: int = OK
     message: str = ""
@@ -53,10 +56,12 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`references` are all that it depends on. `failed`: calls that failed, whatever they came to."""
+    """`code`, `valid_ms` and `valid_uses` as of a CheckAnswer. `rule`: of the first denial, who decided. `references`
+    are all that it depends on. `failed`: calls that failed, whatever they came to."""
 
     code: int = OK
     message: str = ""
+    rule: ObjectRef | None = None
     valid_ms: int = UNASKED_MS
     valid_uses: int = UNASKED_USES
     references: tuple[Reference, ...] = ()
@@ -87,12 +92,19 @@ def combine(answered: Sequence[Answered], references: Iterable[Reference] = ()) 
     denials = [(call, answer) for call, answer in counted if answer.code != OK]
     return Verdict(
         code=denials[0][1].code if denials else OK,
+        rule=denials[0][0].rule if denials else None,
         message=", ".join(f"{call.action.handler}:{answer.message}" for call, answer in denials),
         valid_ms=min((answer.valid_ms for _, answer in counted), default=UNASKED_MS),
-        valid_uses=min((answer.valid_uses for _, answer in counted), default=UNASKED_USES),
+        valid_uses=_fewest([answer.valid_uses for _, answer in counted]),
         references=united(references),
         failed=failed,
     )
+
+
+def _fewest(uses: Sequence[int]) -> int:
+    if not uses:
+        return UNASKED_USES
+    return min((each for each in uses if each >= 0), default=-1)
 
 
 def _counted(answered: Answered) -> CheckAnswer:

@@ -57,7 +57,7 @@ def test_the_third_request_of_the_task_is_refused() -> None:
         granted = []
         async with MemQuotaAdapter().open(plan.handlers["handler.memquota.default"]) as handler:
             for _ in range(3):
-                (asked,) = charges(plan, bag, NOTHING, "requests").asked
+                (asked,) = charges(plan, bag, NOTHING, "requests").calls
                 instance = asked.instance
                 assert instance is not None
                 charge = Charge(quota=instance.name, dimensions=instance.texts("dimensions"))

@@ -68,7 +68,7 @@ def plan_of(*rules: Config) -> DispatchPlan:
 
 
 def said(found: Dispatched) -> list[str]:
-    return [f"{each.call.rule.name} {each.call.action.instance.partition('.')[0]}" for each in found.asked]
+    return [f"{each.call.rule.name} {each.call.action.instance.partition('.')[0]}" for each in found.calls]
 
 
 def test_rules_of_the_servers_namespace_count_and_those_of_the_root_come_first() -> None:
@@ -87,7 +87,7 @@ def test_rules_of_the_servers_namespace_count_and_those_of_the_root_come_first()
 
 def test_an_instance_is_made_of_the_request() -> None:
     plan = plan_of(rule("a", "sink", "user", "version", namespace="shop"))
-    one, other = checks(plan, REQUEST).asked
+    one, other = checks(plan, REQUEST).calls
     assert one.instance is not None
     assert one.instance.fields == Map({"value": "u"})
     assert one.instance.short_name == "user"
@@ -100,18 +100,18 @@ def test_an_instance_is_made_of_the_request() -> None:
 def test_a_match_that_cannot_be_evaluated_does_not_match_and_is_told() -> None:
     plan = plan_of(rule("a", "no", "any", match="request.size == 5", namespace="shop"))
     found = checks(plan, REQUEST)
-    assert found.asked == ()
+    assert found.calls == ()
     assert [(each.ref.name, why) for each, why in found.unmatched] == [("a", "lookup failed: 'request.size'")]
 
 
 def test_quotas_are_found_by_their_short_name_in_any_case() -> None:
     plan = plan_of(rule("a", "limits", "requests", namespace="shop"))
-    (asked,) = charges(plan, REQUEST, NOTHING, "Requests").asked
+    (asked,) = charges(plan, REQUEST, NOTHING, "Requests").calls
     assert asked.instance is not None
     assert asked.instance.texts("dimensions") == Map(who="u")
     assert asked.call.policy == "open"
-    assert charges(plan, REQUEST, NOTHING, "other").asked == ()
-    assert checks(plan, REQUEST).asked == ()
+    assert charges(plan, REQUEST, NOTHING, "other").calls == ()
+    assert checks(plan, REQUEST).calls == ()
 
 
 def test_a_check_is_asked_once_and_closed_if_one_rule_says_so_a_report_for_each_rule() -> None:
@@ -120,9 +120,23 @@ def test_a_check_is_asked_once_and_closed_if_one_rule_says_so_a_report_for_each_
         rule("a", "sink", "user", "count", namespace="shop", annotations=opened),
         rule("b", "sink", "user", "count", namespace="shop"),
     )
-    (asked,) = checks(plan, REQUEST).asked
+    (asked,) = checks(plan, REQUEST).calls
     assert (asked.call.rule.name, asked.call.policy) == ("a", "closed")
     assert said(reports(plan, REQUEST)) == ["a count", "b count"]
+
+
+def test_a_proxy_asks_for_rules_that_fail_closed_apart_from_those_that_fail_open() -> None:
+    """And what is read for the others is nothing that its verdict depends on."""
+    opened = {"proa.dev/failure-policy": "open"}
+    plan = plan_of(
+        rule("a", "sink", "user", match='request.path == "/a"', namespace="shop", annotations=opened),
+        rule("b", "no", "any", "user", match='request.method == "GET"', namespace="shop"),
+    )
+    bag: dict[str, Value] = {**REQUEST, "request.path": "/a", "request.method": "GET"}
+    closed, open_ = checks(plan, bag, policy="closed"), checks(plan, bag, policy="open")
+    assert (said(closed), said(open_)) == (["b any", "b user"], ["a user"])
+    assert not any(each.name == "request.path" for each in closed.references)
+    assert not any(each.name == "request.method" for each in open_.references)
 
 
 def test_what_generators_tell_can_be_matched_and_is_no_reference() -> None:
@@ -130,7 +144,7 @@ def test_what_generators_tell_can_be_matched_and_is_no_reference() -> None:
         rule("a", "pods", "who", namespace="istio-system"),
         rule("b", "no", "any", match='source.labels["version"] == "v3"', namespace="shop"),
     )
-    (asked,) = generators(plan, REQUEST).asked
+    (asked,) = generators(plan, REQUEST).calls
     assert asked.instance is not None
     assert asked.instance.fields == Map({"source_uid": ""})
     learned = learn(plan, asked.call, Map({"source_labels": Map(version="v3")}), REQUEST)
@@ -138,7 +152,7 @@ def test_what_generators_tell_can_be_matched_and_is_no_reference() -> None:
     found = checks(plan, REQUEST, learned)
     assert said(found) == ["b any"]
     assert not any(each.name == "source.labels" for each in found.references)
-    assert checks(plan, REQUEST).asked == ()
+    assert checks(plan, REQUEST).calls == ()
     assert Reference("source.labels", None, "absent") in checks(plan, REQUEST).references
 
 
@@ -231,7 +245,7 @@ def test_it_dispatches_what_a_naive_one_dispatches(drawn: Drawn, bag: dict[str, 
     found = reports(plan, bag)
     expected, depends = naive(plan, bag, "report")
     assert [
-        (each.call.rule.name, each.call.action.handler, each.call.action.instance) for each in found.asked
+        (each.call.rule.name, each.call.action.handler, each.call.action.instance) for each in found.calls
     ] == expected
     once = checks(plan, bag)
     expected, depends = naive(plan, bag, "check")
@@ -239,7 +253,7 @@ def test_it_dispatches_what_a_naive_one_dispatches(drawn: Drawn, bag: dict[str, 
     for name, handler, instance in expected:
         first.setdefault((handler, instance), name)
     assert [
-        (each.call.action.handler, each.call.action.instance, each.call.rule.name) for each in once.asked
+        (each.call.action.handler, each.call.action.instance, each.call.rule.name) for each in once.calls
     ] == [(*key, name) for key, name in first.items()]
     # It reads no more than a naive one but for what the index reads of every request.
     of_index = {str(each) for each in checks(plan_of(), bag).references}
@@ -300,4 +314,4 @@ def test_requests_that_agree_on_the_references_meet_the_same(
                 if each.key in value
                 else (below.delete(each.key) if each.key in below else below)
             )
-    assert checks(plan, twin).asked == found.asked
+    assert checks(plan, twin).calls == found.calls

@@ -4,7 +4,7 @@ from immutables import Map
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.formulas import Formula, Formulas
-from proa.core.mixer.plan.index import DESTINATION, PROTOCOL, build_index, demand_of, facts_of
+from proa.core.mixer.plan.index import DESTINATION, PROTOCOL, build_index, demand_of, terms_of
 
 HOST, LABEL = DESTINATION[0], DESTINATION[-1]
 
@@ -59,7 +59,7 @@ def test_rules_are_found_by_destination_and_protocol_in_their_order() -> None:
     index = build_index((at, demand_of(formula(text))) for at, text in enumerate(texts))
 
     def found(**attributes: object) -> list[int]:
-        return list(index.find(facts_of({key.replace("_", "."): value for key, value in attributes.items()})))  # type: ignore[misc]
+        return list(index.find(terms_of({key.replace("_", "."): value for key, value in attributes.items()})))  # type: ignore[misc]
 
     assert found(destination_service_host="b", context_protocol="tcp") == [0, 1, 2]
     assert found(destination_service_host="b", context_protocol="http") == [1, 2, 4]
@@ -71,9 +71,9 @@ def test_rules_are_found_by_destination_and_protocol_in_their_order() -> None:
 
 
 def test_the_same_is_read_of_every_request() -> None:
-    facts = facts_of({"context.protocol": "http", "destination.labels": {"app": "a"}})
+    facts = terms_of({"context.protocol": "http", "destination.labels": {"app": "a"}})
     assert dict(facts.values.items()) == {PROTOCOL: "http", LABEL: "a"}
     assert Reference("destination.service.host", None, "absent") in facts.references
     assert Reference("destination.labels", "app", "exact") in facts.references
     assert Reference("context.protocol", None, "exact") in facts.references
-    assert Reference("destination.labels", None, "absent") in facts_of({}).references
+    assert Reference("destination.labels", None, "absent") in terms_of({}).references

@@ -1,3 +1,6 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.plan.values import Action, Call
 from proa.core.mixer.plan.verdict import (
@@ -43,7 +46,27 @@ def test_the_first_denial_counts_and_all_are_told() -> None:
         ]
     )
     assert (found.code, found.message) == (7, "b:no, c:never")
+    assert found.rule == call("b").rule
     assert (found.valid_ms, found.valid_uses) == (5000, 7)
+
+
+answers = st.builds(
+    CheckAnswer,
+    code=st.sampled_from([0, 0, 7, 9]),
+    message=st.sampled_from(["", "no", "never"]),
+    valid_ms=st.integers(0, 9),
+    valid_uses=st.integers(-1, 9),
+)
+
+
+@given(st.lists(answers, min_size=1, max_size=4))
+def test_together_they_are_believed_no_longer_and_no_more_often_than_each(found: list[CheckAnswer]) -> None:
+    whole = combine([answered(str(number), each) for number, each in enumerate(found)])
+    assert (whole.code == 0) == (whole.rule is None) == all(each.code == 0 for each in found)
+    for each in found:
+        assert whole.valid_ms <= each.valid_ms
+        assert each.valid_uses < 0 or 0 <= whole.valid_uses <= each.valid_uses
+    assert (whole.valid_uses < 0) == all(each.valid_uses < 0 for each in found)
 
 
 def test_a_failure_is_what_the_rule_says_and_good_for_one_request() -> None:
