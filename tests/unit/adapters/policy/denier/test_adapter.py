@@ -51,7 +51,7 @@ def test_the_task_of_2018_denies() -> None:
             "destination.labels": {"app": "ratings"},
             "source.labels": {"version": "v3"},
         },
-    ).asked
+    ).calls
     instance = asked.instance
     assert instance is not None
 

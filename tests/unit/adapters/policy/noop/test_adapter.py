@@ -22,7 +22,7 @@ OBJECTS = [
 
 def test_a_rule_with_it_is_like_none() -> None:
     plan = compile_plan(OBJECTS, all_run()).plan
-    (asked,) = checks(plan, {"destination.namespace": "default"}).asked
+    (asked,) = checks(plan, {"destination.namespace": "default"}).calls
     instance = asked.instance
     assert instance is not None
     quota = Instance(name="q.quota.default", template="quota", fields=Map())
