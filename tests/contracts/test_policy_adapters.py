@@ -1,0 +1,121 @@
+"""Each adapter of ours under the contract that we give to those who write others (`proa.testing.mixer_adapters`)."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from proa.adapters.policy.denier.adapter import DenierAdapter
+from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
+from proa.adapters.policy.noop.adapter import NoopAdapter
+from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
+from proa.adapters.policy_catalog import OURS
+from proa.core.attributes.value_types import Value
+from proa.testing.mixer_adapters import AdapterContract, Example
+from tests.redis_process import RedisProcess, why_no_redis
+
+QUOTA = {"dimensions": {"source": 'source.labels["app"]', "port": "destination.port"}}
+REQUEST: dict[str, Value] = {"source.labels": {"app": "visitor"}, "destination.port": 8080}
+
+
+def test_each_of_ours_is_here() -> None:
+    here = {
+        contract.adapter.kind.name
+        for contract in AdapterContract.__subclasses__()
+        if contract.__module__ == __name__
+    }
+    assert here == {adapter.kind.name for adapter in OURS}
+
+
+class TestDenier(AdapterContract):
+    adapter = DenierAdapter()
+    examples = (
+        Example(instances={"checknothing": {}, "listentry": {"value": '"a"'}, "quota": {}}),
+        Example(parameters={"status": {"code": 7, "message": "no"}}, instances={"checknothing": {}}),
+    )
+
+
+class TestMemQuota(AdapterContract):
+    adapter = MemQuotaAdapter()
+    examples = (
+        Example(
+            parameters={
+                "quotas": [
+                    {
+                        "name": "quota.instance.default",
+                        "maxAmount": 5,
+                        "validDuration": "600s",
+                        "overrides": [
+                            {"dimensions": {"port": "8081"}, "maxAmount": 1, "validDuration": "1s"}
+                        ],
+                    }
+                ]
+            },
+            instances={"quota": QUOTA},
+            attributes=REQUEST,
+        ),
+    )
+
+
+class TestNoop(AdapterContract):
+    adapter = NoopAdapter()
+    examples = (
+        Example(
+            instances={
+                "authorization": {
+                    "subject": {"user": "source.principal"},
+                    "action": {"namespace": "destination.namespace", "path": "request.path"},
+                },
+                "checknothing": {},
+                "listentry": {"value": "request.path"},
+                "logentry": {"severity": '"info"', "variables": {"path": "request.path"}},
+                "metric": {"value": "1", "dimensions": {"path": "request.path"}},
+                "quota": {"dimensions": {"path": "request.path"}},
+                "reportnothing": {},
+                "tracespan": {"traceId": 'request.headers["x-b3-traceid"]', "spanName": "request.path"},
+            },
+            attributes={
+                "source.principal": "cluster.local/ns/a/sa/b",
+                "destination.namespace": "shop",
+                "request.path": "/products",
+                "request.headers": {"x-b3-traceid": "463ac35c9f6413ad"},
+            },
+        ),
+    )
+
+
+def redis_quota(address: str) -> Example:
+    limit = {
+        "name": "quota.instance.default",
+        "maxAmount": 5,
+        "validDuration": "600s",
+        "bucketDuration": "1s",
+        "rateLimitAlgorithm": "ROLLING_WINDOW",
+    }
+    return Example(
+        parameters={"redisServerUrl": address, "connectionPoolSize": 2, "quotas": [limit]},
+        instances={"quota": QUOTA},
+        attributes=REQUEST,
+    )
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisProcess]:
+    if reason := why_no_redis():
+        pytest.skip(reason)
+    with RedisProcess() as process:
+        yield process
+
+
+class TestRedisQuota(AdapterContract):
+    adapter = RedisQuotaAdapter()
+    unreachable = (redis_quota("127.0.0.1:1"),)
+    _redis: RedisProcess
+
+    @pytest.fixture(autouse=True)
+    def _with_redis(self, redis: RedisProcess) -> None:
+        self._redis = redis
+
+    @asynccontextmanager
+    async def given(self) -> AsyncIterator[tuple[Example, ...]]:
+        yield (redis_quota(self._redis.address),)
