@@ -1,42 +1,16 @@
 """A verdict as Envoy's filter `ext_authz` hears it, with what the proxy's script needs to keep it."""
 
-from typing import Final, cast
+from typing import cast
 
 from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 from envoy.type.v3.http_status_pb2 import StatusCode
 
 from proa.core.mixer.asked import Asked
 from proa.core.mixer.plan.verdict import OK, Verdict
+from proa.core.mixer.refusals import http_status, refusal_text
 from proa.core.mixer.verdict.keys import key_of
 from proa.core.mixer.verdict.script import Told
 from proa.core.mixer.verdict.shapes import Unkept, shape_of
-
-LONGEST_MESSAGE: Final = 1024
-
-HTTP_STATUS: Final = {
-    0: 200,
-    1: 499,
-    2: 500,
-    3: 400,
-    4: 504,
-    5: 404,
-    6: 409,
-    7: 403,
-    8: 429,
-    9: 400,
-    10: 409,
-    11: 400,
-    12: 501,
-    13: 500,
-    14: 503,
-    15: 500,
-    16: 401,
-}
-"""google.rpc.Code to the status of an answer, as Istio's proxies of 2018 had it."""
-
-
-def http_status(code: int) -> int:
-    return HTTP_STATUS.get(code, 500)
 
 
 def decided_by(verdict: Verdict) -> str:
@@ -46,7 +20,7 @@ def decided_by(verdict: Verdict) -> str:
 
 def answer(verdict: Verdict, asked: Asked) -> CheckResponse:
     response = CheckResponse()
-    message = verdict.message[:LONGEST_MESSAGE]
+    message = _told_text(verdict)
     response.status.code = verdict.code
     response.status.message = message
     if verdict.code == OK:
@@ -66,6 +40,10 @@ def answer(verdict: Verdict, asked: Asked) -> CheckResponse:
     return response
 
 
+def _told_text(verdict: Verdict) -> str:
+    return "" if verdict.code == OK else refusal_text(verdict.code, verdict.message)
+
+
 def kept(verdict: Verdict, asked: Asked) -> Told | Unkept:
     """What a proxy keeps of the verdict about `asked`, or why it serves this one request alone."""
     if verdict.valid_ms <= 0 or verdict.valid_uses == 0:
@@ -83,6 +61,6 @@ def kept(verdict: Verdict, asked: Asked) -> Told | Unkept:
         uses=verdict.valid_uses,
         code=http_status(verdict.code),
         grpc=verdict.code,
-        body=verdict.message[:LONGEST_MESSAGE],
+        body=_told_text(verdict),
         rule=decided_by(verdict),
     )

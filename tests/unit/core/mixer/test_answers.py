@@ -1,5 +1,5 @@
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.answers import answer, decided_by, http_status, kept
+from proa.core.mixer.answers import answer, decided_by, kept
 from proa.core.mixer.asked import Asked
 from proa.core.mixer.plan.values import Action, Call
 from proa.core.mixer.plan.verdict import Failure, Verdict
@@ -17,7 +17,7 @@ def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
     response = answer(verdict, ASKED)
     assert response.status.code == 9
     assert response.denied_response.status.code == 400
-    assert response.denied_response.body == "deny:not today"
+    assert response.denied_response.body == "FAILED_PRECONDITION:deny:not today"
     assert dict(response.dynamic_metadata) == {
         "shape": "h:user",
         "key": "3:ann",
@@ -25,8 +25,8 @@ def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
         "uses": -1,
         "code": 400,
         "grpc": 9,
-        "body": "deny:not today",
-        "message": "deny:not today",
+        "body": "FAILED_PRECONDITION:deny:not today",
+        "message": "FAILED_PRECONDITION:deny:not today",
         "rule": "shop/deny",
     }
 
@@ -49,8 +49,7 @@ def test_what_nobody_else_may_use_says_nothing_about_keeping() -> None:
         assert "shape" not in response.dynamic_metadata
 
 
-def test_a_status_that_nobody_knows_is_an_error_and_nobody_decides_what_is_allowed() -> None:
-    assert (http_status(7), http_status(4711)) == (403, 500)
+def test_nobody_decides_what_is_allowed() -> None:
     assert (decided_by(Verdict()), decided_by(Verdict(code=7, rule=DENY))) == ("", "shop/deny")
 
 

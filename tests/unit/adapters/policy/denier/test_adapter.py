@@ -1,34 +1,14 @@
 import asyncio
 
-import pytest
 from immutables import Map
 
-from proa.adapters.policy.denier.adapter import DenierAdapter, denial_of
-from proa.core.config.mixer.parameters import Denier
+from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.dispatch import checks
 from proa.core.mixer.plan.verdict import Answered, CheckAnswer, combine
 from proa.core.mixer.quota.limits import Charge, Grant
 from proa.core.mixer.templates import Instance
 from proa.testing.mixer import all_run, mixer_config, rule
-
-
-@pytest.mark.parametrize(
-    ("spec", "answer"),
-    [
-        ({}, CheckAnswer(code=9, valid_ms=5000, valid_uses=1000)),
-        ({"status": {"message": "no"}}, CheckAnswer(code=9, message="no", valid_ms=5000, valid_uses=1000)),
-        (
-            {"status": {"code": 7, "message": "Not allowed"}, "validDuration": "1s", "validUseCount": 3},
-            CheckAnswer(code=7, message="Not allowed", valid_ms=1000, valid_uses=3),
-        ),
-        ({"validDuration": "0s", "validUseCount": 0}, CheckAnswer(code=9, valid_ms=0, valid_uses=0)),
-    ],
-)
-def test_parameters_are_the_answer(spec: object, answer: CheckAnswer) -> None:
-    config = mixer_config("denier", "handler", spec)
-    assert isinstance(config.spec, Denier)
-    assert denial_of(config.spec) == answer
 
 
 def test_the_task_of_2018_denies() -> None:
