@@ -29,12 +29,16 @@ from benchmarks.propagation.run import measure_propagation
 from benchmarks.signing import measure_signing
 from benchmarks.storm import measure_storm
 from benchmarks.telemetry import measure_telemetry
+from benchmarks.verdicts import measure_verdicts
 from benchmarks.workshop import Workshop
 
 
 async def _measure_features(workshop: Workshop, full: bool) -> Sequence[Figure]:
     """B5: each feature alone."""
-    return [*await measure_authorization(workshop, full), *await measure_telemetry(workshop, full)]
+    found: list[Figure] = []
+    for measure in (measure_authorization, measure_telemetry, measure_verdicts):
+        found += await measure(workshop, full)
+    return found
 
 
 BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] = {

@@ -26,8 +26,11 @@ async def minimal_pair(
     app_port: int,
     name: str = "minimal",
     logs: tuple[Sequence[AccessLog], Sequence[AccessLog]] = ((), ()),
+    filters: Sequence[Tree] = (),
+    clusters: Sequence[Tree] = (),
 ) -> Pair:
-    """`logs` are added, of the client's and of the server's side."""
+    """`logs` are added, of the client's and of the server's side; `filters` to the server's in front of the router,
+    and `clusters` beside the server's own."""
     outer, inner = shop.hold_port(), shop.hold_port()
     certificates = shop.certificates
     client_id = str(workload_id(certificates.trust_domain, "default", "client"))
@@ -43,8 +46,10 @@ async def minimal_pair(
             inner.port,
             _socket("DownstreamTlsContext", {**server_tls, "require_client_certificate": True}),
             logs[1],
+            filters,
         ),
         _cluster(app_port, None),
+        *clusters,
     )
     clients, servers = (
         _start(shop, f"{name}-{side}", bootstrap)
@@ -91,7 +96,9 @@ def _address(port: int) -> Tree:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _listener(port: int, transport: Tree | None, logs: Sequence[AccessLog]) -> Tree:
+def _listener(
+    port: int, transport: Tree | None, logs: Sequence[AccessLog], filters: Sequence[Tree] = ()
+) -> Tree:
     manager: Tree = {
         "@type": f"{_TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "http",
@@ -105,10 +112,11 @@ def _listener(port: int, transport: Tree | None, logs: Sequence[AccessLog]) -> T
             ]
         },
         "http_filters": [
+            *filters,
             {
                 "name": "envoy.filters.http.router",
                 "typed_config": {"@type": f"{_TYPE}.filters.http.router.v3.Router"},
-            }
+            },
         ],
     }
     if logs:
@@ -134,5 +142,5 @@ def _cluster(port: int, transport: Tree | None) -> Tree:
     return cluster
 
 
-def _bootstrap(listener: Tree, cluster: Tree) -> Tree:
-    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
+def _bootstrap(listener: Tree, *clusters: Tree) -> Tree:
+    return {"static_resources": {"listeners": [listener], "clusters": list(clusters)}}
