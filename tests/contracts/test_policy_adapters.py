@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +10,15 @@ from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
+from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.adapters.policy_catalog import OURS
 from proa.core.attributes.value_types import Value
 from proa.testing.mixer_adapters import AdapterContract, Example
 from tests.redis_process import RedisProcess, why_no_redis
 
 QUOTA = {"dimensions": {"source": 'source.labels["app"]', "port": "destination.port"}}
+METRIC = {"value": "1", "dimensions": {"source": 'source.labels["app"]', "port": "destination.port"}}
+LOG = {"severity": '"warning"', "variables": {"source": 'source.labels["app"]', "port": "destination.port"}}
 REQUEST: dict[str, Value] = {"source.labels": {"app": "visitor"}, "destination.port": 8080}
 
 
@@ -119,3 +123,25 @@ class TestRedisQuota(AdapterContract):
     @asynccontextmanager
     async def given(self) -> AsyncIterator[tuple[Example, ...]]:
         yield (redis_quota(self._redis.address),)
+
+
+def stdio(path: object) -> Example:
+    return Example(
+        parameters={"logStream": "ROTATED_FILE", "outputPath": str(path)},
+        instances={"logentry": LOG, "metric": METRIC},
+        attributes=REQUEST,
+    )
+
+
+class TestStdio(AdapterContract):
+    adapter = StdioAdapter()
+    unreachable = (stdio("/dev/null"),)
+    _path: Path
+
+    @pytest.fixture(autouse=True)
+    def _with_a_file(self, tmp_path: Path) -> None:
+        self._path = tmp_path / "mixer.log"
+
+    @asynccontextmanager
+    async def given(self) -> AsyncIterator[tuple[Example, ...]]:
+        yield (stdio(self._path),)

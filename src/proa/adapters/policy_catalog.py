@@ -13,6 +13,7 @@ from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
+from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.core.config.mixer.catalogue import BUILT_IN, ENTRY_POINTS, AdapterKind, Catalogue
 from proa.ports.policy_adapter import PolicyAdapter
 
@@ -21,6 +22,7 @@ OURS: tuple[PolicyAdapter, ...] = (
     MemQuotaAdapter(),
     NoopAdapter(),
     RedisQuotaAdapter(),
+    StdioAdapter(),
 )
 
 

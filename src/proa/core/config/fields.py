@@ -19,7 +19,16 @@ from immutables import Map
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
-from proa.core.config.record import FreeForm, LaterWords, Milliseconds, NotEmpty, NullIsEmpty, Record, Within
+from proa.core.config.record import (
+    FreeForm,
+    LaterWords,
+    Milliseconds,
+    NotEmpty,
+    NullIsEmpty,
+    Numbered,
+    Record,
+    Within,
+)
 from proa.core.config.shapes import (
     PLAIN_NUMBER,
     Flag,
@@ -184,8 +193,9 @@ def _shape(hint: object, marks: tuple[object, ...] = ()) -> Shape:
         (only,) = (argument for argument in arguments if argument is not NoneType)
         return _shape(only, marks)
     if origin is Literal:
-        later = [mark for mark in marks if isinstance(mark, LaterWords)]
-        return Word(arguments, later[0].words, later[0].why) if later else Word(arguments)
+        later = next((mark for mark in marks if isinstance(mark, LaterWords)), LaterWords(()))
+        numbered = any(isinstance(mark, Numbered) for mark in marks)
+        return Word(arguments, later.words, later.why, numbered)
     may_be_empty = not any(isinstance(mark, NotEmpty) for mark in marks)
     if origin is tuple:
         return Items(_shape(arguments[0]), may_be_empty)

@@ -49,6 +49,10 @@ class LaterWords(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class Numbered(msgspec.Struct, frozen=True):
+    """Mark of a Literal whose words stand in the order of protobuf's numbers, by which users of 2018 wrote them too."""
+
+
 class NotEmpty(msgspec.Struct, frozen=True):
     """Mark of a text, list or map that must hold something when it is written at all."""
 

@@ -150,11 +150,13 @@ class Timespan(msgspec.Struct, frozen=True):
 
 
 class Word(msgspec.Struct, frozen=True):
-    """One of a few words; `later` are those of Istio that are not served yet, for the reason `why`."""
+    """One of a few words; `later` are those of Istio that are not served yet, for the reason `why`. `numbered`: the
+    place of a word, from 0, means it too."""
 
     words: tuple[str, ...]
     later: tuple[str, ...] = ()
     why: str = ""
+    numbered: bool = False
 
     @property
     def blank(self) -> str:
@@ -163,6 +165,8 @@ class Word(msgspec.Struct, frozen=True):
     def read(self, value: Json, at: Path, found: list[Finding]) -> object:
         if type(value) is str and value in self.words:
             return value
+        if self.numbered and type(value) is int and 0 <= value < len(self.words):
+            return self.words[value]
         choices = ", ".join(self.words)
         if type(value) is not str:
             found.append(wrong_type(at, f"one of {choices}", value))

@@ -5,7 +5,7 @@ from immutables import Map
 
 from proa.core.config.fields import shape_of, unknown_field
 from proa.core.config.problem import Finding
-from proa.core.config.record import Duration, LaterWords, NotEmpty, PercentFloat, Port, Record
+from proa.core.config.record import Duration, LaterWords, NotEmpty, Numbered, PercentFloat, Port, Record
 from proa.core.config.tree import Json
 
 
@@ -21,6 +21,7 @@ class Outer(Record, frozen=True, kw_only=True):
     by_port: Annotated[Map[Port, Inner], NotEmpty()] = Map()
     words: Map[str, str] = Map()
     mode: Annotated[Literal["A", "B"], LaterWords(("C",))] = "A"
+    level: Annotated[Literal["LOW", "HIGH"], Numbered()] = "LOW"
     wait: Duration | None = None
     share: PercentFloat = 0.0
     is_on: bool = False
@@ -41,6 +42,12 @@ def read(value: Json) -> tuple[object, list[tuple[str, str]]]:
     found: list[Finding] = []
     result = shape_of(Outer).read(value, (), found)
     return result, [("/".join(map(str, finding.path)), finding.code) for finding in found]
+
+
+def test_a_number_of_a_word_is_written_back_as_the_word() -> None:
+    result, found = read({"items": [], "level": 1})
+    assert found == []
+    assert shape_of(Outer).write(result) == {"items": [], "level": "HIGH"}
 
 
 def test_everything_is_read_and_written_back() -> None:

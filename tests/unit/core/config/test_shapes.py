@@ -49,6 +49,16 @@ def test_words_that_come_later_are_told_apart_from_mistakes() -> None:
     assert found[1].message.endswith('did you mean "DISABLE"?')
 
 
+def test_words_with_numbers_may_be_written_by_them() -> None:
+    found: list[Finding] = []
+    words = Word(("INFO", "WARNING"), numbered=True)
+    assert [words.read(value, (), found) for value in (0, 1, "WARNING")] == ["INFO", "WARNING", "WARNING"]
+    assert found == []
+    for value in (2, -1, True, 1.0, "1"):
+        assert words.read(value, (), found) == "INFO"
+    assert [finding.code for finding in found] == [*["wrong-type"] * 4, "bad-value"]
+
+
 def test_hints_say_what_to_write() -> None:
     found: list[Finding] = []
     Integer(0, 100).read("80", (), found)

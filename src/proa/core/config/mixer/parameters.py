@@ -16,12 +16,13 @@ from proa.core.config.record import (
     Int64,
     Milliseconds,
     NotEmpty,
+    Numbered,
     ReadOnlySpec,
     Record,
 )
 
 Span = Annotated[int, Milliseconds(0)]
-MetricKind = Literal["UNSPECIFIED", "GAUGE", "COUNTER", "DISTRIBUTION"]
+MetricKind = Annotated[Literal["UNSPECIFIED", "GAUGE", "COUNTER", "DISTRIBUTION"], Numbered()]
 
 
 class Adapter(ReadOnlySpec, frozen=True, kw_only=True):
@@ -338,11 +339,11 @@ class Statsd(Adapter, frozen=True, kw_only=True):
     metrics: Map[str, StatsdMetric] = Map()
 
 
-Level = Literal["INFO", "WARNING", "ERROR"]
+Level = Annotated[Literal["INFO", "WARNING", "ERROR"], Numbered()]
 
 
 class Stdio(Adapter, frozen=True, kw_only=True):
-    log_stream: Literal["STDOUT", "STDERR", "FILE", "ROTATED_FILE"] = "STDOUT"
+    log_stream: Annotated[Literal["STDOUT", "STDERR", "FILE", "ROTATED_FILE"], Numbered()] = "STDOUT"
     severity_levels: Map[str, Level] = Map()
     metric_level: Level = "INFO"
     output_as_json: bool | None = None
