@@ -60,10 +60,10 @@ def test_from_the_objects_to_the_line(tmp_path: Path) -> None:
     }
 
     async def body() -> None:
-        (asked,) = reports(plan, bag).asked
-        assert asked.instance is not None
+        (call,) = reports(plan, bag).calls
+        assert call.instance is not None
         async with StdioAdapter().open(plan.handlers["handler.stdio.default"]) as opened:
-            await opened.report((asked.instance,))
+            await opened.report((call.instance,))
 
     asyncio.run(body())
     assert json.loads(path.read_text()) == {
