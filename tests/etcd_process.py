@@ -1,24 +1,18 @@
-"""Real etcds for tests: on loopback, at free ports, in a directory that goes with them.
+"""Real etcds for tests.
 
 with EtcdProcess() as etcd:
     etcd.address("some-prefix")      # etcd://127.0.0.1:PORT/some-prefix
     etcd.kill(); etcd.start()        # the same data at the same port
 """
 
-import contextlib
 import shutil
 import ssl
 import subprocess
-import tempfile
-import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final
 
-from tests.ports import held_ports
-
-READY_S: Final = 60.0
+from tests.server_process import ServerProcess
 
 
 def why_no_etcd() -> str:
@@ -28,66 +22,31 @@ def why_no_etcd() -> str:
     return "needs the commands etcd and etcdctl (Debian: etcd-server, etcd-client)"
 
 
-class EtcdProcess:
+class EtcdProcess(ServerProcess):
     """One etcd of one member. With `tls`, a certificate of 127.0.0.1 and its key, it takes TLS with client
     certificates only; the certificate is its own issuer and good for both ends."""
+
+    NAME, PORTS = "etcd", 2
 
     def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         self._tls = tls
         self._scheme = "https" if tls else "http"
-        self._top = Path(tempfile.mkdtemp(prefix="etcd-", dir="/tmp"))
-        self._held = contextlib.ExitStack()
-        self._port, self._peer_port = self._held.enter_context(held_ports(2))
-        self._popen: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> "EtcdProcess":
-        try:
-            self.start()
-        except BaseException:
-            self._end()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
-    @property
-    def pid(self) -> int:
-        assert self._popen is not None
-        return self._popen.pid
-
-    @property
-    def authority(self) -> str:
-        return f"127.0.0.1:{self._port}"
-
-    @property
-    def log(self) -> str:
-        return (self._top / "log").read_text(errors="replace")
+        super().__init__()
 
     def address(self, prefix: str) -> str:
-        return f"etcd{'s' if self._scheme == 'https' else ''}://{self.authority}/{prefix}"
+        return f"etcd{'s' if self._tls else ''}://{self.authority}/{prefix}"
 
-    def start(self) -> None:
-        """Returns when it answers."""
-        client, peer = f"{self._scheme}://{self.authority}", f"http://127.0.0.1:{self._peer_port}"
-        command = [
+    def command(self) -> Sequence[str]:
+        client, peer = f"{self._scheme}://{self.authority}", f"http://127.0.0.1:{self.ports[1]}"
+        return [
             "etcd",
-            *("--name=only", f"--data-dir={self._top / 'data'}", f"--initial-cluster=only={peer}"),
+            *("--name=only", f"--data-dir={self.top / 'data'}", f"--initial-cluster=only={peer}"),
             *(f"--listen-client-urls={client}", f"--advertise-client-urls={client}"),
             *(f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"),
             "--logger=zap",
             "--unsafe-no-fsync" if _knows_no_fsync() else "--log-level=warn",
             *self._tls_flags(),
         ]
-        with (self._top / "log").open("ab") as log:
-            self._popen = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        deadline = time.monotonic() + READY_S
-        while not self._answers():
-            assert self._popen.poll() is None, f"etcd ended:\n{self.log}"
-            assert time.monotonic() < deadline, f"etcd does not answer:\n{self.log}"
-            time.sleep(0.02)
 
     def _tls_flags(self) -> tuple[str, ...]:
         if self._tls is None:
@@ -96,7 +55,7 @@ class EtcdProcess:
         trusted = f"--trusted-ca-file={certificate}"
         return (f"--cert-file={certificate}", f"--key-file={key}", trusted, "--client-cert-auth")
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
         request = urllib.request.Request(
             f"{self._scheme}://{self.authority}/v3/kv/range", data=b'{"key":"YQ=="}'
         )
@@ -104,17 +63,8 @@ class EtcdProcess:
         if self._tls:
             context = ssl.create_default_context(cafile=self._tls[0])
             context.load_cert_chain(*self._tls)
-        try:
-            with urllib.request.urlopen(request, timeout=2, context=context) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def kill(self) -> None:
-        """kill -9; what was committed is on its disk."""
-        assert self._popen is not None
-        self._popen.kill()
-        self._popen.wait()
+        with urllib.request.urlopen(request, timeout=2, context=context) as answer:
+            return bool(answer.status == 200)
 
     def etcdctl(self, *words: str) -> str:
         done = subprocess.run(
@@ -126,12 +76,6 @@ class EtcdProcess:
             env={"ETCDCTL_API": "3", "PATH": "/usr/bin:/bin"},
         )
         return done.stdout
-
-    def _end(self) -> None:
-        if self._popen is not None and self._popen.poll() is None:
-            self.kill()
-        self._held.close()
-        shutil.rmtree(self._top, ignore_errors=True)
 
 
 def _knows_no_fsync() -> bool:
