@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from proa.adapters.policy.denier.adapter import DenierAdapter
+from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
@@ -37,6 +39,35 @@ class TestDenier(AdapterContract):
         Example(instances={"checknothing": {}, "listentry": {"value": '"a"'}, "quota": {}}),
         Example(parameters={"status": {"code": 7, "message": "no"}}, instances={"checknothing": {}}),
     )
+
+
+def version_list(url: str, **more: object) -> Example:
+    return Example(
+        parameters={"providerUrl": url, "overrides": ["v1"], **more},
+        instances={"listentry": {"value": 'source.labels["version"]'}},
+        attributes={"source.labels": {"version": "v2"}},
+    )
+
+
+class TestListChecker(AdapterContract):
+    adapter = ListCheckerAdapter()
+    unreachable = (version_list("http://127.0.0.1:1/list"),)
+
+    @asynccontextmanager
+    async def given(self) -> AsyncIterator[tuple[Example, ...]]:
+        async def answer(request: web.Request) -> web.StreamResponse:
+            return web.Response(text="v2\n")
+
+        app = web.Application()
+        app.router.add_get("/list", answer)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}/list"
+            yield (version_list(url), version_list(url, blacklist=True), version_list(""))
+        finally:
+            await runner.cleanup()
 
 
 class TestMemQuota(AdapterContract):

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 import msgspec
 
 from proa.adapters.policy.denier.adapter import DenierAdapter
+from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
@@ -19,6 +20,7 @@ from proa.ports.policy_adapter import PolicyAdapter
 
 OURS: tuple[PolicyAdapter, ...] = (
     DenierAdapter(),
+    ListCheckerAdapter(),
     MemQuotaAdapter(),
     NoopAdapter(),
     RedisQuotaAdapter(),

@@ -13,8 +13,8 @@ whose object is a PolicyAdapter.
             yield GreylistHandler(handler.parameters)
 
 Life: the parameters are read and judged by `kind` without opening; `open` is entered when a handler comes into force
-and left when it goes, or its identity changes. Deadlines, bounded queues, counters and failure policies are the
-caller's: a handler answers or raises, and may be cancelled at any moment.
+and left, by the same task, when it goes or its identity changes. Deadlines, bounded queues, counters and failure
+policies are the caller's: a handler answers or raises, and may be cancelled at any moment.
 """
 
 from contextlib import AbstractAsyncContextManager

@@ -23,12 +23,13 @@ BINDINGS = "attribute_bindings"
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
     """One expression. `path` is its place below the instance's fields, as in documents; `field` the names of the
-    template's field, and behind them that of the entry if the field is a map. `type` None: any."""
+    template's field, and behind them that of the entry if the field is a map. `type` None: any; `also`: or of these."""
 
     path: Path
     field: tuple[str, ...]
     text: str
     type: ValueType | None
+    also: tuple[ValueType, ...] = ()
 
 
 def expressions_of(instance: Instance) -> Iterator[Placed]:
@@ -47,17 +48,17 @@ def _expressions(record: Record, at: Path, within: tuple[str, ...]) -> Iterator[
             wanted = types[field.attribute]
             if isinstance(value, Map):
                 for key, text in sorted(value.items()):
-                    yield Placed(path=(*path, key), field=(*names, key), text=text, type=wanted)
+                    yield Placed(path=(*path, key), field=(*names, key), text=text, type=wanted.type)
             elif isinstance(value, str) and value.strip():
-                yield Placed(path=path, field=names, text=value, type=wanted)
+                yield Placed(path=path, field=names, text=value, type=wanted.type, also=wanted.also)
 
 
 @cache
-def _types(struct: type[Record]) -> dict[str, ValueType | None]:
+def _types(struct: type[Record]) -> dict[str, Yields]:
     """Of the fields that hold expressions, by attribute."""
     hints: dict[str, object] = get_type_hints(struct, include_extras=True)
     found = {name: _mark(hint) for name, hint in hints.items()}
-    return {name: mark.type for name, mark in found.items() if mark is not None}
+    return {name: mark for name, mark in found.items() if mark is not None}
 
 
 def _mark(hint: object) -> Yields | None:
@@ -73,8 +74,10 @@ def validate(spec: Instance, _meta: Meta) -> Iterator[Finding]:
 
 def instance_faults(spec: Instance, at: Path) -> Iterator[Finding]:
     for placed in expressions_of(spec):
-        for fault in expression_faults(placed.text, placed.type):
-            yield Finding((*at, *placed.path), "bad-value", fault)
+        faults = expression_faults(placed.text, placed.type)
+        if all(expression_faults(placed.text, other) for other in placed.also):
+            for fault in faults:
+                yield Finding((*at, *placed.path), "bad-value", fault)
     outputs = next((each.outputs for each in TEMPLATES.values() if each.fields is type(spec)), {})
     for name, text in spec.attribute_bindings.items():
         for fault in expression_faults(text, STANDARD.type_of(name), outputs=outputs):

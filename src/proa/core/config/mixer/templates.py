@@ -18,13 +18,15 @@ Variety = Literal["check", "quota", "report", "generator"]
 
 
 class Yields(msgspec.Struct, frozen=True):
-    """Mark of a text that is an expression: the type it must have, None for any."""
+    """Mark of a text that is an expression: the type it must have, None for any. `also`: or one of these."""
 
     type: ValueType | None
+    also: tuple[ValueType, ...] = ()
 
 
 Expression: TypeAlias = Annotated[str, Yields(None)]
 Text: TypeAlias = Annotated[str, Yields(ValueType.STRING)]
+TextOrAddress: TypeAlias = Annotated[str, Yields(ValueType.STRING, (ValueType.IP_ADDRESS,))]
 Time: TypeAlias = Annotated[str, Yields(ValueType.TIMESTAMP)]
 Number: TypeAlias = Annotated[str, Yields(ValueType.INT64)]
 Truth: TypeAlias = Annotated[str, Yields(ValueType.BOOL)]
@@ -77,7 +79,9 @@ class ReportNothing(Instance, frozen=True, kw_only=True):
 
 
 class ListEntry(Instance, frozen=True, kw_only=True):
-    value: Text = ""
+    """An address may be asked for as one, as Mixer's own task did (`source.ip | ip("0.0.0.0")`), which 1.0 refused."""
+
+    value: TextOrAddress = ""
 
 
 class Quota(Instance, frozen=True, kw_only=True):

@@ -197,7 +197,8 @@ class _Compiling:
         fields: list[tuple[tuple[str, ...], Formula]] = []
         faults = len(self.messages)
         for placed in expressions_of(shaped.fields):
-            formula = self._formula(ref, (*shaped.path, *placed.path), placed.text, placed.type)
+            at = (*shaped.path, *placed.path)
+            formula = self._formula(ref, at, placed.text, placed.type, also=placed.also)
             if formula is not None:
                 fields.append((placed.field, formula))
         bindings = tuple(self._bindings(ref, shaped))
@@ -233,8 +234,14 @@ class _Compiling:
         text: str,
         wanted: ValueType | None,
         outputs: Map[str, ValueType] = Map(),
+        also: tuple[ValueType, ...] = (),
     ) -> Formula | None:
+        """Of the first type that fits; what is told is what is wrong with the one that is `wanted`."""
         found = self._formulas.get(text, wanted, outputs)
+        for other in also:
+            if not isinstance(found, Formula):
+                second = self._formulas.get(text, other, outputs)
+                found = second if isinstance(second, Formula) else found
         if isinstance(found, Formula):
             return found
         for fault in found:

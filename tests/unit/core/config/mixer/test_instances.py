@@ -39,6 +39,8 @@ from tests.unit.core.config.judged import judge
             {"source_ip": "$out.source_pod_ip", "attributeBindings": {"source.name": "$out."}},
             ["spec.attributeBindings[source.name] bad-value", "spec.sourceIp bad-value"],
         ),
+        ("listentry", {"value": 'source.ip | ip("0.0.0.0")'}, []),
+        ("listentry", {"value": "destination.port"}, ["spec.value bad-value"]),
         ("metric", {"value": "1", "dimensions": {"a": 200}}, ["spec.dimensions.a wrong-type"]),
     ],
 )

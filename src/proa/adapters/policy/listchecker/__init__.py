@@ -1,0 +1,1 @@
+"""Allows or denies by lists: written out, or fetched over HTTP."""
