@@ -98,6 +98,8 @@ class OtherControlPlanes:
         self._peers: dict[str, Peer] = {}
         self._said: dict[str, bytes] = {}
         self._members = Members()
+        self.on_servers: Callable[[], object] = lambda: None
+        """Called when the addresses of all are others."""
 
     @property
     def present(self) -> Mapping[str, Peer]:
@@ -144,6 +146,7 @@ class OtherControlPlanes:
         self._leases.set_present(others, self._registrations)
         if had.servers != members.servers:
             self._registrations.tell()
+            self.on_servers()
         self._registrations.advance_modes()
         self._proxies.look_again()
 

@@ -187,6 +187,11 @@ async def run(options: ServeOptions) -> None:
         def servers() -> tuple[str, ...]:
             return (others.members.servers if others else ()) or (addresses.xds,)
 
+        def tell_servers() -> None:
+            world.submit(Change(control_planes=servers()))
+
+        if others is not None:
+            others.on_servers = tell_servers
         limits, refusals = Limits(), Refusals(time.monotonic)
         gate = Gate(proxies.push_age, time.monotonic, refusals)
         attempts = Attempts(time.monotonic, refused=refusals.of("(joining)"))
@@ -257,7 +262,7 @@ async def run(options: ServeOptions) -> None:
             registrations.set_grants(await stores.authority.grants())
             restored = await leases.restore(registrations)
             log.info("%d nodes are known from before", restored)
-            await world.commit(Change())
+            await world.commit(Change(control_planes=servers()))
             tasks.keep("token keys", token_keys.run())
             await token_keys.tried()
             tasks.keep("federation", federations.run())

@@ -6,10 +6,13 @@ Called by the world alone; proxies read through `ProxySource`.
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from immutables import Map
 
 from proa.control_plane.memo import Memo
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
+from proa.core.mixer.needs import Needs, needs_of
+from proa.core.mixer.plan.in_force import NOTHING, InForce
 from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -28,10 +31,13 @@ from proa.core.pilot.scope.end_users import EndUserView, end_user_view
 from proa.core.pilot.scope.federation import partners_of
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
+from proa.core.pilot.scope.mixer import place_of
 from proa.core.pilot.scope.telemetry import observed, observing_of
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.authorization.filters import build_authorization
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
+from proa.core.pilot.translate.filters.mixer.cluster import MixerClusterIntent, build_mixer_cluster
+from proa.core.pilot.translate.filters.mixer.place import build_mixer
 from proa.core.pilot.translate.filters.revocation import (
     build_revocation,
     build_stream_revocation,
@@ -43,6 +49,7 @@ from proa.core.pilot.translate.inbound import (
     inbound_authorization,
     inbound_clusters,
     inbound_listeners,
+    inbound_mixer,
     inbound_tokens,
 )
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
@@ -58,6 +65,13 @@ from proa.core.pilot.translate.outbound_streams import upstream_stream
 from proa.core.pilot.translate.own_listeners import OwnStreams, own_streams
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 from proa.core.pilot.translate.through import through_clusters
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """What Mixer's rules want at each service port that they want anything at, and where a proxy asks it."""
+
+    needs: Map[int, Needs] = Map()
+    servers: tuple[str, ...] = ()
 
 
 class WorkloadBundle:
@@ -76,13 +90,17 @@ class WorkloadBundle:
         self.routes: Mapping[Name, Resource] = {}
         # EnvoyFilters in force for its proxy; most have none.
         self.patched: PatchedView | None = None
+        # What Mixer's rules want of its proxy; most are wanted nothing of.
+        self.asking = Asking()
         self._memo = memo
 
-    def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> set[Name]:
-        """Everything anew (a handful of resources, most of them found in the memo); the names that differ."""
+    def update(self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce = NOTHING) -> set[Name]:
+        """Everything anew (a handful of resources, most of them found in the memo); the names that differ. `rules` are
+        Mixer's."""
         self.workload = snapshot.workloads.get(self.id)
         stood, self.standpoint = self.standpoint, _standpoint(self.workload)
         built: list[Resource] = []
+        self.asking = Asking()
         if self.workload is not None:
             snapshot, notes = self._observed(snapshot, index, self.workload)
             handling = snapshot.settings.handling
@@ -94,10 +112,12 @@ class WorkloadBundle:
                 inbound = inbound_view(snapshot, index, self.workload)
                 policies = authorization_view(snapshot, index, self.workload)
                 users = end_user_view(snapshot, index, self.workload)
+                self.asking = _asking(snapshot, inbound, self.workload, rules)
                 built = [
                     *self._refused(snapshot, index, self.workload, policies),
                     *self._inbound(inbound, policies, self.workload, snapshot),
                     *self._tokens(inbound, users),
+                    *self._mixer(inbound, snapshot),
                     *self._outbound(snapshot, index, self.workload, handling),
                 ]
                 own, missing = self._own_listeners(self.workload, handling)
@@ -123,6 +143,13 @@ class WorkloadBundle:
         handling = observed(settings.handling, observing)
         settings = msgspec.structs.replace(settings, handling=handling)
         return msgspec.structs.replace(snapshot, settings=settings), observing.notes
+
+    def needs_differ(self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce) -> bool:
+        """Whether Mixer's rules want something else of this proxy, or whom it asks is somewhere else."""
+        workload = self.workload
+        if workload is None or workload.kind != "sidecar":
+            return False
+        return self.asking != _asking(snapshot, inbound_view(snapshot, index, workload), workload, rules)
 
     @property
     def has_explicit(self) -> bool:
@@ -183,6 +210,15 @@ class WorkloadBundle:
     def _tokens(self, view: InboundView, users: EndUserView) -> Iterator[Resource]:
         for intent in inbound_tokens(view, users):
             yield self._memo.get(build_tokens, intent)
+
+    def _mixer(self, view: InboundView, snapshot: MeshSnapshot) -> Iterator[Resource]:
+        for intent in inbound_mixer(view, self.asking.needs):
+            yield self._memo.get(build_mixer, intent)
+        if self.asking.servers:
+            cluster = MixerClusterIntent(
+                servers=self.asking.servers, trust_domain=snapshot.settings.trust_domain
+            )
+            yield self._memo.get(build_mixer_cluster, cluster)
 
     def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling
@@ -259,6 +295,19 @@ class WorkloadBundle:
             notes += routes.notes
         self.notes = tuple(notes)
         return built
+
+
+def _asking(snapshot: MeshSnapshot, view: InboundView, workload: Workload, rules: InForce) -> Asking:
+    if rules.is_idle:
+        return Asking()
+    trust_domain = snapshot.settings.trust_domain
+    needs = {
+        served.port.service_port: found
+        for served in view.ports
+        if served.port.protocol not in ("TCP", "TLS")
+        if (found := needs_of(rules, place_of(workload, served.port, trust_domain)))
+    }
+    return Asking(needs=Map(needs), servers=snapshot.control_planes if needs else ())
 
 
 def _standpoint(workload: Workload | None) -> Standpoint:

@@ -13,6 +13,7 @@ from immutables import Map
 
 from proa.control_plane.client_routes import ClientRoutes
 from proa.control_plane.memo import Memo
+from proa.control_plane.mixer.rules import EVERYBODY, MixerRules
 from proa.control_plane.patch_notes import patch_notes
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.proxy_source import ProxySource, is_behind_explicit
@@ -20,6 +21,9 @@ from proa.control_plane.proxyless import ProxylessBundle
 from proa.control_plane.scope_bundle import Name
 from proa.control_plane.scopes import Moves, Scopes
 from proa.control_plane.workload_bundle import WorkloadBundle
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
+from proa.core.mixer.asked import Party, Place
+from proa.core.mixer.plan.in_force import InForce
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings
@@ -28,6 +32,7 @@ from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.described import described
 from proa.core.pilot.scope.federation import federation_notes
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
+from proa.core.pilot.scope.mixer import party_of, place_of
 from proa.core.pilot.scope.patches import patches_of
 from proa.core.pilot.scope.plans import plan_of
 from proa.core.pilot.scope.scope import Scope, scope_of
@@ -48,13 +53,20 @@ class World:
     anything."""
 
     def __init__(
-        self, settings: MeshSettings, clock: Callable[[], float], work: Callable[[], float] | None = None
+        self,
+        settings: MeshSettings,
+        clock: Callable[[], float],
+        work: Callable[[], float] | None = None,
+        *,
+        catalogue: Catalogue = BUILT_IN,
     ) -> None:
-        """`work` is the process's CPU time: what a round sets off in the streams is its cost too."""
+        """`work` is the process's CPU time: what a round sets off in the streams is its cost too. `catalogue`: Mixer's
+        adapters."""
         self.snapshot = MeshSnapshot(settings=settings)
         self.index = RuleIndex()
         self.memo = Memo()
         self.generation = 0
+        self._rules = MixerRules(catalogue)
         self._scopes = Scopes(self.memo)
         self._proxyless: dict[Client, ProxylessBundle] = {}
         self._routes: dict[Client, ClientRoutes] = {}
@@ -110,6 +122,7 @@ class World:
         if affected == Affected():
             return affected
         self.generation += 1
+        differing = self._rules.update(self.snapshot, self.index) if affected.mixer else frozenset[str]()
         moves = self._move(affected)
         scopes = self._scopes.update(self.snapshot, self.index, affected)
         workloads = {
@@ -119,6 +132,7 @@ class World:
             or self._may_move(bundle.id, affected)
             or bundle.is_selected_by(affected, self.snapshot.settings.root_namespace)
         }
+        self._update_needs(affected, differing, workloads)
         for moved in moves:
             bundle = self._workloads[moved]
             names = moves.names(moved, bundle.shared)
@@ -130,6 +144,43 @@ class World:
         for listener in self._listeners:
             listener(self.generation, affected, scopes, workloads)
         return affected
+
+    @property
+    def mixer(self) -> InForce:
+        """Mixer's rules in force: another value when, and only when, something of them is different."""
+        return self._rules.now
+
+    @property
+    def mixer_compilations(self) -> int:
+        """How often they were compiled."""
+        return self._rules.compilations
+
+    def place(self, workload: WorkloadId, port: int) -> Place | None:
+        """What is the same for all requests to a workload's service port. None: nobody of that name serves it."""
+        known = self.snapshot.workloads.get(workload)
+        served = next((each for each in known.inbound if each.service_port == port), None) if known else None
+        if known is None or served is None:
+            return None
+        return place_of(known, served, self.snapshot.settings.trust_domain)
+
+    def party(self, workload: WorkloadId) -> Party | None:
+        """Who a workload is for Mixer. None: nobody of that name is there."""
+        known = self.snapshot.workloads.get(workload)
+        return party_of(known) if known else None
+
+    def _update_needs(
+        self, affected: Affected, differing: frozenset[str], workloads: dict[WorkloadId, set[Name]]
+    ) -> None:
+        """Proxies of which Mixer's rules want something else now, or that ask it elsewhere. Of those whose rules may
+        be others only these are made anew."""
+        everybody = EVERYBODY in differing or affected.control_planes
+        asked = self._workloads.keys() if everybody else set[WorkloadId]()
+        for namespace in differing:
+            asked = asked | self._of_namespace.get(namespace, set())
+        for workload in asked - workloads.keys():
+            bundle = self._workloads[workload]
+            if bundle.needs_differ(self.snapshot, self.index, self.mixer):
+                workloads[workload] = self._update_workload(bundle)
 
     def _move(self, affected: Affected) -> Moves:
         """Workloads to the scopes that they are of now."""
@@ -182,7 +233,7 @@ class World:
         return changed
 
     def _fill_workload(self, bundle: WorkloadBundle) -> set[Name]:
-        changed = bundle.update(self.snapshot, self.index)
+        changed = bundle.update(self.snapshot, self.index, self.mixer)
         for kept, belongs in (
             (self._edges, bundle.hears_of_hosts),
             (self._without_sidecar, bundle.is_proxyless),
@@ -352,4 +403,6 @@ def _join(one: Affected, other: Affected) -> Affected:
         patches=one.patches or other.patches,
         revoked=one.revoked or other.revoked,
         policies=one.policies | other.policies,
+        mixer=one.mixer or other.mixer,
+        control_planes=one.control_planes or other.control_planes,
     )

@@ -19,6 +19,7 @@ from proa.core.config import Config, Document, Json, load, load_all
 from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
 from proa.core.config.locality import distribution_of
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.endpoint import Endpoint, TlsFact
 from proa.core.model.endpoint import Health as EndpointHealth
@@ -230,8 +231,13 @@ class Mesh:
     assert mesh.get("client", "http://reviews:9080/").cluster == ...
     """
 
-    def __init__(self, *placed: Registration, settings: MeshSettings | None = None) -> None:
-        self.world = World(settings or MeshSettings(), clock=lambda: 0.0)
+    def __init__(
+        self,
+        *placed: Registration,
+        settings: MeshSettings | None = None,
+        catalogue: Catalogue = BUILT_IN,
+    ) -> None:
+        self.world = World(settings or MeshSettings(), clock=lambda: 0.0, catalogue=catalogue)
         self.conversion = Conversion()
         self._written: dict[ObjectRef, Config] = {}
         self._in_force: dict[ObjectRef, Config] = {}

@@ -95,7 +95,8 @@ class Contribution(msgspec.Struct, frozen=True, kw_only=True):
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Facts that are new, changed or gone. A configuration object may also be a source: its contribution then
-    comes in the same change. `key_sets` are all that are known now."""
+    comes in the same change. `key_sets` are all that are known now; so are `control_planes`, the `host:port` where each
+    of them serves proxies."""
 
     configs: tuple[ConfigValue, ...] = ()
     removed_configs: tuple[ObjectRef, ...] = ()
@@ -104,6 +105,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     settings: MeshSettings | None = None
     revoked: Revoked | None = None
     key_sets: Map[KeySource, str] | None = None
+    control_planes: tuple[str, ...] | None = None
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,10 +118,11 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True):
     settings: bool = False
     revoked: bool = False
     key_sets: frozenset[KeySource] = frozenset()
+    control_planes: bool = False
 
     def __bool__(self) -> bool:
         facts = self.services or self.endpoints or self.workloads or self.configs
-        return bool(facts or self.settings or self.revoked or self.key_sets)
+        return bool(facts or self.settings or self.revoked or self.key_sets or self.control_planes)
 
 
 class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,6 +131,7 @@ class MeshSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     settings: MeshSettings = MeshSettings()
     revoked: Revoked = Revoked()
     key_sets: Map[KeySource, str] = msgspec.field(default_factory=Map)
+    control_planes: tuple[str, ...] = ()
     configs: Map[ObjectRef, ConfigValue] = msgspec.field(default_factory=Map)
     contributions: Map[ObjectRef, Contribution] = msgspec.field(default_factory=Map)
     services: Map[str, Service] = msgspec.field(default_factory=Map)
@@ -161,10 +165,12 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
             _put(endpoints, host, endpoint_set)
     revoked = snapshot.revoked if change.revoked is None else change.revoked
     key_sets = snapshot.key_sets if change.key_sets is None else change.key_sets
+    servers = snapshot.control_planes if change.control_planes is None else change.control_planes
     following = msgspec.structs.replace(
         folded,
         revoked=revoked,
         key_sets=key_sets,
+        control_planes=servers,
         services=services.finish(),
         endpoints=endpoints.finish(),
     )
@@ -176,6 +182,7 @@ def fold(snapshot: MeshSnapshot, change: Change) -> tuple[MeshSnapshot, Touched]
         settings=settings != snapshot.settings,
         revoked=revoked != snapshot.revoked,
         key_sets=_differing(snapshot.key_sets, key_sets),
+        control_planes=servers != snapshot.control_planes,
     )
 
 

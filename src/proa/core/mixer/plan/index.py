@@ -114,16 +114,19 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     def find(self, terms: Terms) -> Iterator[int]:
         """Those that the request can meet, each once, in order."""
         protocol = terms.values.get(PROTOCOL)
-        found = list(_of_protocol(self.rest, protocol))
+        yield from self.find_for(terms, (protocol,) if protocol else ())
+
+    def find_for(self, terms: Terms, protocols: tuple[str, ...]) -> Iterator[int]:
+        """Those that requests of any of these protocols can meet."""
+        found = set(_of_protocols(self.rest, protocols))
         for term, by_value in self.by_term.items():
             positions = by_value.get(terms.values[term]) if term in terms.values else None
-            found += _of_protocol(positions, protocol) if positions else ()
+            found.update(_of_protocols(positions, protocols) if positions else ())
         yield from sorted(found)
 
 
-def _of_protocol(positions: _Positions, protocol: str | None) -> Iterator[int]:
-    yield from positions.get(_ANY, ())
-    if protocol:
+def _of_protocols(positions: _Positions, protocols: tuple[str, ...]) -> Iterator[int]:
+    for protocol in (_ANY, *protocols):
         yield from positions.get(protocol, ())
 
 

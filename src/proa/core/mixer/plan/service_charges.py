@@ -91,7 +91,7 @@ def owed_for(charges: ServiceCharges, host: str, bag: Bag) -> Owed:
     """`host` is the full name of the service that the request is for."""
     amounts: dict[str, int] = {}
     seen: dict[Reference, None] = {}
-    for ref in sorted(set(_specs_for(charges, host.lower()))):
+    for ref in sorted(set(specs_for(charges, host.lower()))):
         for rule in charges.specs[ref].rules:
             if _counts(rule, bag, seen):
                 for quota in rule.quotas:
@@ -99,7 +99,8 @@ def owed_for(charges: ServiceCharges, host: str, bag: Bag) -> Owed:
     return Owed(amounts=tuple(sorted(amounts.items())), references=united(seen))
 
 
-def _specs_for(charges: ServiceCharges, host: str) -> Iterator[ObjectRef]:
+def specs_for(charges: ServiceCharges, host: str) -> Iterator[ObjectRef]:
+    """Those that are bound to a service, by its full name in lower case; the same may come twice."""
     yield from charges.everywhere
     yield from charges.hosts.get(host, ())
     parts = host.split(".")

@@ -25,6 +25,7 @@ from proa.core.config.kinds.sidecar.schema import Sidecar
 from proa.core.config.kinds.telemetry.schema import Telemetry
 from proa.core.config.kinds.virtual_service.delegation import delegates_of, merged
 from proa.core.config.kinds.virtual_service.schema import Destination, HttpRoute, VirtualService
+from proa.core.mixer.plan.in_force import is_mixers
 from proa.core.model.names import DOMAIN_SUFFIX, ObjectRef, WorkloadId, expand_host
 from proa.core.model.snapshot import MeshSnapshot, Touched
 from proa.core.model.token_keys import KeySource
@@ -43,7 +44,7 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     namespaces whose workloads may be of another scope now; `targets`: hosts that rules begin or cease to send to,
     which is news to scopes that see them by those rules alone; `patches`: EnvoyFilters; `revoked`: whom every inbound
     side refuses; `policies`: authorization policies and rules of tokens, as the namespaces they are of (empty: every
-    one) and the labels they ask for."""
+    one) and the labels they ask for; `mixer`: Mixer's objects; `control_planes`: where proxies ask them."""
 
     hosts: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
@@ -57,6 +58,8 @@ class Affected(msgspec.Struct, frozen=True, kw_only=True):
     patches: bool = False
     revoked: bool = False
     policies: frozenset[tuple[str, Labels]] = frozenset()
+    mixer: bool = False
+    control_planes: bool = False
 
 
 class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     by whose rules (merged with its own) they are in this index. `authorization`: by namespace its policies and roles;
     `rbac_configs`: 2018's switches; `label_roles`: bindings of roles that ask for labels of callers. `end_users`: by
     namespace the rules of tokens; `token_keys`: those that need the keys of a source. `federated`: partners' trust
-    domains. `telemetries`: by namespace."""
+    domains. `telemetries`: by namespace. `mixer`: all that a plan of Mixer's is made of."""
 
     virtual_services: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     destination_rules: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
@@ -88,6 +91,7 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
     token_keys: Map[KeySource, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
     federated: frozenset[ObjectRef] = frozenset()
     telemetries: Map[str, frozenset[ObjectRef]] = msgspec.field(default_factory=Map)
+    mixer: frozenset[ObjectRef] = frozenset()
 
 
 def by_age(snapshot: MeshSnapshot, refs: Iterable[ObjectRef]) -> list[ObjectRef]:
@@ -143,6 +147,7 @@ def reindex(
     targets: set[str] = set()
     selected: set[tuple[str, Labels]] = set()
     edge = patches = False
+    mixer = before.settings.root_namespace != after.settings.root_namespace
     exports_differ = before.settings.rule_export_to != after.settings.rule_export_to
     for ref in _with_roots(index, touched.configs, everyone=exports_differ):
         for snapshot, joins in ((before, False), (after, True)):
@@ -190,6 +195,9 @@ def reindex(
                     hosts |= _of_partner(partner.trust_domain, after)
                 case RequestAuthentication() as users:
                     selected |= rules.authenticate(ref, users, joins)
+                case spec if is_mixers(spec):
+                    mixer = True
+                    rules.mixer = rules.mixer | {ref} if joins else rules.mixer - {ref}
                 case _:
                     pass
     if touched.workloads:
@@ -224,6 +232,8 @@ def reindex(
         patches=patches,
         revoked=touched.revoked,
         policies=frozenset(selected),
+        mixer=mixer,
+        control_planes=touched.control_planes,
     )
 
 
@@ -293,6 +303,7 @@ class _Rules:
         self.token_keys = index.token_keys.mutate()
         self.telemetries = index.telemetries.mutate()
         self.federated = index.federated
+        self.mixer = index.mixer
 
     def federate(self, ref: ObjectRef, spec: FederatedTrustDomain, joins: bool) -> set[tuple[str, Labels]]:
         """Of whom a partner's identities are believed."""
@@ -395,6 +406,7 @@ class _Rules:
             token_keys=self.token_keys.finish(),
             federated=self.federated,
             telemetries=self.telemetries.finish(),
+            mixer=self.mixer,
         )
 
 

@@ -1,9 +1,10 @@
 """From a workload's inbound view to the intents of its inbound clusters and listeners."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from proa.core.mixer.needs import Needs
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.authorization import AuthorizationView
@@ -13,6 +14,7 @@ from proa.core.pilot.translate.authorization.filters import AuthorizationIntent,
 from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
 from proa.core.pilot.translate.clusters import InboundClusterIntent
+from proa.core.pilot.translate.filters.mixer.place import MixerIntent, mixer_intent
 from proa.core.pilot.translate.filters.tokens import TokensIntent, tokens_name
 from proa.core.pilot.translate.listeners.inbound import InboundListenerIntent
 from proa.core.pilot.translate.operator_tls import served_tls
@@ -99,3 +101,14 @@ def inbound_tokens(view: InboundView, users: EndUserView) -> Iterator[TokensInte
     for served in view.ports:
         if served.port.protocol not in ("TCP", "TLS"):
             yield TokensIntent(name=tokens_name(served.port.service_port), rules=users.rules)
+
+
+def inbound_mixer(view: InboundView, needs: Mapping[int, Needs]) -> Iterator[MixerIntent]:
+    """What the listeners' places for Mixer are filled with, `needs` by service port."""
+    for served in view.ports:
+        port = served.port
+        if port.protocol in ("TCP", "TLS"):
+            continue
+        peers = ((True,) if port.mode != "DISABLE" else ()) + ((False,) if port.mode != "STRICT" else ())
+        for has_peer in peers:
+            yield mixer_intent(port.service_port, needs.get(port.service_port, Needs()), has_peer=has_peer)

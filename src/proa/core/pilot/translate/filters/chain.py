@@ -57,6 +57,7 @@ from proa.core.pilot.translate.filters.metrics import (
     request_loggers,
     stream_loggers,
 )
+from proa.core.pilot.translate.filters.mixer.place import mixer_name, mixer_place
 from proa.core.pilot.translate.filters.names import (
     APP_REFUSED_HEADER,
     CORS,
@@ -127,10 +128,11 @@ def grpc_web_filter() -> HttpFilter:
 def inbound_filters(port: int, authorization: str, *, is_mesh: bool = False) -> list[HttpFilter]:
     """Of a sidecar's inbound side. Who comes by mesh TLS is first looked up among the revoked; then the tokens of end
     users are looked at, by the rules for that service port; then the policies of the resource `authorization` are
-    asked, which may ask what a token says."""
+    asked, which may ask what a token says. Mixer is asked of what all of them let pass."""
     revoked = [request_filter()] if is_mesh else []
     tokens = tokens_place(tokens_name(port))
-    return [*revoked, tokens, authorization_place(authorization), _filter(ROUTER, Router())]
+    mixer = mixer_place(mixer_name(port, has_peer=is_mesh))
+    return [*revoked, tokens, authorization_place(authorization), mixer, _filter(ROUTER, Router())]
 
 
 def _app_refused() -> LocalReplyConfig:

@@ -1,0 +1,280 @@
+"""What Mixer's rules need of one proxy at one of its places: which of them can match there, and what they ask and tell.
+
+All that is constant at the place is put into the matches first. A rule whose match cannot be true there costs nothing:
+no filter, no call, no header that is told.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from proa.core.attributes.value_types import Value
+from proa.core.attributes.vocabulary import STANDARD
+from proa.core.config.mixer.annotations import FailurePolicy
+from proa.core.config.mixer.templates import Variety
+from proa.core.expression.folding import Facts, fold
+from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.mixer.asked import Place
+from proa.core.mixer.plan.in_force import InForce
+from proa.core.mixer.plan.index import terms_of
+from proa.core.mixer.plan.service_charges import specs_for
+from proa.core.mixer.plan.values import DispatchPlan, RulePlan
+from proa.core.model.digest import digest_of
+from proa.core.model.names import ObjectRef
+
+REQUESTS: Final = ("http", "grpc")
+STREAMS: Final = ("tcp",)
+"""Values of `context.protocol`."""
+
+_OF_PLACES: Final = ("destination.", "context.reporter.")
+_NAMESPACES: Final = ("destination.namespace", "source.namespace", "context.reporter.kind")
+
+
+class Met(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule that can match at a place. `match` is what is left of it there; None: it always does."""
+
+    rule: RulePlan
+    match: Typed | None
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules of one failure policy whose checks are asked. `deadline_ms`: how long an answer may take at most.
+    `digest` is of all that an answer follows from: one that was made by other rules is good for one request."""
+
+    policy: FailurePolicy
+    rules: tuple[ObjectRef, ...]
+    deadline_ms: int
+    digest: str
+
+
+class Charged(msgspec.Struct, frozen=True, kw_only=True):
+    """A quota that requests may be charged for: its short name in lower case, by which `specs`, and the rules that send
+    it to a handler."""
+
+    quota: str
+    specs: tuple[ObjectRef, ...]
+    rules: tuple[ObjectRef, ...]
+    policy: FailurePolicy
+    deadline_ms: int
+
+
+class Reported(msgspec.Struct, frozen=True, kw_only=True):
+    """What reports need to be told: the keys of headers that expressions read, in lower case. None: any may be read."""
+
+    rules: tuple[ObjectRef, ...]
+    request_headers: tuple[str, ...] | None
+    response_headers: tuple[str, ...] | None
+
+
+class Needs(msgspec.Struct, frozen=True, kw_only=True):
+    """`checks`: closed before open, each at most once. Nothing at all where no rule can match."""
+
+    checks: tuple[Checked, ...] = ()
+    charges: tuple[Charged, ...] = ()
+    reports: Reported | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.checks or self.charges or self.reports)
+
+
+def needs_of(rules: InForce, place: Place, protocols: tuple[str, ...] = REQUESTS) -> Needs:
+    if rules.is_idle:
+        return Needs()
+    plan = rules.plan
+    learning = tuple(rules_met(plan, place, "generator", protocols))
+    first_ms = _longest_ms(plan, learning, "generator")
+    return Needs(
+        checks=tuple(_checks(plan, learning, tuple(rules_met(plan, place, "check", protocols)), first_ms)),
+        charges=tuple(_charges(rules, place, protocols, first_ms)),
+        reports=_reports(plan, learning, tuple(rules_met(plan, place, "report", protocols))),
+    )
+
+
+def rules_met(
+    plan: DispatchPlan, place: Place, variety: Variety, protocols: tuple[str, ...] = REQUESTS
+) -> Iterator[Met]:
+    """Those that can match at a place, in the order in which they count."""
+    told = frozenset[str]() if variety == "generator" else _told(plan)
+    facts = _facts(place, told)
+    known = terms_of({name: value for name, value in facts.items() if value is not None})
+    for namespace in _namespaces(plan, place, told):
+        rules = plan.rules.get(namespace)
+        index = rules.index.get(variety) if rules else None
+        if rules is None or index is None:
+            continue
+        # What generators tell may be anything: then nothing is known of where a rule is found.
+        positions = range(len(rules.rules)) if told else index.find_for(known, protocols)
+        for position in positions:
+            rule = rules.rules[position]
+            if not any(action.variety == variety for action in rule.actions):
+                continue
+            match = fold(rule.match.program.checked.root, facts) if rule.match else None
+            if match is None or not _is_never(match, facts):
+                is_always = isinstance(match, Constant)
+                yield Met(rule=rule, match=None if is_always else match)
+
+
+def _told(plan: DispatchPlan) -> frozenset[str]:
+    """What generators may say in place of what is known."""
+    return frozenset(name for instance in plan.instances.values() for name, _ in instance.bindings)
+
+
+def _facts(place: Place, told: frozenset[str]) -> Facts:
+    """What the server's side is, and is not: all names of a place that have no value there are known to be absent."""
+    facts: dict[str, Value | None] = {
+        name: None for name in STANDARD.types if name.startswith(_OF_PLACES) and name not in told
+    }
+    facts.update((name, value) for name, value in place.attributes.items() if name not in told)
+    return facts
+
+
+def _namespaces(plan: DispatchPlan, place: Place, told: frozenset[str]) -> tuple[str, ...]:
+    if told.intersection(_NAMESPACES):
+        return (plan.root, *sorted(name for name in plan.rules if name != plan.root))
+    is_client = place.attributes.get("context.reporter.kind") == "outbound"
+    own = place.attributes.get("source.namespace" if is_client else "destination.namespace")
+    return tuple(dict.fromkeys((plan.root, own if isinstance(own, str) else "")))
+
+
+def _is_never(node: Typed, facts: Facts) -> bool:
+    """Whether it is false, or fails, for every request: what is absent at the place is read where it must not be."""
+    match node:
+        case Constant():
+            return node.value is False
+        case Read():
+            return facts.get(node.name, node) is None
+        case Apply("&&"):
+            return any(_is_never(each, facts) for each in node.arguments)
+        case Apply("||"):
+            return all(_is_never(each, facts) for each in node.arguments)
+        case Apply("|" | "conditional"):
+            return False
+        case Apply():
+            return any(_fails(each, facts) for each in node.arguments)
+
+
+def _fails(node: Typed, facts: Facts) -> bool:
+    """Whether it has no value for any request."""
+    match node:
+        case Read():
+            return facts.get(node.name, node) is None
+        case Apply("|" | "conditional" | "&&" | "||") | Constant():
+            return False
+        case Apply():
+            return any(_fails(each, facts) for each in node.arguments)
+
+
+def _checks(
+    plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...], first_ms: int
+) -> Iterator[Checked]:
+    # Of the others' policies too: a call that both ask for is closed.
+    digest = digest_of([*_written(plan, learning, "generator"), *_written(plan, met, "check")])
+    policies: tuple[FailurePolicy, ...] = ("closed", "open")
+    for policy in policies:
+        those = tuple(each for each in met if each.rule.policy_for("check") == policy)
+        if those:
+            yield Checked(
+                policy=policy,
+                rules=tuple(each.rule.ref for each in those),
+                deadline_ms=first_ms + _longest_ms(plan, those, "check"),
+                digest=digest,
+            )
+
+
+def _written(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iterator[list[str]]:
+    """All that rules, instances and handlers say, as texts."""
+    for each in met:
+        rule = each.rule
+        yield [str(rule.ref), rule.match.text if rule.match else "", rule.policy_for(variety)]
+        for action in (action for action in rule.actions if action.variety == variety):
+            instance = plan.instances[action.instance]
+            fields = (f"{'.'.join(path)}={formula.text}" for path, formula in instance.fields)
+            bindings = (f"{name}:={formula.text}" for name, formula in instance.bindings)
+            handler = plan.handlers[action.handler]
+            yield [action.handler, handler.identity, action.instance, *fields, *bindings]
+
+
+def _charges(rules: InForce, place: Place, protocols: tuple[str, ...], first_ms: int) -> Iterator[Charged]:
+    host = place.attributes.get("destination.service.host")
+    specs: dict[str, dict[ObjectRef, None]] = {}
+    for ref in sorted(set(specs_for(rules.charges, host.lower() if isinstance(host, str) else ""))):
+        for charge in (charge for rule in rules.charges.specs[ref].rules for charge in rule.quotas):
+            specs.setdefault(charge.quota.lower(), {})[ref] = None
+    met = tuple(rules_met(rules.plan, place, "quota", protocols)) if specs else ()
+    for quota, those in sorted(specs.items()):
+        sending = tuple(each for each in met if _sends(rules.plan, each.rule, quota))
+        if sending:
+            closed = any(each.rule.policy_for("quota") == "closed" for each in sending)
+            yield Charged(
+                quota=quota,
+                specs=tuple(those),
+                rules=tuple(each.rule.ref for each in sending),
+                policy="closed" if closed else "open",
+                deadline_ms=first_ms + _longest_ms(rules.plan, sending, "quota"),
+            )
+
+
+def _sends(plan: DispatchPlan, rule: RulePlan, quota: str) -> bool:
+    return any(
+        action.variety == "quota" and plan.instances[action.instance].short_name.lower() == quota
+        for action in rule.actions
+    )
+
+
+def _longest_ms(plan: DispatchPlan, met: Iterable[Met], variety: Variety) -> int:
+    """Calls of one variety are made at once."""
+    return max(
+        (
+            plan.handlers[action.handler].bounds.deadline_ms
+            for each in met
+            for action in each.rule.actions
+            if action.variety == variety
+        ),
+        default=0,
+    )
+
+
+def _reports(plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...]) -> Reported | None:
+    if not met:
+        return None
+    read = [*_read_by(plan, learning, "generator"), *_read_by(plan, met, "report")]
+    return Reported(
+        rules=tuple(each.rule.ref for each in met),
+        request_headers=_keys(read, "request.headers"),
+        response_headers=_keys(read, "response.headers"),
+    )
+
+
+def _read_by(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iterator[Typed]:
+    for each in met:
+        if each.match is not None:
+            yield each.match
+        for action in each.rule.actions:
+            if action.variety == variety:
+                fields = plan.instances[action.instance].fields
+                yield from (formula.program.checked.root for _, formula in fields)
+
+
+def _keys(roots: Iterable[Typed], name: str) -> tuple[str, ...] | None:
+    found: set[str] = set()
+    for root in roots:
+        keys = _keys_of(root, name)
+        if keys is None:
+            return None
+        found |= keys
+    return tuple(sorted(found))
+
+
+def _keys_of(node: Typed, name: str) -> set[str] | None:
+    """The keys of a map that may be read, None where that cannot be told."""
+    match node:
+        case Read():
+            return None if node.name == name else set()
+        case Apply("[]", arguments=(Read() as read, Constant(value=str() as key))) if read.name == name:
+            return {key.lower()}
+        case Apply():
+            below = [_keys_of(each, name) for each in node.arguments]
+            return None if None in below else set[str]().union(*(each for each in below if each))
+        case Constant():
+            return set()

@@ -1,0 +1,86 @@
+"""The way from a proxy to the control planes that answer for Mixer: straight, with the workload's own certificate.
+
+Only proxies of which a rule wants something have it.
+"""
+
+from typing import Final
+
+import msgspec
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+
+from proa.core.auth.spiffe import control_plane_id
+from proa.core.pilot.resource import Resource, ResourceType
+from proa.core.pilot.translate import tls
+from proa.core.pilot.translate.clusters import HTTP_OPTIONS
+from proa.core.pilot.translate.encode import build_resource, millis, pack, socket_address, uint32
+
+MIXER_CLUSTER: Final = "proa_mixer"
+CONNECT_TIMEOUT_MS: Final = 1_000
+"""Who asks waits no longer than its rules' deadlines; a control plane that is away is passed over."""
+MOST_CALLS: Final = 10_000
+"""Under way from one proxy at once; more are failed calls, which count by their rules' policies."""
+PING_MS: Final = 5_000
+"""A connection whose other end says nothing for so long is dead: of a machine that went away nobody tells."""
+PASSED_OVER_MS: Final = 2_000
+
+
+class MixerClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """`servers` are `host:port` of all control planes."""
+
+    servers: tuple[str, ...]
+    trust_domain: str
+
+
+def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
+    options = HttpProtocolOptions()
+    http2 = Http2ProtocolOptions(
+        connection_keepalive=KeepaliveSettings(interval=millis(PING_MS), timeout=millis(PING_MS))
+    )
+    options.explicit_http_config.http2_protocol_options.CopyFrom(http2)
+    server = str(control_plane_id(intent.trust_domain))
+    cluster = Cluster(
+        name=MIXER_CLUSTER,
+        type=Cluster.STRICT_DNS,
+        dns_lookup_family=Cluster.V4_PREFERRED,
+        respect_dns_ttl=True,
+        connect_timeout=millis(CONNECT_TIMEOUT_MS),
+        load_assignment=ClusterLoadAssignment(
+            cluster_name=MIXER_CLUSTER,
+            endpoints=[
+                LocalityLbEndpoints(lb_endpoints=[_endpoint(each) for each in sorted(intent.servers)])
+            ],
+        ),
+        transport_socket=tls.client_mtls("", (server,), tls.ALPN_GRPC),
+        circuit_breakers=CircuitBreakers(
+            thresholds=[
+                CircuitBreakers.Thresholds(
+                    max_requests=uint32(MOST_CALLS), max_pending_requests=uint32(MOST_CALLS)
+                )
+            ]
+        ),
+        # A control plane that went away without a word is asked again now and then; when all are away, any is asked.
+        outlier_detection=OutlierDetection(
+            split_external_local_origin_errors=True,
+            consecutive_local_origin_failure=uint32(1),
+            interval=millis(PASSED_OVER_MS),
+            base_ejection_time=millis(PASSED_OVER_MS),
+            max_ejection_time=millis(10 * PASSED_OVER_MS),
+            max_ejection_percent=uint32(100),
+            enforcing_consecutive_5xx=uint32(0),
+            enforcing_success_rate=uint32(0),
+            enforcing_local_origin_success_rate=uint32(0),
+        ),
+    )
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
+    return build_resource(ResourceType.CLUSTER, MIXER_CLUSTER, cluster)
+
+
+def _endpoint(server: str) -> LbEndpoint:
+    host, _, port = server.rpartition(":")
+    return LbEndpoint(endpoint=Endpoint(address=socket_address(host.strip("[]"), int(port))))

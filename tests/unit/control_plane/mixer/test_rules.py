@@ -1,0 +1,108 @@
+"""Mixer's rules as the world holds them, and who is looked at when one changes."""
+
+from collections.abc import Iterable
+
+from proa.core.config.config import Config
+from proa.core.model.names import WorkloadId
+from proa.core.model.snapshot import Change
+from proa.core.pilot.resource import ResourceType
+from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.testing.builders import Mesh, removal, simple
+from proa.testing.mixer import all_run, mixer_config, rule
+
+CLUSTER, EXTENSION, LISTENER = ResourceType.CLUSTER, ResourceType.EXTENSION, ResourceType.LISTENER
+SERVER = WorkloadId("default", "web-v1")
+OTHER = WorkloadId("shop", "api-v1")
+SHARED = (
+    mixer_config("denier", "no", {}, "istio-system"),
+    mixer_config("checknothing", "any", {}, "istio-system"),
+)
+PORT = 9080
+
+
+class Watched(Mesh):
+    """A mesh of two servers in two namespaces, whose proxies are there."""
+
+    def __init__(self) -> None:
+        super().__init__(simple("web", "v1"), simple("shop/api", "v1"), catalogue=all_run())
+        self.told: dict[WorkloadId, set[tuple[ResourceType, str]]] = {}
+        for each in (SERVER, OTHER):
+            self.source(each)
+        self.world.subscribe(lambda generation, affected, scopes, workloads: self.told.update(workloads))
+        self.world.fold_in([Change(control_planes=("10.0.0.9:15012",), configs=SHARED)])
+        self.told.clear()
+
+    def put(
+        self, *objects: Config, gone: Iterable[Config] = ()
+    ) -> dict[WorkloadId, set[tuple[ResourceType, str]]]:
+        self.told.clear()
+        self.world.fold_in([Change(configs=objects), removal(*(each.ref for each in gone))])
+        return {workload: names for workload, names in self.told.items() if names}
+
+
+def deny(match: str, namespace: str = "default", name: str = "deny") -> Config:
+    return rule(name, "no.denier", "any.checknothing", match=match, namespace=namespace)
+
+
+def test_a_rule_changes_the_place_and_brings_the_cluster_and_leaves_the_listener() -> None:
+    mesh = Watched()
+    place = (EXTENSION, f"proa.mixer.{PORT}")
+    assert mesh.source(SERVER).lookup(*place) is not None
+    assert mesh.source(SERVER).lookup(CLUSTER, MIXER_CLUSTER) is None
+    here = deny('destination.labels["version"] == "v1"')
+    found = mesh.put(here)
+    assert found.keys() == {SERVER}
+    assert (CLUSTER, MIXER_CLUSTER) in found[SERVER] <= {place, (CLUSTER, MIXER_CLUSTER)}
+    assert mesh.put(gone=[here]) == found
+
+
+def test_one_that_cannot_match_anywhere_is_told_to_nobody() -> None:
+    mesh = Watched()
+    assert mesh.put(deny('destination.labels["version"] == "v2"', "istio-system")) == {}
+    assert not mesh.world.mixer.is_idle
+
+
+def test_rules_of_the_root_are_for_all_that_they_can_match() -> None:
+    mesh = Watched()
+    assert mesh.put(deny('destination.service.name == "api"', "istio-system")).keys() == {OTHER}
+    assert SERVER in mesh.put(deny("", "istio-system", "all"))
+
+
+def test_what_is_not_mixers_compiles_nothing_and_equal_rules_are_the_same_value() -> None:
+    mesh = Watched()
+    mesh.put(deny(""))
+    before, compilations = mesh.world.mixer, mesh.world.mixer_compilations
+    mesh.place(simple("new", "v1"))
+    assert mesh.world.mixer_compilations == compilations
+    mesh.put(mixer_config("denier", "unused", {}, "default"))
+    assert mesh.world.mixer_compilations == compilations + 1
+    assert mesh.world.mixer is before
+
+
+def test_other_control_planes_are_told_to_those_who_ask() -> None:
+    mesh = Watched()
+    mesh.put(deny(""))
+    mesh.told.clear()
+    mesh.world.fold_in([Change(control_planes=("10.0.0.9:15012", "10.0.0.10:15012"))])
+    assert mesh.told == {SERVER: {(CLUSTER, MIXER_CLUSTER)}}
+
+
+def test_a_workload_that_comes_later_has_what_rules_want_of_it() -> None:
+    mesh = Watched()
+    mesh.put(deny(""))
+    late = WorkloadId("default", "late-v1")
+    mesh.place(simple("late", "v1"))
+    assert mesh.source(late).lookup(CLUSTER, MIXER_CLUSTER) is not None
+
+
+def test_the_world_knows_places_and_parties() -> None:
+    mesh = Watched()
+    place = mesh.world.place(SERVER, PORT)
+    assert place is not None
+    assert place.attributes["destination.service.host"] == "web.default.svc.cluster.local"
+    assert mesh.world.place(SERVER, 1) is None
+    assert mesh.world.place(WorkloadId("default", "nobody"), PORT) is None
+    party = mesh.world.party(OTHER)
+    assert party is not None
+    assert (party.name, party.namespace) == ("api-v1", "shop")
+    assert mesh.world.party(WorkloadId("default", "nobody")) is None
