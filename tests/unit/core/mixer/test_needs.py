@@ -214,7 +214,7 @@ matches = st.recursive(
 )
 def test_whatever_needs_nothing_is_never_asked(match: str, headers: Mapping[str, str]) -> None:
     rules = in_force(deny(match))
-    asked = checks(rules.plan, RequestBag(Asked(headers=headers), PLACE, None)).asked
+    asked = checks(rules.plan, RequestBag(Asked(headers=headers), PLACE, None)).calls
     met = tuple(rules_met(rules.plan, PLACE, "check"))
     assert bool(needs_of(rules, PLACE)) == bool(met)
     if asked:
