@@ -15,6 +15,8 @@ whose object is a PolicyAdapter.
 Life: the parameters are read and judged by `kind` without opening; `open` is entered when a handler comes into force
 and left, by the same task, when it goes or its identity changes. Deadlines, bounded queues, counters and failure
 policies are the caller's: a handler answers or raises, and may be cancelled at any moment.
+
+A package imports from here all that an adapter needs, and from `proa.testing.mixer_adapters` the tests that it passes.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -24,11 +26,33 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.config.mixer.catalogue import AdapterKind
+from proa.core.config.mixer.parameters import Adapter, Part
+from proa.core.config.path import Path
+from proa.core.config.problem import Finding
 from proa.core.mixer.plan.values import HandlerPlan
 from proa.core.mixer.plan.verdict import CheckAnswer
 from proa.core.mixer.quota.limits import Charge, Grant
-from proa.core.mixer.templates import Instance
-from proa.ports.failures import HandlerPermanent
+from proa.core.mixer.templates import Instance, text_of
+from proa.ports.failures import HandlerPermanent, HandlerTemporary
+
+__all__ = [
+    "Adapter",
+    "AdapterKind",
+    "Charge",
+    "CheckAnswer",
+    "Finding",
+    "Grant",
+    "HandlerPermanent",
+    "HandlerPlan",
+    "HandlerTemporary",
+    "Instance",
+    "Part",
+    "Path",
+    "PolicyAdapter",
+    "PolicyHandler",
+    "Value",
+    "text_of",
+]
 
 
 class PolicyHandler:

@@ -23,7 +23,7 @@ from proa.runtime.backoff import Backoff
 MAX_BYTES: Final = 1 << 20
 PATIENCE_S: Final = 10.0
 """For one fetch."""
-FIRST_S: Final = 2.0
+FIRST_S: Final = 1.5
 """How long a handler waits for its list before it comes into force without."""
 REFRESH_MS: Final = 60_000
 TTL_MS: Final = 300_000
