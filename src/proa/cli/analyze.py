@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from proa.core.config import Problem, Written
     from proa.core.config.analyze.analysis import Told
     from proa.core.config.analyze.world import Known, Worker
+    from proa.core.config.mixer.catalogue import Catalogue
     from proa.servers.admin.operations import ServiceStatus
 
 _COLOURS = {"error": "red", "warning": "yellow", "info": "blue"}
@@ -77,7 +78,7 @@ def command(
     secrets: frozenset[str] | None = None
     if is_live:
         surroundings = context.ensure_object(Surroundings)
-        others, services, workers, gateways, secrets = _of_mesh(surroundings)
+        others, services, workers, gateways, secrets = _of_mesh(surroundings, adapters.catalogue)
         ours = {each.config.ref for each in written}
         written += [each for each in others if each.config.ref not in ours]
     subjects = subjects_of(written)
@@ -104,7 +105,7 @@ def _print(problems: "list[Problem]", told: "tuple[Told, ...]", objects: int) ->
 
 
 def _of_mesh(
-    surroundings: Surroundings,
+    surroundings: Surroundings, catalogue: "Catalogue"
 ) -> "tuple[list[Written], list[Known], tuple[Worker, ...], int, frozenset[str]]":
     """Objects in force, services, workloads with sidecars, how many gateways run, and the secrets of this host."""
     from proa.core.config import Document, Written, examine
@@ -121,7 +122,7 @@ def _of_mesh(
         manifest = as_json(each.manifest)
         assert isinstance(manifest, dict)
         document = Document(file=each.file, line=each.line, value=manifest, marks=NO_MARKS)
-        config = examine(document).config
+        config = examine(document, catalogue=catalogue).config
         if config is not None:
             written.append(Written(config=config, document=document))
     gateways = sum(proxy.kind == "gateway" for proxy in proxies)

@@ -26,12 +26,15 @@ def command(
       proa convert -f route-rules.yaml
       proa convert -f old/ | proa apply -f -
     """
+    from proa.adapters.policy_catalog import installed
     from proa.cli.documents import read_files
     from proa.core.config import Json, convert, read_batch, to_manifest, to_yaml
     from proa.core.config.legacy.today import is_old
 
     files = read_files(named, more)
-    batch = read_batch([(file.name, file.text) for file in files], namespace, only_in_force=False)
+    named_texts = [(file.name, file.text) for file in files]
+    catalogue = installed().catalogue
+    batch = read_batch(named_texts, namespace, only_in_force=False, catalogue=catalogue)
     print_problems(batch.problems)
     if not batch.is_valid:
         context.exit(1)

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 def valid_batch(files: tuple[tuple[str, ...], tuple[str, ...]], namespace: str) -> "Batch":
     """The objects of the files named with -f and of those named without; Failure when they have errors, which are
     printed."""
+    from proa.adapters.policy_catalog import installed
     from proa.cli.documents import read_files
     from proa.core.config import read_batch
 
-    batch = read_batch([(file.name, file.text) for file in read_files(*files)], namespace)
+    named = [(file.name, file.text) for file in read_files(*files)]
+    batch = read_batch(named, namespace, catalogue=installed().catalogue)
     print_problems(batch.problems)
     if not batch.is_valid:
         raise Failure("the files have errors")

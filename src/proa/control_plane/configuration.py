@@ -19,6 +19,7 @@ from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.service_entry.schema import ServiceEntry
 from proa.core.config.locality import distribution_of
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.config.tree import Json
 from proa.core.config.yaml_reader import NO_MARKS
 from proa.core.model.names import ObjectRef
@@ -35,9 +36,11 @@ KEPT_VERSIONS: Final = 1000
 
 
 class Configuration:
-    """Owner of the configuration in force. `follow_store` and `follow_directory` run as tasks."""
+    """Owner of the configuration in force. `follow_store` and `follow_directory` run as tasks. `catalogue`: Mixer's
+    adapters, by which its objects are read."""
 
-    def __init__(self, world: World, on_policies: PolicyListener) -> None:
+    def __init__(self, world: World, on_policies: PolicyListener, catalogue: Catalogue = BUILT_IN) -> None:
+        self.catalogue = catalogue
         self._world = world
         self._started_with = world.snapshot.settings
         self._on_policies = on_policies
@@ -138,7 +141,7 @@ class Configuration:
             if same and ref in self._from_store:
                 loaded[ref] = self._from_store[ref]
                 continue
-            config = load(document_of(stored))
+            config = load(document_of(stored), catalogue=self.catalogue)
             if isinstance(config, Config):
                 loaded[ref] = msgspec.structs.replace(config, created=stored.created)
             else:

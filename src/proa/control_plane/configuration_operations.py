@@ -66,8 +66,12 @@ class ConfigurationOperations:
         self._backups = backups
         self._clock = clock
 
+    def _read(self, files: tuple[SourceFile, ...], namespace: str) -> Batch:
+        named = [(file.name, file.text) for file in files]
+        return read_batch(named, namespace, catalogue=self._configuration.catalogue)
+
     async def apply(self, request: ApplyRequest) -> ApplyOutcome | Problems:
-        batch = _read(request.files, request.namespace)
+        batch = self._read(request.files, request.namespace)
         wrong = tuple(self._of_federation(batch)) if batch.is_valid else ()
         if wrong or not batch.is_valid:
             return Problems(problems=(*batch.problems, *wrong))
@@ -120,7 +124,7 @@ class ConfigurationOperations:
         return ObjectResult(ref=put.ref, action="unchanged" if known.manifest == put.manifest else "changed")
 
     async def diff(self, request: DiffRequest) -> DiffOutcome | Problems:
-        batch = _read(request.files, request.namespace)
+        batch = self._read(request.files, request.namespace)
         if not batch.is_valid:
             return Problems(problems=batch.problems)
         stored = self._configuration.stored
@@ -173,7 +177,7 @@ class ConfigurationOperations:
                 raise NotFound(
                     f"there is no version {request.version}: the newest is {now.version}; `proa history` lists them"
                 )
-            planned = plan_rollback(now, then)
+            planned = plan_rollback(now, then, self._configuration.catalogue)
             if planned.problems:
                 return Problems(problems=planned.problems)
             if request.dry_run or not planned.changes:
@@ -208,7 +212,3 @@ def _puts(batch: Batch) -> tuple[Put, ...]:
         )
         for written in batch.objects
     )
-
-
-def _read(files: tuple[SourceFile, ...], namespace: str) -> Batch:
-    return read_batch([(file.name, file.text) for file in files], namespace)

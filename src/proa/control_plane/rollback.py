@@ -7,6 +7,7 @@ import msgspec
 
 from proa.control_plane.configuration import document_of
 from proa.core.config import Config, Problem, load
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.model.names import ObjectRef
 from proa.ports.config_store import Action, Delete, ObjectResult, Put, StoredObject, StoreState
 
@@ -20,7 +21,7 @@ class Rollback(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
 
 
-def plan_rollback(now: StoreState, then: StoreState) -> Rollback:
+def plan_rollback(now: StoreState, then: StoreState, catalogue: Catalogue = BUILT_IN) -> Rollback:
     """What an older program accepted and this one refuses is a problem where the rollback would bring it back. Where
     it is in both states it is not this rollback's doing and does not stand in its way."""
     changes: list[Put | Delete] = []
@@ -34,7 +35,7 @@ def plan_rollback(now: StoreState, then: StoreState) -> Rollback:
         results.append(ObjectResult(ref=ref, action=action))
         changes.append(_change(ref, after))
         if after is not None:
-            loaded = load(document_of(after))
+            loaded = load(document_of(after), catalogue=catalogue)
             problems += () if isinstance(loaded, Config) else loaded
     return Rollback(changes=tuple(changes), results=tuple(results), problems=tuple(problems))
 

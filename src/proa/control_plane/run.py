@@ -16,6 +16,7 @@ import aiohttp
 from immutables import Map
 
 from proa.adapters.config_sources.files import FilesSource
+from proa.adapters.policy_catalog import installed
 from proa.adapters.token_keys.http import HttpKeyFetcher
 from proa.adapters.trust_bundles.disk import BundlesOnDisk
 from proa.adapters.trust_bundles.http import HttpBundleFetcher
@@ -33,6 +34,9 @@ from proa.control_plane.identity_metrics import IdentityMetrics
 from proa.control_plane.leases import Leases
 from proa.control_plane.limits import Limits
 from proa.control_plane.metrics import build_registry
+from proa.control_plane.mixer.handlers import Handlers
+from proa.control_plane.mixer.metrics import MixerMetrics
+from proa.control_plane.mixer.mixer import Mixer
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.opened_stores import opened_stores
 from proa.control_plane.operations import PACE_S, Operations
@@ -75,6 +79,7 @@ from proa.servers.authority.join import build_join_app
 from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Peer, serving_grpc
 from proa.servers.metrics.app import build_metrics_app
+from proa.servers.mixer.checks import checks_service
 from proa.servers.xds.delta import delta_service
 
 REMOTE_STAY_S: Final = 600.0
@@ -128,10 +133,14 @@ async def run(options: ServeOptions) -> None:
             denied=denials.count,
             signers=Signers(workers),
         )
+        policies = installed()
+        for fault in policies.faults:
+            log.warning("%s", fault)
         world = World(
             MeshSettings(trust_domain=options.trust_domain, outbound_policy=options.outbound_policy),
             time.monotonic,
             time.process_time,
+            catalogue=policies.catalogue,
         )
         web = await stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
         token_keys = TokenKeys(world, HttpKeyFetcher(web), stores.token_keys, time.time)
@@ -141,7 +150,9 @@ async def run(options: ServeOptions) -> None:
         registrations = Registrations(world, proxies, time.monotonic, denied=denials.count)
         registrations.stamp = stores.stamp
         leases = Leases(stores.leases, time.time, name=sharing.name if sharing else "", leads=leads)
-        configuration = Configuration(world, registrations.set_policies)
+        configuration = Configuration(world, registrations.set_policies, policies.catalogue)
+        mixer = Mixer(world, Handlers(policies.adapters))
+        world.subscribe(mixer.look)
         expected = {"store", *(["directory"] if options.config_dir else [])}
 
         def unready() -> tuple[str, ...]:
@@ -236,6 +247,7 @@ async def run(options: ServeOptions) -> None:
             IdentityMetrics(authority, rotation.waiting, lambda: own.not_after, time.time),
         )
         registry.register(FederationMetrics(federations))
+        registry.register(MixerMetrics(mixer))
 
         def judge(peer: Peer) -> str:
             return revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
@@ -251,12 +263,16 @@ async def run(options: ServeOptions) -> None:
             delta_service(nodes, options.trust_domain),
             node_service(nodes, options.trust_domain),
             istio_service(askers),
+            checks_service(mixer, options.trust_domain),
         )
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())
             tasks.keep("store", configuration.follow_store(stores.config))
             if options.config_dir is not None:
-                tasks.keep("directory", configuration.follow_directory(FilesSource(options.config_dir)))
+                tasks.keep(
+                    "directory",
+                    configuration.follow_directory(FilesSource(options.config_dir, policies.catalogue)),
+                )
             await configuration.until_synced(expected)
             registrations.set_revoked(revocations.revoked.value)
             registrations.set_grants(await stores.authority.grants())
@@ -265,6 +281,8 @@ async def run(options: ServeOptions) -> None:
             await world.commit(Change(control_planes=servers()))
             tasks.keep("token keys", token_keys.run())
             await token_keys.tried()
+            tasks.keep("mixer", mixer.run())
+            await mixer.stands.wait()
             tasks.keep("federation", federations.run())
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))

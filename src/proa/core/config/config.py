@@ -64,9 +64,11 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
-def load(document: Document, default_namespace: str = DEFAULT_NAMESPACE) -> Config | tuple[Problem, ...]:
+def load(
+    document: Document, default_namespace: str = DEFAULT_NAMESPACE, *, catalogue: Catalogue = BUILT_IN
+) -> Config | tuple[Problem, ...]:
     """The Config, or every problem of the document. Never raises. For warnings beside a Config see `examine`."""
-    examined = examine(document, default_namespace)
+    examined = examine(document, default_namespace, catalogue=catalogue)
     return examined.problems if examined.config is None else examined.config
 
 
@@ -102,10 +104,9 @@ def examine(
     meta = read_meta(value.get("metadata"), default_namespace, found)
     spec = kind.read(value.get("spec"), meta, found) if kind else None
     found.extend(compiled_faults(spec, catalogue))
-    if kind is not None and not kind.in_force:
-        found.append(
-            _not_in_force(kind.kind, kind.why_not or missing_adapter(spec, catalogue), only_in_force)
-        )
+    missing = missing_adapter(spec, catalogue)
+    if kind is not None and (missing or not kind.in_force):
+        found.append(_not_in_force(kind.kind, kind.why_not or missing, only_in_force))
     problems = tuple(sorted({*document.problems, *(document.placed(finding) for finding in found)}))
     if kind is None or spec is None or any(problem.severity == "error" for problem in problems):
         return Examined(config=None, problems=problems)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from proa.core.config import Document, Problem, examine, parse
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.model.names import DEFAULT_NAMESPACE, ObjectRef, object_kind
 from proa.ports.config_source import SourceObject, SourceState
 
@@ -34,13 +35,13 @@ class FileReading(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[Problem, ...] = ()
 
 
-def read_text(text: str, file: str) -> FileReading:
-    """The objects in one file's text."""
+def read_text(text: str, file: str, catalogue: Catalogue = BUILT_IN) -> FileReading:
+    """The objects in one file's text. `catalogue`: Mixer's adapters."""
     parsed = parse(text, file)
     objects: list[SourceObject | BadObject] = []
     warnings: list[Problem] = []
     for document in parsed.documents:
-        examined = examine(document)
+        examined = examine(document, catalogue=catalogue)
         if examined.config is None:
             objects.append(BadObject(ref=_ref_of(document), problems=examined.problems))
         else:

@@ -16,6 +16,7 @@ import msgspec
 from watchfiles import awatch
 
 from proa.adapters.config_sources.files.last_good import FileReading, next_state, read_text, unreadable
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.ports.config_source import SourceState
 from proa.ports.failures import StorePermanent
 
@@ -34,23 +35,42 @@ class _Known(msgspec.Struct, frozen=True):
 
 class FilesSource:
     """Keeps the contract of ports.config_source.ConfigSource for the files below `directory` that end in .yaml,
-    .yml or .json; names that start with a dot are not looked at."""
+    .yml or .json; names that start with a dot are not looked at. `catalogue`: Mixer's adapters."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, catalogue: Catalogue = BUILT_IN) -> None:
         self._directory = directory
+        self._catalogue = catalogue
 
     async def watch(self) -> AsyncGenerator[SourceState]:
         """Each call remembers its own last good versions."""
-        known = await asyncio.to_thread(_look, self._directory, {})
+        known = await asyncio.to_thread(self._look, {})
         state = next_state(SourceState(), (each.reading for each in known.values()))
         yield state
         async with aclosing(_notices(self._directory)) as notices:
             async for _ in notices:
-                known = await asyncio.to_thread(_look, self._directory, known)
+                known = await asyncio.to_thread(self._look, known)
                 newer = next_state(state, (each.reading for each in known.values()))
                 if newer != state:
                     state = newer
                     yield state
+
+    def _look(self, known: dict[str, _Known]) -> dict[str, _Known]:
+        """What the directory has now; files that look untouched are not read again. Runs on a worker thread."""
+        try:
+            files = sorted(_files(self._directory))
+        except OSError as error:
+            raise StorePermanent(f"{error.filename or self._directory}: {error.strerror}") from error
+        found: dict[str, _Known] = {}
+        for path in files:
+            file = str(path)
+            stamp = _stamp(path)
+            if stamp is None:
+                continue  # gone since it was listed
+            before = known.get(file)
+            if before is None or before.stamp != stamp:
+                before = _Known(stamp, _read(path, self._catalogue))
+            found[file] = before
+        return found
 
 
 async def _notices(directory: Path) -> AsyncGenerator[None]:
@@ -64,23 +84,6 @@ async def _notices(directory: Path) -> AsyncGenerator[None]:
                 yield
     except OSError as error:
         raise StorePermanent(f"{directory} cannot be watched: {error}") from error
-
-
-def _look(directory: Path, known: dict[str, _Known]) -> dict[str, _Known]:
-    """What the directory has now; files that look untouched are not read again. Runs on a worker thread."""
-    try:
-        files = sorted(_files(directory))
-    except OSError as error:
-        raise StorePermanent(f"{error.filename or directory}: {error.strerror}") from error
-    found: dict[str, _Known] = {}
-    for path in files:
-        file = str(path)
-        stamp = _stamp(path)
-        if stamp is None:
-            continue  # gone since it was listed
-        before = known.get(file)
-        found[file] = before if before and before.stamp == stamp else _Known(stamp, _read(path))
-    return found
 
 
 def _files(directory: Path) -> Iterator[Path]:
@@ -102,12 +105,12 @@ def _stamp(path: Path) -> Stamp | None:
     return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _read(path: Path) -> FileReading:
+def _read(path: Path, catalogue: Catalogue) -> FileReading:
     file = str(path)
     try:
         if path.stat().st_size > MAX_FILE:
             return unreadable(file, f"the file is larger than {MAX_FILE} bytes")
-        return read_text(path.read_bytes().decode(), file)
+        return read_text(path.read_bytes().decode(), file, catalogue)
     except OSError as error:
         return unreadable(file, f"the file cannot be read: {error.strerror}")
     except UnicodeDecodeError as error:

@@ -1,0 +1,163 @@
+"""Mixer: follows the rules in force, and answers what proxies ask about requests.
+
+A check is answered whatever happens: a handler that fails, a workload that nobody knows, a fault of our own are decided
+by the failure policy of the rules that are meant. Generators are asked first, then all checks at once; what each is
+allowed to take is its handler's deadline.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from proa.control_plane.mixer.handlers import Handlers, Standing
+from proa.core.config.mixer.annotations import FailurePolicy
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.asked import Party, Place, RequestBag
+from proa.core.mixer.plan.dispatch import NOTHING, Learned, Prepared, checks, generators, learn
+from proa.core.mixer.plan.values import DispatchPlan
+from proa.core.mixer.plan.verdict import (
+    INTERNAL,
+    OK,
+    UNAVAILABLE,
+    Answered,
+    Failure,
+    Verdict,
+    combine,
+)
+from proa.core.model.names import WorkloadId
+from proa.servers.mixer.checks import ON_FAILURE, Question
+
+T = TypeVar("T")
+log = logging.getLogger("proa.control_plane.mixer")
+
+
+class Rules(Protocol):
+    @property
+    def plan(self) -> DispatchPlan: ...
+
+
+class Surroundings(Protocol):
+    """What Mixer asks of the world. `mixer` is another value when, and only when, something of it is different."""
+
+    @property
+    def mixer(self) -> Rules: ...
+
+    def place(self, workload: WorkloadId, port: int) -> Place | None: ...
+
+    def party(self, workload: WorkloadId) -> Party | None: ...
+
+
+class Learning(msgspec.Struct, frozen=True, kw_only=True):
+    """What generators told, and those that could not."""
+
+    learned: Learned = NOTHING
+    failed: tuple[Answered, ...] = ()
+    references: tuple[Reference, ...] = ()
+
+
+class Mixer:
+    """`run` is its one task; `stands` is set as soon as rules are in force, before which nobody should be answered.
+    `counts`: checks by what they came to."""
+
+    def __init__(self, surroundings: Surroundings, handlers: Handlers) -> None:
+        self._surroundings = surroundings
+        self.handlers = handlers
+        self.stands = asyncio.Event()
+        self.counts: Counter[str] = Counter(allowed=0, refused=0, failed=0)
+        self._moved = asyncio.Event()
+        self._seen: Rules | None = None
+
+    def look(self, *_: object) -> None:
+        """To be called after each round of the world's."""
+        if self._surroundings.mixer is not self._seen:
+            self._moved.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with self.handlers:
+            while True:
+                self._moved.clear()
+                self._seen = self._surroundings.mixer
+                await self.handlers.swap(self._seen.plan)
+                self.stands.set()
+                await self._moved.wait()
+
+    async def check(self, question: Question) -> Verdict:
+        """Without ON_FAILURE in the context the rules of both policies are asked."""
+        said = question.context.get(ON_FAILURE)
+        policy: FailurePolicy | None = "open" if said == "open" else "closed" if said == "closed" else None
+        try:
+            verdict = await self._decide(question, policy)
+        except Exception:
+            log.exception("a check of %s could not be decided", question.server)
+            verdict = _undecided(policy, "Mixer made a mistake, which its log tells", INTERNAL)
+        failed = verdict.failed or (verdict.code != OK and verdict.rule is None)
+        self.counts["failed" if failed else "allowed" if verdict.code == OK else "refused"] += 1
+        return verdict
+
+    async def _decide(self, question: Question, policy: FailurePolicy | None) -> Verdict:
+        place = self._surroundings.place(question.server, question.port)
+        if place is None:
+            unknown = f"{question.server} is not known here, or takes nothing at port {question.port}"
+            return _undecided(policy, unknown, UNAVAILABLE)
+        caller, is_known = self._caller(question.caller)
+        bag = RequestBag(question.asked, place, caller)
+        with self.handlers.held() as standing:
+            verdict = await decide(standing, bag, policy)
+        return verdict if is_known else msgspec.structs.replace(verdict, valid_ms=0)
+
+    def _caller(self, workload: WorkloadId | None) -> tuple[Party | None, bool]:
+        """With whether all is known of it. One that has just come, or has just gone, is what its certificate says, and
+        who judges it by that does so for this one request."""
+        if workload is None:
+            return None, True
+        party = self._surroundings.party(workload)
+        return party or Party(name=workload.name, namespace=workload.namespace), party is not None
+
+
+async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | None) -> Verdict:
+    """What the rules of a policy, or all, say of a request."""
+    told = await learn_of(standing, bag)
+    found = checks(standing.plan, bag, told.learned, policy)
+    answers = await at_once(standing.check, found.calls)
+    answered = [
+        Answered(call=each.call, answer=answer) for each, answer in zip(found.calls, answers, strict=True)
+    ]
+    return combine([*told.failed, *answered], (*told.references, *found.references))
+
+
+async def learn_of(standing: Standing, bag: RequestBag) -> Learning:
+    """Ask the generators. One that fails is a failed call of whatever is asked next."""
+    found = generators(standing.plan, bag)
+    learned, failed = NOTHING, list[Answered]()
+    for each, told in zip(found.calls, await at_once(standing.generate, found.calls), strict=True):
+        if isinstance(told, Failure):
+            failed.append(Answered(call=each.call, answer=told))
+        else:
+            learned = learned.update(learn(standing.plan, each.call, told, bag))
+    return Learning(learned=learned, failed=tuple(failed), references=found.references)
+
+
+async def at_once(
+    ask: Callable[[Prepared], Coroutine[Any, Any, T]], calls: Sequence[Prepared]
+) -> Iterable[T]:
+    """In the order of the calls. The one call that most requests need costs no task."""
+    if len(calls) <= 1:
+        return [await ask(each) for each in calls]
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(ask(each)) for each in calls]
+    return [each.result() for each in asked]
+
+
+_OPEN: Final = Verdict(valid_ms=0, valid_uses=0)
+
+
+def _undecided(policy: FailurePolicy | None, reason: str, code: int) -> Verdict:
+    """No rule was asked. Whoever asks for those that fail open goes on."""
+    if policy == "open":
+        return _OPEN
+    return Verdict(code=code, message=reason, valid_ms=0, valid_uses=0)
