@@ -16,9 +16,9 @@ from proa.core.config.mixer.templates import Variety
 from proa.core.expression.folding import Facts, fold
 from proa.core.expression.typed import Apply, Constant, Read, Typed
 from proa.core.mixer.asked import Place
+from proa.core.mixer.plan.bound_services import bound_to
 from proa.core.mixer.plan.in_force import InForce
 from proa.core.mixer.plan.index import terms_of
-from proa.core.mixer.plan.service_charges import specs_for
 from proa.core.mixer.plan.values import DispatchPlan, RulePlan
 from proa.core.model.digest import digest_of
 from proa.core.model.names import ObjectRef
@@ -198,7 +198,7 @@ def _written(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iter
 def _charges(rules: InForce, place: Place, protocols: tuple[str, ...], first_ms: int) -> Iterator[Charged]:
     host = place.attributes.get("destination.service.host")
     specs: dict[str, dict[ObjectRef, None]] = {}
-    for ref in sorted(set(specs_for(rules.charges, host.lower() if isinstance(host, str) else ""))):
+    for ref in bound_to(rules.charges.bound, host.lower() if isinstance(host, str) else ""):
         for charge in (charge for rule in rules.charges.specs[ref].rules for charge in rule.quotas):
             specs.setdefault(charge.quota.lower(), {})[ref] = None
     met = tuple(rules_met(rules.plan, place, "quota", protocols)) if specs else ()

@@ -49,9 +49,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
     """Equal when everything is: plans compare by what they mean."""
 
     plan: DispatchPlan = DispatchPlan(root=ROOT_NAMESPACE, rules=Map(), handlers=Map(), instances=Map())
-    charges: ServiceCharges = ServiceCharges(
-        specs=Map(), hosts=Map(), namespaces=Map(), endings=Map(), everywhere=()
-    )
+    charges: ServiceCharges = ServiceCharges()
 
     @property
     def is_idle(self) -> bool:

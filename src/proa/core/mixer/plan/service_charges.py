@@ -5,7 +5,7 @@ are about attributes that are texts; an absent one fits nothing. What several sp
 that is bound twice counts once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import msgspec
 import re2  # type: ignore[import-untyped]
@@ -13,7 +13,6 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Bag
 from proa.core.config.config import Config
-from proa.core.config.istio_service import IstioService
 from proa.core.config.kinds.mixer_quota_spec.schema import (
     AttributeMatch,
     QuotaRule,
@@ -22,21 +21,16 @@ from proa.core.config.kinds.mixer_quota_spec.schema import (
     StringMatch,
 )
 from proa.core.expression.tracing import Reference
+from proa.core.mixer.plan.bound_services import Binding, BoundServices, bind_services, bound_to
 from proa.core.mixer.plan.verdict import united
 from proa.core.model.names import ObjectRef
 
-_DOMAIN = "cluster.local"
-
 
 class ServiceCharges(msgspec.Struct, frozen=True, kw_only=True):
-    """Specs by full host name, by namespace (`*.shop.*`), by ending (`*.example.com`) and for all (`*`). Services are
-    looked up, so a request costs nothing for bindings of others."""
+    """Specs, and which of them are bound to a service."""
 
-    specs: Map[ObjectRef, QuotaSpec]
-    hosts: Map[str, tuple[ObjectRef, ...]]
-    namespaces: Map[str, tuple[ObjectRef, ...]]
-    endings: Map[str, tuple[ObjectRef, ...]]
-    everywhere: tuple[ObjectRef, ...]
+    specs: Map[ObjectRef, QuotaSpec] = Map()
+    bound: BoundServices = BoundServices()
 
 
 class Owed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,67 +41,26 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compile_charges(configs: Iterable[Config]) -> ServiceCharges:
-    ordered = sorted(configs, key=lambda config: config.ref)
-    specs = {each.ref: each.spec for each in ordered if isinstance(each.spec, QuotaSpec)}
-    bound: dict[str, dict[ObjectRef, None]] = {}
-    for config in ordered:
-        if isinstance(config.spec, QuotaSpecBinding):
-            named = [
-                ObjectRef("QuotaSpec", each.namespace or config.meta.namespace, each.name)
-                for each in config.spec.quota_specs
-            ]
-            there = [ref for ref in named if ref in specs]
-            for service in config.spec.services:
-                bound.setdefault(host_of(service, config.meta.namespace), {}).update(dict.fromkeys(there))
-    table = {host: tuple(sorted(refs)) for host, refs in bound.items()}
-    namespaces = {host[2:-2]: refs for host, refs in table.items() if _is_namespace(host)}
-    endings = {
-        host[1:]: refs
-        for host, refs in table.items()
-        if host.startswith("*") and host != "*" and not _is_namespace(host)
-    }
-    return ServiceCharges(
-        specs=Map(specs),
-        hosts=Map({host: refs for host, refs in table.items() if not host.startswith("*")}),
-        namespaces=Map(namespaces),
-        endings=Map(endings),
-        everywhere=table.get("*", ()),
+    held = tuple(configs)
+    specs = {each.ref: each.spec for each in held if isinstance(each.spec, QuotaSpec)}
+    bindings = (
+        Binding(namespace=each.meta.namespace, services=each.spec.services, named=each.spec.quota_specs)
+        for each in held
+        if isinstance(each.spec, QuotaSpecBinding)
     )
-
-
-def host_of(service: IstioService, namespace: str) -> str:
-    """`service` is one already; a short name is of its own namespace, or of the binding's."""
-    if service.service:
-        return service.service.lower()
-    domain = service.domain or f"svc.{_DOMAIN}"
-    return f"{service.name}.{service.namespace or namespace}.{domain}".lower()
-
-
-def _is_namespace(host: str) -> bool:
-    return len(host) > 4 and host.startswith("*.") and host.endswith(".*")
+    return ServiceCharges(specs=Map(specs), bound=bind_services("QuotaSpec", specs, bindings))
 
 
 def owed_for(charges: ServiceCharges, host: str, bag: Bag) -> Owed:
     """`host` is the full name of the service that the request is for."""
     amounts: dict[str, int] = {}
     seen: dict[Reference, None] = {}
-    for ref in sorted(set(specs_for(charges, host.lower()))):
+    for ref in bound_to(charges.bound, host.lower()):
         for rule in charges.specs[ref].rules:
             if _counts(rule, bag, seen):
                 for quota in rule.quotas:
                     amounts[quota.quota] = amounts.get(quota.quota, 0) + quota.charge
     return Owed(amounts=tuple(sorted(amounts.items())), references=united(seen))
-
-
-def specs_for(charges: ServiceCharges, host: str) -> Iterator[ObjectRef]:
-    """Those that are bound to a service, by its full name in lower case; the same may come twice."""
-    yield from charges.everywhere
-    yield from charges.hosts.get(host, ())
-    parts = host.split(".")
-    if len(parts) > 1:
-        yield from charges.namespaces.get(parts[1], ())
-    for start in range(len(host)):
-        yield from charges.endings.get(host[start:], ())
 
 
 def _counts(rule: QuotaRule, bag: Bag, seen: dict[Reference, None]) -> bool:

@@ -58,7 +58,7 @@ def test_what_services_charge_may_be_anybodys_affair() -> None:
     binding = mixer_config("QuotaSpecBinding", "b", bound, "shop")
     found = compiled(*SHARED, SHOP, BANK, OTHER, spec, binding)
     assert namespaces_that_differ(BEFORE, found) == {""}
-    assert found.charges.everywhere == (spec.ref,)
+    assert found.charges.bound.everywhere == (spec.ref,)
 
 
 def test_another_root_namespace_is_everybodys_affair() -> None:

@@ -3,8 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proa.core.config.config import Config
-from proa.core.config.istio_service import IstioService
-from proa.core.mixer.plan.service_charges import compile_charges, host_of, owed_for
+from proa.core.mixer.plan.service_charges import compile_charges, owed_for
 from proa.testing.mixer import mixer_config
 
 HOST = "productpage.shop.svc.cluster.local"
@@ -29,19 +28,6 @@ def binding(
 def owed(*configs: Config, host: str = HOST, **attributes: str) -> dict[str, int]:
     bag = {name.replace("_", "."): value for name, value in attributes.items()}
     return dict(owed_for(compile_charges(configs), host, bag).amounts)
-
-
-@pytest.mark.parametrize(
-    ("service", "host"),
-    [
-        (IstioService(name="a"), "a.shop.svc.cluster.local"),
-        (IstioService(name="a", namespace="b"), "a.b.svc.cluster.local"),
-        (IstioService(name="a", namespace="b", domain="example.com"), "a.b.example.com"),
-        (IstioService(service="A.example"), "a.example"),
-    ],
-)
-def test_services_have_full_names(service: IstioService, host: str) -> None:
-    assert host_of(service, "shop") == host
 
 
 @pytest.mark.parametrize(
