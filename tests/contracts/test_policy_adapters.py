@@ -11,6 +11,7 @@ from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
+from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.adapters.policy_catalog import OURS
@@ -115,6 +116,28 @@ class TestNoop(AdapterContract):
                 "request.path": "/products",
                 "request.headers": {"x-b3-traceid": "463ac35c9f6413ad"},
             },
+        ),
+    )
+
+
+class TestPrometheus(AdapterContract):
+    adapter = PrometheusAdapter()
+    examples = (
+        Example(
+            parameters={
+                "metrics": [
+                    {
+                        "instanceName": "metric.instance.default",
+                        "name": kind.lower(),
+                        "kind": kind,
+                        "labelNames": ["source", "port"],
+                    }
+                    for kind in ("COUNTER", "GAUGE", "DISTRIBUTION")
+                ],
+                "metricsExpirationPolicy": {"metricsExpiryDuration": "60s"},
+            },
+            instances={"metric": METRIC},
+            attributes=REQUEST,
         ),
     )
 

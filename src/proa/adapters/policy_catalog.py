@@ -4,7 +4,7 @@ A package that cannot be loaded is told of and left out: it must not keep the me
 read.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
 
 import msgspec
@@ -13,16 +13,18 @@ from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
+from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.core.config.mixer.catalogue import BUILT_IN, ENTRY_POINTS, AdapterKind, Catalogue
-from proa.ports.policy_adapter import PolicyAdapter
+from proa.ports.policy_adapter import Exposing, PolicyAdapter
 
 OURS: tuple[PolicyAdapter, ...] = (
     DenierAdapter(),
     ListCheckerAdapter(),
     MemQuotaAdapter(),
     NoopAdapter(),
+    PrometheusAdapter(),
     RedisQuotaAdapter(),
     StdioAdapter(),
 )
@@ -35,6 +37,12 @@ class Installed(msgspec.Struct, frozen=True):
     adapters: Mapping[str, PolicyAdapter]
     catalogue: Catalogue
     faults: tuple[str, ...] = ()
+
+    def exposition(self) -> Iterator[str]:
+        """The page for scrapers: what the adapters that have a part of it show now."""
+        for _, adapter in sorted(self.adapters.items()):
+            if isinstance(adapter, Exposing):
+                yield from adapter.exposition()
 
 
 def installed(found: Iterable[EntryPoint] | None = None) -> Installed:

@@ -19,8 +19,9 @@ policies are the caller's: a handler answers or raises, and may be cancelled at 
 A package imports from here all that an adapter needs, and from `proa.testing.mixer_adapters` the tests that it passes.
 """
 
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from immutables import Map
 
@@ -82,3 +83,12 @@ class PolicyAdapter(Protocol):
 
     def open(self, handler: HandlerPlan) -> AbstractAsyncContextManager[PolicyHandler]:
         """`handler.parameters` are of `kind.parameters`. Raises HandlerTemporary when it should be tried again."""
+
+
+@runtime_checkable
+class Exposing(Protocol):
+    """What an adapter is besides that has a part of the page `/mixer` of the control plane's metrics server."""
+
+    def exposition(self) -> Iterable[str]:
+        """What all its handlers show now, in Prometheus' text format: in pieces of whole lines, each made when it is
+        taken, so that a long page holds up nobody."""

@@ -27,7 +27,8 @@ def get(path: str, unready: Callable[[], tuple[str, ...]] = lambda: ()) -> tuple
     async def run() -> tuple[int, str]:
         bound = bind_tcp("127.0.0.1", 0)
         port = bound.getsockname()[1]
-        async with serving(build_metrics_app(registry, unready), [bound]):
+        pages = iter((["istio_a 1\n", "istio_b 2\n"],))
+        async with serving(build_metrics_app(registry, unready, lambda: next(pages)), [bound]):
             return await asyncio.to_thread(fetch, port)
 
     return asyncio.run(run())
@@ -46,3 +47,7 @@ def test_metrics_are_those_of_the_registry() -> None:
 
     assert status == 200
     assert "proa_connected_proxies 3.0" in text
+
+
+def test_mixers_page_is_what_its_adapters_show() -> None:
+    assert get("/mixer") == (200, "istio_a 1\nistio_b 2\n")

@@ -13,6 +13,7 @@ from proa.core.config.mixer.parameters import (
     Dogstatsd,
     Fluentd,
     Prometheus,
+    PrometheusMetric,
     SignalFx,
     SolarWinds,
     Stackdriver,
@@ -133,15 +134,27 @@ def _check_prometheus(spec: Prometheus, at: Path) -> Iterator[Finding]:
             message = f"metric {taken[full]} is {full} already; give one of them another name"
             yield Finding((*place, "name"), "duplicate", message)
         taken.setdefault(full, index)
-        for number, label in enumerate(metric.label_names):
-            if label and not _LABEL.fullmatch(plain_name(label)):
-                message = f'"{shorten(label)}" is no label; write letters, digits and _'
-                yield Finding((*place, "labelNames", number), "bad-value", message)
+        yield from _check_labels(metric, (*place, "labelNames"))
         if metric.buckets is not None:
             yield from _check_buckets(metric.buckets, (*place, "buckets"))
             if metric.kind in ("COUNTER", "GAUGE"):
                 message = f"a {metric.kind} has no buckets; write DISTRIBUTION, or remove them"
                 yield warning((*place, "buckets"), "no-effect", message)
+
+
+def _check_labels(metric: PrometheusMetric, at: Path) -> Iterator[Finding]:
+    taken: set[str] = set()
+    for number, label in enumerate(metric.label_names):
+        plain = plain_name(label)
+        if label and not _LABEL.fullmatch(plain):
+            message = f'"{shorten(label)}" is no label; write letters, digits and _'
+            yield Finding((*at, number), "bad-value", message)
+        elif plain.startswith("__") or (plain == "le" and metric.kind == "DISTRIBUTION"):
+            message = f'"{shorten(label)}" is a label of Prometheus\' own; write another name'
+            yield Finding((*at, number), "bad-value", message)
+        elif plain in taken:
+            yield Finding((*at, number), "duplicate", f"{plain} is a label already; remove one of them")
+        taken.add(plain)
 
 
 def _check_buckets(buckets: Buckets, at: Path) -> Iterator[Finding]:

@@ -25,6 +25,24 @@ def distribution(**buckets: Json) -> Json:
                 "spec.metrics[0].labelNames[0] bad-value",
             ],
         ),
+        (
+            "prometheus",
+            {
+                "metrics": [
+                    {
+                        "instanceName": "a",
+                        "kind": "DISTRIBUTION",
+                        "labelNames": ["le", "__a", "a.b", "a_b"],
+                    }
+                ]
+            },
+            [
+                "spec.metrics[0].labelNames[0] bad-value",
+                "spec.metrics[0].labelNames[1] bad-value",
+                "spec.metrics[0].labelNames[3] duplicate",
+            ],
+        ),
+        ("prometheus", {"metrics": [{"instanceName": "a", "kind": 2, "labelNames": ["le"]}]}, []),
         ("prometheus", {"metrics": [METRIC, METRIC]}, ["spec.metrics[1].name duplicate"]),
         (
             "prometheus",
