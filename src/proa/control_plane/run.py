@@ -303,7 +303,7 @@ async def run(options: ServeOptions) -> None:
             async with (
                 serving_grpc(services, [xds_socket], own.credentials, GRACE_S, judge, denials.count),
                 serving(build_join_app(nodes, attempts=attempts), [join_socket], own.tls),
-                serving(build_metrics_app(registry, unready, installed().exposition), [metrics_socket]),
+                serving(build_metrics_app(registry, unready, policies.exposition), [metrics_socket]),
                 serving(
                     build_admin_app(operations, refusals.of("(command line)")),
                     [admin_socket],
