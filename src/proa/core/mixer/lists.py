@@ -6,6 +6,7 @@ REGEX are RE2 expressions that fit when they are found anywhere in the value.
 """
 
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address
 from typing import Final, Literal, Protocol
 
 import re2  # type: ignore[import-untyped]
@@ -97,8 +98,10 @@ def read_network(entry: str) -> tuple[bytes, int]:
         return base, len(base) * 8
     if base is not None and length.isascii() and length.isdecimal() and len(length) <= 3:
         prefix = int(length)
-        if ":" in text and len(base) == 4:  # ::ffff:10.0.0.0/104 is 10.0.0.0/8
-            prefix -= 96
+        if (
+            ":" in text and len(base) == 4
+        ):  # ::ffff:10.0.0.0/104 is 10.0.0.0/8, ::ffff:10.0.0.0/90 a block of IPv6
+            base, prefix = (base, prefix - 96) if prefix >= 96 else (IPv6Address(text).packed, prefix)
         if 0 <= prefix <= len(base) * 8:
             return base, prefix
     raise BadList(f'"{shorten(entry)}" is no IP address and no CIDR block')

@@ -1,5 +1,5 @@
-"""Which objects bindings of 2018 bind to a service: QuotaSpecs, HTTPAPISpecs. Services are looked up by their names, so a
-request costs nothing for bindings of others."""
+"""Which objects bindings of 2018 bind to a service: QuotaSpecs, HTTPAPISpecs. Services are looked up by their names, so
+a request costs nothing for bindings of others."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
