@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import click
 
 from proa.cli.output import Format, as_json, output_option, print_value
-from proa.cli.parameters import files_options, namespace_option
+from proa.cli.parameters import files_options, namespace_option, read_headers, read_pairs
 from proa.cli.surroundings import Surroundings
 
 if TYPE_CHECKING:
@@ -29,22 +29,6 @@ def command() -> None:
     """Authorization: who may do what."""
 
 
-def _pairs(_context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    if bad := next((value for value in values if "=" not in value), None):
-        raise click.BadParameter(f"{bad!r} is not NAME=VALUE", param=parameter)
-    return dict(value.split("=", 1) for value in values)
-
-
-def _headers(
-    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
-) -> tuple[tuple[str, str], ...]:
-    if bad := next((value for value in values if ":" not in value), None):
-        raise click.BadParameter(f"{bad!r} is not NAME:VALUE", param=parameter)
-    return tuple(
-        (name.strip().lower(), text.strip()) for name, _, text in (each.partition(":") for each in values)
-    )
-
-
 @command.command("check")
 @click.argument("method", metavar="METHOD")
 @click.argument("url", metavar="URL")
@@ -53,12 +37,12 @@ def _headers(
 )
 @click.option("--to", "server", required=True, help="The [NAMESPACE/]WORKLOAD that serves.")
 @click.option(
-    "-H", "--header", "headers", multiple=True, callback=_headers, help="NAME:VALUE, more than once."
+    "-H", "--header", "headers", multiple=True, callback=read_headers, help="NAME:VALUE, more than once."
 )
 @click.option(
-    "--claim", "claims", multiple=True, callback=_pairs, help="NAME=VALUE of a token that was verified."
+    "--claim", "claims", multiple=True, callback=read_pairs, help="NAME=VALUE of a token that was verified."
 )
-@click.option("--to-label", "labels", multiple=True, callback=_pairs, help="NAME=VALUE of the server.")
+@click.option("--to-label", "labels", multiple=True, callback=read_pairs, help="NAME=VALUE of the server.")
 @click.option("--source-ip", default="", help="Where the caller is.")
 @click.option(
     "--tcp", "is_stream", is_flag=True, help="A raw stream: METHOD and the URL's path do not count."

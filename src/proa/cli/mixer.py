@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from proa.cli.mixer_check import command as check
 from proa.cli.output import Format, output_option, print_problems, print_value
 from proa.cli.surroundings import Failure
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 @click.group("mixer", short_help="Try Mixer's expressions.")
 def command() -> None:
     """Mixer: attributes, rules and adapters."""
+
+
+command.add_command(check)
 
 
 @command.command("eval", short_help="Evaluate an expression over attributes.")

@@ -126,3 +126,23 @@ def _surroundings(ctx: click.Context) -> Surroundings:
     """While a shell completes, the root command has parsed its flags but not run."""
     found = ctx.find_object(Surroundings)
     return found or Surroundings.from_flags(ctx.find_root().params.get("home"))
+
+
+def read_pairs(
+    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """The callback of an option that is given several times as NAME=VALUE."""
+    if bad := next((value for value in values if "=" not in value), None):
+        raise click.BadParameter(f"{bad!r} is not NAME=VALUE", param=parameter)
+    return dict(value.split("=", 1) for value in values)
+
+
+def read_headers(
+    _context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """The same of NAME:VALUE; names come in lower case."""
+    if bad := next((value for value in values if ":" not in value), None):
+        raise click.BadParameter(f"{bad!r} is not NAME:VALUE", param=parameter)
+    return tuple(
+        (name.strip().lower(), text.strip()) for name, _, text in (each.partition(":") for each in values)
+    )

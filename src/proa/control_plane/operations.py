@@ -19,6 +19,8 @@ from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
 from proa.control_plane.explaining import explain_mesh
 from proa.control_plane.federation import Federations
+from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.mixer.trying import CannotBeTried, try_check
 from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
@@ -61,6 +63,7 @@ from proa.servers.admin.authority import (
     RevokeRequest,
     RotateRequest,
 )
+from proa.servers.admin.mixer import CheckTried, CheckTry
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -108,6 +111,7 @@ class Operations(ConfigurationOperations):
         servers: Callable[[], tuple[str, ...]],
         token_keys: TokenKeys,
         federations: Federations,
+        mixer: Mixer,
         others: OtherControlPlanes | None = None,
     ) -> None:
         """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
@@ -119,6 +123,7 @@ class Operations(ConfigurationOperations):
         self._audit = audit
         self._addresses = addresses
         self._federations = federations
+        self._mixer = mixer
         self._unready = unready
         self._started = clock()
         self._servers = servers
@@ -301,6 +306,12 @@ class Operations(ConfigurationOperations):
                 unwatched="is not connected here: whether it has taken all this is not known",
             )
         except BadQuestion as error:
+            raise Refused(str(error)) from None
+
+    async def check(self, wanted: CheckTry) -> CheckTried:
+        try:
+            return await try_check(self._world, self._mixer, wanted, self._clock)
+        except CannotBeTried as error:
             raise Refused(str(error)) from None
 
     async def services(self) -> Services:

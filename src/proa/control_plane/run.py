@@ -234,6 +234,7 @@ async def run(options: ServeOptions) -> None:
             servers=servers,
             token_keys=token_keys,
             federations=federations,
+            mixer=mixer,
             others=others,
         )
         registry = build_registry(

@@ -28,6 +28,7 @@ from proa.servers.admin.authority import (
     SignerStatus,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
+from proa.servers.admin.mixer import CheckTried, CheckTry
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -93,6 +94,7 @@ class FixedOperations:
     configs: tuple[ProxyConfig, ...] = ()
     explanation: Explanation | None = None
     report: PeerReport | None = None
+    tried: CheckTried | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
     federation_statuses: tuple[FederationStatus, ...] = ()
@@ -172,6 +174,12 @@ class FixedOperations:
         if self.report is None:
             raise Refused(f"there is no service {question.destination}")
         return self.report
+
+    async def check(self, wanted: CheckTry) -> CheckTried:
+        self.asked.append(wanted)
+        if self.tried is None:
+            raise Refused(f"{wanted.server} is no workload of the mesh")
+        return self.tried
 
     async def services(self) -> Services:
         return Services(services=self.service_statuses)

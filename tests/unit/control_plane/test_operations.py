@@ -54,6 +54,7 @@ def asked(control_plane: ControlPlane, configuration: Configuration | None = Non
         servers=tuple,
         token_keys=cast(Any, NoKeys()),
         federations=NOBODY,
+        mixer=NOBODY,
     )
 
 

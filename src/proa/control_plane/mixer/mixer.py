@@ -18,7 +18,7 @@ from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.asked import Party, Place, RequestBag
 from proa.core.mixer.plan.dispatch import NOTHING, Learned, Prepared, checks, generators, learn
-from proa.core.mixer.plan.values import DispatchPlan
+from proa.core.mixer.plan.values import DispatchPlan, RulePlan
 from proa.core.mixer.plan.verdict import (
     INTERNAL,
     OK,
@@ -59,6 +59,15 @@ class Learning(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...] = ()
 
 
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict with what led to it: calls with their answers, those to generators that failed among them, and rules
+    whose match could not be evaluated."""
+
+    verdict: Verdict
+    answered: tuple[Answered, ...] = ()
+    unmatched: tuple[tuple[RulePlan, str], ...] = ()
+
+
 class Mixer:
     """`run` is its one task; `stands` is set as soon as rules are in force, before which nobody should be answered.
     `counts`: checks by what they came to."""
@@ -87,19 +96,22 @@ class Mixer:
                 await self._moved.wait()
 
     async def check(self, question: Question) -> Verdict:
-        """Without ON_FAILURE in the context the rules of both policies are asked."""
-        said = question.context.get(ON_FAILURE)
-        policy: FailurePolicy | None = "open" if said == "open" else "closed" if said == "closed" else None
-        try:
-            verdict = await self._decide(question, policy)
-        except Exception:
-            log.exception("a check of %s could not be decided", question.server)
-            verdict = _undecided(policy, "Mixer made a mistake, which its log tells", INTERNAL)
+        verdict = (await self.decide(question)).verdict
         failed = verdict.failed or (verdict.code != OK and verdict.rule is None)
         self.counts["failed" if failed else "allowed" if verdict.code == OK else "refused"] += 1
         return verdict
 
-    async def _decide(self, question: Question, policy: FailurePolicy | None) -> Verdict:
+    async def decide(self, question: Question) -> Decided:
+        """Without ON_FAILURE in the context the rules of both policies are asked."""
+        said = question.context.get(ON_FAILURE)
+        policy: FailurePolicy | None = "open" if said == "open" else "closed" if said == "closed" else None
+        try:
+            return await self._decide(question, policy)
+        except Exception:
+            log.exception("a check of %s could not be decided", question.server)
+            return _undecided(policy, "Mixer made a mistake, which its log tells", INTERNAL)
+
+    async def _decide(self, question: Question, policy: FailurePolicy | None) -> Decided:
         place = self._surroundings.place(question.server, question.port)
         if place is None:
             unknown = f"{question.server} is not known here, or takes nothing at port {question.port}"
@@ -107,8 +119,11 @@ class Mixer:
         caller, is_known = self._caller(question.caller)
         bag = RequestBag(question.asked, place, caller)
         with self.handlers.held() as standing:
-            verdict = await decide(standing, bag, policy)
-        return verdict if is_known else msgspec.structs.replace(verdict, valid_ms=0)
+            decided = await decide(standing, bag, policy)
+        if is_known:
+            return decided
+        verdict = msgspec.structs.replace(decided.verdict, valid_ms=0)
+        return msgspec.structs.replace(decided, verdict=verdict)
 
     def _caller(self, workload: WorkloadId | None) -> tuple[Party | None, bool]:
         """With whether all is known of it. One that has just come, or has just gone, is what its certificate says, and
@@ -119,15 +134,17 @@ class Mixer:
         return party or Party(name=workload.name, namespace=workload.namespace), party is not None
 
 
-async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | None) -> Verdict:
+async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | None) -> Decided:
     """What the rules of a policy, or all, say of a request."""
     told = await learn_of(standing, bag)
     found = checks(standing.plan, bag, told.learned, policy)
     answers = await at_once(standing.check, found.calls)
-    answered = [
-        Answered(call=each.call, answer=answer) for each, answer in zip(found.calls, answers, strict=True)
-    ]
-    return combine([*told.failed, *answered], (*told.references, *found.references))
+    answered = (
+        *told.failed,
+        *(Answered(call=each.call, answer=answer) for each, answer in zip(found.calls, answers, strict=True)),
+    )
+    verdict = combine(answered, (*told.references, *found.references))
+    return Decided(verdict=verdict, answered=answered, unmatched=found.unmatched)
 
 
 async def learn_of(standing: Standing, bag: RequestBag) -> Learning:
@@ -153,11 +170,11 @@ async def at_once(
     return [each.result() for each in asked]
 
 
-_OPEN: Final = Verdict(valid_ms=0, valid_uses=0)
+_OPEN: Final = Decided(verdict=Verdict(valid_ms=0, valid_uses=0))
 
 
-def _undecided(policy: FailurePolicy | None, reason: str, code: int) -> Verdict:
+def _undecided(policy: FailurePolicy | None, reason: str, code: int) -> Decided:
     """No rule was asked. Whoever asks for those that fail open goes on."""
     if policy == "open":
         return _OPEN
-    return Verdict(code=code, message=reason, valid_ms=0, valid_uses=0)
+    return Decided(verdict=Verdict(code=code, message=reason, valid_ms=0, valid_uses=0))

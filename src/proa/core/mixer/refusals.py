@@ -34,7 +34,11 @@ def http_status(code: int) -> int:
     return _STATUSES[code][1] if 0 <= code < len(_STATUSES) else 500
 
 
+def code_name(code: int) -> str:
+    """`UNKNOWN` for a code that nobody knows."""
+    return _STATUSES[code][0] if 0 <= code < len(_STATUSES) else _STATUSES[2][0]
+
+
 def refusal_text(code: int, message: str) -> str:
     """Like `PERMISSION_DENIED:no.denier.default:Not allowed`; a message of several handlers is theirs, joined."""
-    name = _STATUSES[code][0] if 0 <= code < len(_STATUSES) else _STATUSES[2][0]
-    return f"{name}:{message}".encode()[:LONGEST].decode(errors="ignore")
+    return f"{code_name(code)}:{message}".encode()[:LONGEST].decode(errors="ignore")

@@ -30,6 +30,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
+from proa.servers.admin.mixer import CheckTried, CheckTry
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -132,6 +133,9 @@ class AdminClient:
 
     def explain(self, question: Question) -> Explanation:
         return wire.decode(self._call("POST", "/v1/explain", wire.encode(question))[1], Explanation)
+
+    def check(self, wanted: CheckTry) -> CheckTried:
+        return wire.decode(self._call("POST", "/v1/mixer/check", wire.encode(wanted))[1], CheckTried)
 
     def peers(self, question: PeerQuestion) -> PeerReport:
         return wire.decode(self._call("POST", "/v1/peers", wire.encode(question))[1], PeerReport)

@@ -37,6 +37,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
+from proa.servers.admin.mixer import CheckTried, CheckTry
 
 
 class OperationFailed(Exception):
@@ -336,6 +337,9 @@ class AdminOperations(Protocol):
 
     async def peers(self, question: PeerQuestion) -> PeerReport:
         """What is spoken between two workloads and who decides it. Raises Refused for a service that nobody knows."""
+
+    async def check(self, wanted: CheckTry) -> CheckTried:
+        """What Mixer's rules say of a request that nobody sends. Raises Refused for a workload or port that is not."""
 
     async def services(self) -> Services:
         """By hostname."""

@@ -1,4 +1,4 @@
-from proa.core.mixer.refusals import LONGEST, http_status, refusal_text
+from proa.core.mixer.refusals import LONGEST, code_name, http_status, refusal_text
 
 
 def test_a_refusal_is_told_in_the_words_of_2018() -> None:
@@ -21,6 +21,7 @@ def test_a_refusal_is_told_in_the_words_of_2018() -> None:
 def test_a_status_that_nobody_knows_is_an_error() -> None:
     assert (http_status(4711), http_status(-1)) == (500, 500)
     assert refusal_text(4711, "a") == "UNKNOWN:a"
+    assert (code_name(7), code_name(4711)) == ("PERMISSION_DENIED", "UNKNOWN")
 
 
 def test_a_long_text_is_cut_between_two_letters() -> None:

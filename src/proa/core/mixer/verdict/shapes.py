@@ -66,6 +66,26 @@ _LONGEST_NAME: Final = 200
 _MAPS: Final = {"request.headers": "h", "request.auth.claims": "c"}
 
 
+_IN_WORDS: Final = {
+    "u": "the caller's SPIFFE id",
+    "w": "the caller's workload",
+    "a": "the caller's address",
+    "s": "the name asked for in TLS",
+    "t": "whether the caller has a certificate",
+    "j": "whether there is a token",
+}
+_NAMED: Final = {
+    "h": "the header {}",
+    "c": "the token's claim {}",
+    "l": "the token's claim {}, or the first of it",
+}
+
+
+def part_in_words(part: str) -> str:
+    kind, _, name = part.partition(":")
+    return _IN_WORDS[kind] if kind in _IN_WORDS else _NAMED[kind].format(name)
+
+
 class Shape(msgspec.Struct, frozen=True):
     """Parts in order, each once."""
 

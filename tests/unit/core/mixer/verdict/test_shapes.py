@@ -2,7 +2,7 @@ import pytest
 
 from proa.core.attributes.vocabulary import ATTRIBUTES
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.verdict.shapes import MOST_PARTS, Shape, Unkept, shape_of
+from proa.core.mixer.verdict.shapes import MOST_PARTS, Shape, Unkept, part_in_words, shape_of
 
 
 def of(*references: str) -> Shape | Unkept:
@@ -54,3 +54,10 @@ def test_every_attribute_is_a_part_or_has_a_reason() -> None:
     for row in ATTRIBUTES:
         found = of(row.name)
         assert isinstance(found, Shape) or found.reason
+
+
+def test_every_part_has_words() -> None:
+    parts = {part for row in ATTRIBUTES if isinstance(found := of(row.name), Shape) for part in found.parts}
+    assert all(part_in_words(part) for part in parts)
+    assert part_in_words("h::path") == "the header :path"
+    assert part_in_words("w") == "the caller's workload"
