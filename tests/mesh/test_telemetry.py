@@ -14,9 +14,11 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from proa.core.sidecar.standard_metrics import SECONDS
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
+from tests.mesh.spans import hops, report, spans
 from tests.unit.core.config.test_cel import FINE
 
 pytestmark = pytest.mark.mesh
@@ -197,6 +199,17 @@ spec:
   - {name: text, envoyFileAccessLog: {path: /dev/stdout, logFormat: {text: "told %REQ(X-N)% %RESPONSE_CODE%"}}}
   - name: json
     envoyFileAccessLog: {logFormat: {labels: {told: "%REQ(X-N)%", never: "%REQ(X-NONE)%"}}, omitEmptyValues: true}
+  - {name: zipkin, zipkin: {service: default/takes, port: 9411}}
+  - name: both
+    zipkin: {service: default/takes, port: 9411, path: /own/spans, maxTagLength: 40, enable64bitTraceId: true,
+      traceContextOption: USE_B3_WITH_W3C_PROPAGATION, headers: [{name: x-key, value: k1}]}
+  - name: otlp
+    opentelemetry: {service: default/takes, port: 9411, http: {path: /v1/traces,
+      headers: [{name: x-key, value: k2}]}}
+  - {name: never, zipkin: {service: default/takes, port: 9411, path: /never/spans, timeout: 100ms}}
+  - {name: nothing, opentelemetry: {service: default/takes, port: 9411, http: {path: /never/traces, timeout: 100ms}}}
+  - name: grpc
+    opentelemetry: {service: default/collector, port: 4317, grpc: {initialMetadata: [{name: x-key, value: k3}]}}
 """
 
 
@@ -328,3 +341,103 @@ def test_spans_of_chosen_requests_are_sent(metered: Mesh, collected: Program) ->
         traced(TRACE, sampled=True, path="loud")
         until(lambda: taken("/loud"), "spans again")
     assert not taken("/silent")
+
+
+# -- Zipkin, and OTLP by HTTP --
+
+B3 = {"x-b3-traceid": TRACE, "x-b3-spanid": "b7ad6b7169203331", "x-b3-sampled": "1"}
+
+
+def five(mesh: Mesh, path: str, headers: Mapping[str, str] = {}) -> list[dict[str, str]]:
+    """As many requests as an Envoy tells of at once, over one connection so that one worker has them; the headers that
+    reached the program."""
+    proxy = urlsplit(mesh.proxy("metered"))
+    line = http.client.HTTPConnection(str(proxy.hostname), proxy.port, timeout=30)
+    seen = []
+    with contextlib.closing(line):
+        for _ in range(5):
+            line.request("GET", f"{ECHO}/{path}", headers={**headers, "host": "echo:8080"})
+            answer = line.getresponse()
+            assert answer.status == 200
+            seen.append(json.loads(answer.read())["headers"])
+    return seen
+
+
+def test_spans_of_b3_go_to_zipkin(metered: Mesh, collected: Program) -> None:
+    """Also before there is a collector: then they are lost, and nothing else."""
+
+    def tracing(provider: str, more: str = "randomSamplingPercentage: 100") -> str:
+        return telemetry(f"tracing: [{{providers: [{{name: {provider}}}], {more}}}]", "zip")
+
+    with metered.applied(tracing("zipkin")):
+        done = metered.apply(PROVIDERS)
+        assert "no service takes.default.svc.cluster.local has port 9411" in f"{done.stdout}{done.stderr}"
+        five(metered, "nobody-collects")
+        with metered.running("takes", app("http_collector"), port="9411:auto") as takes:
+            seen = five(metered, "b3", B3)
+            until(lambda: len(hops(spans(takes), "/b3")) == 5, "the spans of both ends have come")
+            pairs = hops(spans(takes), "/b3")
+            assert {client.trace_id for client, _ in pairs} == {TRACE}
+            assert {client.parent_id for client, _ in pairs} == {B3["x-b3-spanid"]}
+            assert {(client.service, server.service) for client, server in pairs} == {
+                ("metered.default", "echo.default")
+            }
+            ours = {server.id: server.parent_id for _, server in pairs}
+            for headers in seen:
+                assert headers["x-b3-traceid"] == TRACE
+                assert ours[headers["x-b3-spanid"]] == headers["x-b3-parentspanid"]
+                assert "traceparent" not in headers
+            five(metered, "unsampled", {**B3, "x-b3-sampled": "0"})
+            metered.apply(tracing("both"))
+            seen = five(metered, "w3c")
+            until(lambda: report(takes, "/own/spans", b"/w3c"), "spans come at the path that was said")
+            for headers in seen:
+                assert len(headers["x-b3-traceid"]) == 16
+                assert headers["traceparent"].split("-")[1] == headers["x-b3-traceid"].zfill(32)
+            parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+            assert {headers["x-b3-traceid"] for headers in five(metered, "joined", parent)} == {TRACE}
+            metered.apply(tracing("both", "randomSamplingPercentage: 0"))
+            assert {headers["x-b3-sampled"] for headers in five(metered, "by-chance")} == {"0"}
+            five(metered, "last/" + "long" * 20, B3)
+            known = until(
+                lambda: [span for span in spans(takes, "/own/spans") if "/last" in span.url],
+                "the last are there",
+            )
+            assert not any("long" * 20 in span.url for span in known)
+            every = [*spans(takes), *spans(takes, "/own/spans")]
+            told = report(takes, "/own/spans")
+            assert told is not None
+            assert (told.headers["x-key"], told.headers["x-b3-sampled"]) == ("k1", "0")
+            unwanted = ("/unsampled", "/by-chance", "/api/v2/spans", "/own/spans")
+            assert [span.url for span in every if span.url.endswith(unwanted)] == []
+            metered.apply(tracing("never"))
+            five(metered, "in-vain")
+            until(lambda: given_up(metered), "who does not answer in time is given up")
+
+
+def given_up(mesh: Mesh) -> int:
+    return sum(mesh.stats("metered", "takes.*upstream_rq_timeout").values())
+
+
+def test_otlp_goes_by_http_and_with_headers_of_an_operators_own(metered: Mesh, collected: Program) -> None:
+    def tracing(provider: str) -> str:
+        spans = f"match: {{mode: CLIENT}}, providers: [{{name: {provider}}}], randomSamplingPercentage: 100"
+        return telemetry(f"{OWN}, tracing: [{{{spans}}}]", "otlp")
+
+    with (
+        metered.running("takes", app("http_collector"), port="9411:auto/http") as takes,
+        metered.applied(tracing("otlp")),
+    ):
+        five(metered, "by-http")
+        found = until(lambda: report(takes, "/v1/traces", b"/by-http"), "spans by HTTP")
+        assert found.headers["content-type"] == "application/x-protobuf"
+        assert found.headers["x-key"] == "k2"
+        assert ExportTraceServiceRequest.FromString(found.body).resource_spans
+        before = given_up(metered)
+        metered.apply(tracing("nothing"))
+        five(metered, "in-vain")
+        until(lambda: given_up(metered) > before, "who does not answer in time is given up")
+        metered.apply(tracing("grpc"))
+        five(metered, "by-grpc")
+        until(lambda: b"/by-grpc" in exported(collected, "traces"), "spans by gRPC")
+        assert "key k3\n" in collected.output

@@ -11,8 +11,11 @@ import msgspec
 
 from proa.control_plane.memo import Memo
 from proa.control_plane.near_sets import NearSets
+from proa.core.model.names import parse_cluster_name
 from proa.core.model.notes import Note
+from proa.core.model.settings import ZipkinTracer
 from proa.core.model.snapshot import MeshSnapshot
+from proa.core.pilot.registry.mesh_config import MESH_CONFIG
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
@@ -25,6 +28,7 @@ from proa.core.pilot.translate.clusters import (
     build_black_hole,
     build_cluster,
     build_connect_cluster,
+    build_nowhere,
     build_passthrough,
 )
 from proa.core.pilot.translate.endpoints import build_endpoints
@@ -63,6 +67,9 @@ Changed = dict[Name, str]
 """Names touched by an update, with the digest each had before it: what goes and comes back has not changed."""
 EVERYWHERE: Final = "*"
 """The pseudo host under which a scope keeps what belongs to no host: catch-alls, black hole, egress guard."""
+COLLECTORS: Final = "*collectors"
+"""That of clusters which stand for those of collectors that are no services."""
+_PSEUDO: Final = frozenset((EVERYWHERE, COLLECTORS))
 
 
 class _Owned(msgspec.Struct):
@@ -109,16 +116,17 @@ class ScopeBundle:
         self.moved_own = frozenset()
         if affected.settings:
             asked = snapshot.settings.provider_hosts
-            known = (frozenset(self._hosts) | asked) - {EVERYWHERE}
+            known = (frozenset(self._hosts) | asked) - _PSEUDO
             affected = msgspec.structs.replace(
                 affected, hosts=affected.hosts | known, endpoints=affected.endpoints | known
             )
         targets = affected.targets if self.scope.is_narrow else frozenset[str]()
         for host in affected.hosts | targets:
-            if host != EVERYWHERE:
+            if host not in _PSEUDO:
                 self._update_host(snapshot, index, host, affected.settings, changed, routes)
         for host in affected.endpoints:
             self._update_endpoints(snapshot, host, changed)
+        self._update_collectors(snapshot, affected, changed)
         egress = self.scope.egress.host if self.scope.egress is not None else ""
         if affected.settings or affected.nodes or egress in affected.hosts | targets:
             self._update_everywhere(snapshot, index, changed, routes)
@@ -249,6 +257,29 @@ class ScopeBundle:
         for intent in members:
             self._put(self._memo.get(build_endpoints, intent), changed)
 
+    def _update_collectors(self, snapshot: MeshSnapshot, affected: Affected, changed: Changed) -> None:
+        """A cluster for each collector, or its listener is refused: the service's, or in its place one that leads
+        nowhere. So a service that comes or goes changes no listener."""
+        collectors = snapshot.settings.zipkins
+        if not affected.settings and not any(each.host in affected.hosts for each in collectors):
+            return
+        missing = [
+            each
+            for each in collectors
+            if (ResourceType.CLUSTER, each.cluster) not in self._names_of(each.host)
+        ]
+        standing = frozenset(
+            self._put(self._memo.get(build_nowhere, each.cluster), changed) for each in missing
+        )
+        before = self._hosts.get(COLLECTORS, _Owned()).resources - standing
+        self._drop([name for name in before if name not in self._names_of(_host_of(name))], changed)
+        notes = tuple(dict.fromkeys(_nobody_collects(each) for each in missing))
+        self._hosts[COLLECTORS] = _Owned(resources=standing, notes=notes)
+
+    def _names_of(self, host: str) -> frozenset[Name]:
+        owned = self._hosts.get(host)
+        return owned.resources if owned else frozenset()
+
     def _update_ports(
         self,
         snapshot: MeshSnapshot,
@@ -318,6 +349,17 @@ class ScopeBundle:
         for host in self._hosts_of_routes.get(name, ()):
             parts += instead.get(host) or self._hosts[host].parts.get(name, ())
         return parts
+
+
+def _host_of(name: Name) -> str:
+    return parse_cluster_name(name[1])[3]
+
+
+def _nobody_collects(tracer: ZipkinTracer) -> Note:
+    message = (
+        f"no service {tracer.host} has port {tracer.port}: spans that go there are lost until there is one"
+    )
+    return Note(code="collector-missing", about=MESH_CONFIG, message=message)
 
 
 def _digest(resource: Resource | None) -> str:

@@ -1,4 +1,6 @@
-"""Takes OTLP by gRPC at 127.0.0.1:$PORT: prints `traces HEX` or `logs HEX`, the message, for each export."""
+"""Takes OTLP by gRPC at 127.0.0.1:$PORT: prints `traces HEX` or `logs HEX`, the message, for each export, and before it
+`key VALUE` if it came with the metadatum `x-key`.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +10,9 @@ import grpc
 
 def taker(what: str) -> "grpc.GenericRpcHandler[bytes, bytes]":
     def export(request: bytes, context: grpc.ServicerContext) -> bytes:
+        for name, value in context.invocation_metadata():
+            if name == "x-key":
+                print("key", value, flush=True)
         print(what, request.hex(), flush=True)
         return b""
 

@@ -12,7 +12,7 @@ from immutables import Map
 from proa.core.model.check_providers import CheckProvider
 from proa.core.model.locality import LocalitySetting
 from proa.core.model.metering import Metering
-from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE, ObjectRef
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN, ROOT_NAMESPACE, ObjectRef, cluster_name
 
 OutboundPolicy = Literal["ALLOW_ANY", "REGISTRY_ONLY"]
 PathNormalization = Literal["NONE", "BASE", "MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES"]
@@ -81,13 +81,33 @@ class LogSink(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tracer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where spans go by OTLP, gRPC or (with a path) HTTP. `longest_path` 0: Envoy's limit of the tag with the URL."""
+    """Where spans go by OTLP, gRPC or (with a path) HTTP. `longest_path` 0: Envoy's limit of the tag with the URL.
+    `headers`, or gRPC's metadata, go with each report."""
 
     host: str
     port: int
     http_path: str = ""
     timeout_ms: int = 10_000
     longest_path: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class ZipkinTracer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where spans go as Zipkin's JSON, by HTTP. Traces go along in B3's headers; `speaks_w3c`: in W3C's as well, which
+    are read where there are none of B3. `short_ids`: those of traces have 64 bits. The rest is as in `Tracer`."""
+
+    host: str
+    port: int
+    path: str = "/api/v2/spans"
+    timeout_ms: int = 5_000
+    longest_path: int = 0
+    headers: tuple[tuple[str, str], ...] = ()
+    short_ids: bool = False
+    speaks_w3c: bool = False
+
+    @property
+    def cluster(self) -> str:
+        return cluster_name("outbound", self.port, "", self.host)
 
 
 class SpanTag(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +123,7 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     """`percent` of requests that nobody has decided about begin a trace. `names_itself`: spans tell of the workload.
     `by_request_id`: the decision is carried in the request's id."""
 
-    tracer: Tracer
+    tracer: Tracer | ZipkinTracer
     percent: float = 1.0
     tags: tuple[SpanTag, ...] = ()
     names_itself: bool = True
@@ -123,7 +143,7 @@ class TelemetryProvider(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     file: AccessLog | None = None
     otel: OtelLog | None = None
-    tracer: Tracer | None = None
+    tracer: Tracer | ZipkinTracer | None = None
 
     @property
     def host(self) -> str:
@@ -189,3 +209,9 @@ class MeshSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Services that proxies call for themselves: every proxy has them, whatever its program may see."""
         asked = frozenset(provider.host for provider in self.check_providers)
         return asked | frozenset(provider.host for provider in self.telemetry_providers if provider.host)
+
+    @property
+    def zipkins(self) -> tuple[ZipkinTracer, ...]:
+        """Collectors whose clusters every proxy has, whether or not there is such a service."""
+        tracers = (provider.tracer for provider in self.telemetry_providers)
+        return tuple(tracer for tracer in tracers if isinstance(tracer, ZipkinTracer))

@@ -627,12 +627,15 @@ MESH_CONFIG: Final[Recipes] = {
                 "envoy_file_access_log",
                 "envoy_otel_als",
                 "opentelemetry",
+                "zipkin",
             ),
         ),
     ),
     mc.FileLog: Recipe(values={"path": either("/dev/stdout", "/dev/stderr")}),
     mc.OtelLog: Recipe(values={"service": _PROVIDERS, "log_name": either("", "a")}),
-    mc.Opentelemetry: Recipe(values={"service": _PROVIDERS}),
+    mc.Opentelemetry: Recipe(values={"service": _PROVIDERS}, one_of=(("http", "grpc", ""),)),
+    mc.Zipkin: Recipe(values={"service": _PROVIDERS, "path": either("", "/api/v2/spans")}),
+    mc.HttpHeader: Recipe(values={"name": words.own_header, "value": either("a", "é")}),
     mc.OtelByHttp: Recipe(values={"path": either("/", "/v1/traces")}),
     mc.GrpcChecker: Recipe(
         values={

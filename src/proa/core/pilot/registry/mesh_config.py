@@ -29,6 +29,7 @@ from proa.core.model.settings import (
     Retry,
     TelemetryProvider,
     Tracer,
+    ZipkinTracer,
 )
 
 OTEL_LOG_NAME = "otel_envoy_accesslog"
@@ -104,6 +105,8 @@ def _telemetry_providers(spec: MeshConfig) -> Iterator[TelemetryProvider]:
             yield TelemetryProvider(name=each.name, otel=otel)
         elif each.opentelemetry is not None:
             yield TelemetryProvider(name=each.name, tracer=_tracer(each.opentelemetry))
+        elif each.zipkin is not None:
+            yield TelemetryProvider(name=each.name, tracer=_zipkin_tracer(each.zipkin))
 
 
 def _file_log(spec: schema.FileLog) -> AccessLog:
@@ -119,12 +122,33 @@ def _file_log(spec: schema.FileLog) -> AccessLog:
 
 
 def _tracer(spec: schema.Opentelemetry) -> Tracer:
-    http = spec.http
+    http, grpc = spec.http, spec.grpc
     tracer = Tracer(host=_host(spec.service), port=spec.port, longest_path=spec.max_tag_length or 0)
-    if http is None:
-        return tracer
-    timeout = http.timeout or tracer.timeout_ms
-    return msgspec.structs.replace(tracer, http_path=http.path, timeout_ms=timeout)
+    if http is not None:
+        timeout = http.timeout or tracer.timeout_ms
+        return msgspec.structs.replace(
+            tracer, http_path=http.path, timeout_ms=timeout, headers=_headers(http.headers)
+        )
+    if grpc is not None:
+        return msgspec.structs.replace(tracer, headers=_headers(grpc.initial_metadata))
+    return tracer
+
+
+def _zipkin_tracer(spec: schema.Zipkin) -> ZipkinTracer:
+    said = ZipkinTracer(host=_host(spec.service), port=spec.port)
+    return msgspec.structs.replace(
+        said,
+        path=spec.path or said.path,
+        timeout_ms=spec.timeout or said.timeout_ms,
+        longest_path=spec.max_tag_length or 0,
+        headers=_headers(spec.headers),
+        short_ids=spec.enable64bit_trace_id,
+        speaks_w3c=spec.trace_context_option == "USE_B3_WITH_W3C_PROPAGATION",
+    )
+
+
+def _headers(said: tuple[schema.HttpHeader, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((each.name.lower(), each.value) for each in said)
 
 
 def _host(service: str) -> str:

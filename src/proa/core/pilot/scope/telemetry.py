@@ -26,6 +26,7 @@ from proa.core.model.settings import (
     SpanTag,
     TelemetryProvider,
     Tracing,
+    ZipkinTracer,
 )
 from proa.core.model.snapshot import ConfigValue
 from proa.core.model.workload import Workload
@@ -46,6 +47,10 @@ _METRICS: Final[Mapping[str, tuple[Metric, ...]]] = {
     "TCP_RECEIVED_BYTES": ("tcp_received_bytes_total",),
 }
 _SIDES: Final = ("CLIENT", "SERVER")
+_BY_ID: Final = (
+    "a provider of Zipkin's decides by the request's id which requests are traced, unless all are:"
+    " useRequestIdForTraceSampling is taken for true"
+)
 Said = tuple[ObjectRef, Telemetry]
 T = TypeVar("T")
 
@@ -244,10 +249,13 @@ def _tracing(
     name = settings.default_tracing[0] if settings.default_tracing else ""
     percent, is_silent, names_itself, by_request_id = 1.0, False, True, True
     tags: dict[str, SpanTag] = {}
+    asking: list[ObjectRef] = []
     for ref, spec in in_force:
         for said in spec.tracing:
             if not _is_for(said.match, side):
                 continue
+            if said.use_request_id_for_trace_sampling is False:
+                asking.append(ref)
             name = said.providers[0].name if said.providers else name
             _note_missing(providers, name, ref, notes)
             percent = _last(said.random_sampling_percentage, percent)
@@ -259,6 +267,10 @@ def _tracing(
     tracer = providers[name].tracer if name in providers else None
     if tracer is None or is_silent:
         return None
+    if isinstance(tracer, ZipkinTracer) and not by_request_id and percent < 100:
+        by_request_id = True
+        for ref in asking:
+            notes.append(Note(code="telemetry-sampling", about=ref, message=_BY_ID))
     return Tracing(
         tracer=tracer,
         percent=percent,

@@ -204,16 +204,15 @@ def _resolve(cluster: Cluster, resolving: Resolving) -> None:
 
 
 def _alpn(intent: ClusterIntent) -> tuple[str, ...]:
-    """AUTO has none of its own: the route says per request what it carries (see routes/destination)."""
+    """To a port of undeclared protocol the route says per request what it carries (see routes/destination). What a proxy
+    asks for itself, and copies of requests, come by no route: those speak HTTP/1.1."""
     if intent.protocol == "HTTP" and intent.pool.http == "h2":
         return tls.ALPN_HTTP2
     match intent.protocol:
-        case "HTTP":
+        case "HTTP" | "AUTO":
             return tls.ALPN_HTTP1
         case "HTTP2" | "GRPC":
             return tls.ALPN_HTTP2
-        case "AUTO":
-            return ()
         case _:
             return tls.ALPN_TCP
 
@@ -321,7 +320,12 @@ def _app_address(app: AppEndpoint) -> Address:
 
 def build_black_hole() -> Resource:
     """A cluster without endpoints: what a rule names and nobody offers ends here, as 503 and not as a hang."""
-    return build_resource(ResourceType.CLUSTER, BLACK_HOLE, Cluster(name=BLACK_HOLE, type=Cluster.STATIC))
+    return build_nowhere(BLACK_HOLE)
+
+
+def build_nowhere(name: str) -> Resource:
+    """Stands for a service's cluster that is not there: for what a proxy accepts only if the cluster is."""
+    return build_resource(ResourceType.CLUSTER, name, Cluster(name=name, type=Cluster.STATIC))
 
 
 def build_passthrough(resolving: Resolving) -> Resource:

@@ -3,7 +3,7 @@
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.model.metering import METRICS, Metering
 from proa.core.model.names import ObjectRef, parse_workload_id
-from proa.core.model.settings import Handling, LogSink, MeshSettings, SpanTag
+from proa.core.model.settings import Handling, LogSink, MeshSettings, SpanTag, ZipkinTracer
 from proa.core.pilot.registry.mesh_config import settings_of
 from proa.core.pilot.scope.telemetry import Observing, observed, observing_of
 from proa.testing.builders import Mesh, configs, simple
@@ -169,3 +169,17 @@ def test_a_provider_that_is_not_there_is_told() -> None:
     answer = found(mesh(telemetry("tracing: [{providers: [{name: nobody}]}]")))
     assert answer.client.tracing is None
     assert {note.code for note in answer.notes} == {"telemetry-provider-missing"}
+
+
+def test_zipkin_samples_by_the_requests_id_unless_it_samples_all() -> None:
+    zipkin = "- {name: zipkin, zipkin: {service: zipkin, port: 9411}}"
+    without = "providers: [{name: zipkin}], useRequestIdForTraceSampling: false"
+    some = found(mesh(telemetry(f"tracing: [{{{without}}}]"), more=zipkin))
+    assert some.client.tracing is not None
+    assert some.client.tracing.tracer == ZipkinTracer(host="zipkin.istio-system.svc.cluster.local", port=9411)
+    assert some.client.tracing.by_request_id
+    assert {note.code for note in some.notes} == {"telemetry-sampling"}
+    every = found(mesh(telemetry(f"tracing: [{{{without}, randomSamplingPercentage: 100}}]"), more=zipkin))
+    assert every.client.tracing is not None
+    assert not every.client.tracing.by_request_id
+    assert every.notes == ()

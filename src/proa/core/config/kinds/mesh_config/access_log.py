@@ -1,7 +1,6 @@
 """Whether what is said of the access log makes a log that Envoys can write. The validator of MeshConfig asks."""
 
 import math
-import re
 from collections.abc import Iterator
 
 from google.protobuf.json_format import Parse, ParseError
@@ -14,7 +13,6 @@ from proa.core.config.problem import Finding
 from proa.core.config.tree import shorten
 
 SPEC: Path = ("spec",)
-_URL_PATH = re.compile(r"/[A-Za-z0-9/._~-]{0,500}", re.ASCII)
 DEEPEST = 20
 """Objects within objects of a JSON format. Envoy reads no message that is a hundred deep, and each object is three."""
 
@@ -37,11 +35,6 @@ def check_formats(provider: ExtensionProvider, at: Path) -> Iterator[Finding]:
     file, otel = provider.envoy_file_access_log, provider.envoy_otel_als
     if file is not None:
         yield from _check_file(file, (*at, "envoyFileAccessLog"))
-    if provider.opentelemetry is not None and provider.opentelemetry.http is not None:
-        path = provider.opentelemetry.http.path
-        if path and not _URL_PATH.fullmatch(path):
-            message = f'"{shorten(path)}" is no path; it begins with a slash'
-            yield Finding((*at, "opentelemetry", "http", "path"), "bad-value", message)
     if otel is not None and otel.log_format is not None:
         form: Path = (*at, "envoyOtelAls", "logFormat")
         if fault := operators_fault(otel.log_format.text, of_operator=True):

@@ -123,33 +123,61 @@ class OtelLog(Record, frozen=True, kw_only=True):
     log_format: OtelLogFormat | None = None
 
 
-class OtelByHttp(Record, frozen=True, kw_only=True):
-    NOT_YET = ("headers",)
+class HttpHeader(Record, frozen=True, kw_only=True):
+    NOT_YET = ("envName",)
+    NOT_YET_BECAUSE = MappingProxyType(
+        {"envName": "variables of the control plane stay there; write the value"}
+    )
 
+    name: Filled
+    value: Filled
+
+
+class OtelByHttp(Record, frozen=True, kw_only=True):
     path: Filled
     timeout: Duration | None = None
+    headers: tuple[HttpHeader, ...] = ()
+
+
+class OtelByGrpc(Record, frozen=True, kw_only=True):
+    NOT_YET = ("timeout",)
+    NOT_YET_BECAUSE = MappingProxyType({"timeout": "this Envoy gives no export by gRPC up; use http"})
+
+    initial_metadata: tuple[HttpHeader, ...] = ()
 
 
 class Opentelemetry(Record, frozen=True, kw_only=True):
     """A service that takes spans by OTLP, over gRPC unless `http` is said."""
 
-    NOT_YET = ("grpc", "resourceDetectors", "serviceAttributeEnrichment", "dynatraceSampler")
+    NOT_YET = ("resourceDetectors", "serviceAttributeEnrichment", "dynatraceSampler")
 
     service: Filled
     port: Port
     max_tag_length: Annotated[int, Within(1, 2**31 - 1)] | None = None
     http: OtelByHttp | None = None
+    grpc: OtelByGrpc | None = None
+
+
+class Zipkin(Record, frozen=True, kw_only=True):
+    """A service that takes spans as Zipkin's JSON, version 2."""
+
+    service: Filled
+    port: Port
+    max_tag_length: Annotated[int, Within(1, 2**31 - 1)] | None = None
+    enable64bit_trace_id: bool = False
+    path: str = ""
+    trace_context_option: Literal["USE_B3", "USE_B3_WITH_W3C_PROPAGATION"] = "USE_B3"
+    timeout: Duration | None = None
+    headers: tuple[HttpHeader, ...] = ()
 
 
 class ExtensionProvider(Record, frozen=True, kw_only=True):
     NOT_YET = (
-        *("zipkin", "lightstep", "datadog", "stackdriver", "opencensus", "skywalking"),
+        *("lightstep", "datadog", "stackdriver", "opencensus", "skywalking"),
         *("envoyHttpAls", "envoyTcpAls", "sds"),
     )
     NOT_YET_BECAUSE = MappingProxyType(
         {
-            "zipkin": "Envoy refuses listeners whose Zipkin collector it does not know; use opentelemetry, which most"
-            " collectors take",
             **dict.fromkeys(("envoyHttpAls", "envoyTcpAls"), "use envoyOtelAls"),
         }
     )
@@ -159,6 +187,7 @@ class ExtensionProvider(Record, frozen=True, kw_only=True):
     envoy_file_access_log: FileLog | None = None
     envoy_otel_als: OtelLog | None = None
     opentelemetry: Opentelemetry | None = None
+    zipkin: Zipkin | None = None
     envoy_ext_authz_http: HttpChecker | None = None
     envoy_ext_authz_grpc: GrpcChecker | None = None
 

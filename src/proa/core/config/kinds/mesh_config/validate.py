@@ -9,6 +9,7 @@ from proa.core.config.export_to import check_export_to
 from proa.core.config.hostnames import is_ip, name_fault
 from proa.core.config.kinds.mesh_config.access_log import check_access_log, check_formats
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
+from proa.core.config.kinds.mesh_config.tracers import check_tracers
 from proa.core.config.labels import is_namespace_name
 from proa.core.config.locality import check_locality
 from proa.core.config.meta import Meta
@@ -76,7 +77,11 @@ def _check_providers(spec: MeshConfig) -> Iterator[Finding]:
             "envoyExtAuthzHttp": each.envoy_ext_authz_http,
             "envoyExtAuthzGrpc": each.envoy_ext_authz_grpc,
         }
-        called = {"envoyOtelAls": each.envoy_otel_als, "opentelemetry": each.opentelemetry}
+        called = {
+            "envoyOtelAls": each.envoy_otel_als,
+            "opentelemetry": each.opentelemetry,
+            "zipkin": each.zipkin,
+        }
         others = {"prometheus": each.prometheus, "envoyFileAccessLog": each.envoy_file_access_log}
         ways = {**checkers, **called, **others}
         if sum(way is not None for way in ways.values()) != 1:
@@ -85,6 +90,7 @@ def _check_providers(spec: MeshConfig) -> Iterator[Finding]:
             if service is not None and (fault := name_fault(service.service.rpartition("/")[2])):
                 yield Finding((*at, name, "service"), "bad-value", fault)
         yield from check_formats(each, at)
+        yield from check_tracers(each, at)
         for name, way in checkers.items():
             status = way.status_on_error if way is not None else ""
             if status and not (status.isascii() and status.isdecimal() and int(status[:4]) in REFUSALS):

@@ -1,11 +1,12 @@
 """What a connection manager says of spans."""
 
 from envoy.config.trace.v3.opentelemetry_pb2 import OpenTelemetryConfig
+from envoy.config.trace.v3.zipkin_pb2 import ZipkinConfig
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
 
-from proa.core.model.settings import SpanTag, Tracer, Tracing
+from proa.core.model.settings import SpanTag, Tracer, Tracing, ZipkinTracer
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate.filters.tracing import trace
 
@@ -52,3 +53,36 @@ def test_each_source_of_a_tag() -> None:
     assert (variable.environment.name, variable.environment.default_value) == ("RACK", "none")
     assert (header.request_header.name, header.request_header.default_value) == ("x-a", "y")
     assert form.value == "%PROTOCOL%"
+
+
+def zipkin(tracer: ZipkinTracer) -> ZipkinConfig:
+    manager = HttpConnectionManager()
+    trace(manager, Tracing(tracer=tracer))
+    config = unpack(manager.tracing.provider.typed_config, ZipkinConfig)
+    assert config is not None
+    return config
+
+
+def test_zipkin_has_its_own_ids_and_says_that_its_reports_are_no_traffic() -> None:
+    config = zipkin(ZipkinTracer(host="zipkin.x", port=9411, headers=(("x-key", "k"),)))
+    service = config.collector_service
+    assert service.http_uri.uri == "http://zipkin.x:9411/api/v2/spans"
+    assert service.http_uri.cluster == "outbound|9411||zipkin.x"
+    assert service.http_uri.timeout.ToMilliseconds() == 5000
+    sent = {each.header.key: each.header.value for each in service.request_headers_to_add}
+    assert sent == {"x-b3-sampled": "0", "x-key": "k"}
+    assert (config.trace_id_128bit, config.shared_span_context.value) == (True, False)
+    assert config.trace_context_option == ZipkinConfig.USE_B3
+    both = zipkin(ZipkinTracer(host="zipkin.x", port=9411, short_ids=True, speaks_w3c=True))
+    assert not both.trace_id_128bit
+    assert both.trace_context_option == ZipkinConfig.USE_B3_WITH_W3C_PROPAGATION
+
+
+def test_headers_go_with_reports_of_either_way() -> None:
+    headers = (("x-key", "k"),)
+    _, by_http = traced(Tracing(tracer=Tracer(host="a.x", port=1, http_path="/t", headers=headers)))
+    (added,) = by_http.http_service.request_headers_to_add
+    assert (added.header.key, added.header.value) == ("x-key", "k")
+    _, by_grpc = traced(Tracing(tracer=Tracer(host="a.x", port=1, headers=headers)))
+    (sent,) = by_grpc.grpc_service.initial_metadata
+    assert (sent.key, sent.value) == ("x-key", "k")
