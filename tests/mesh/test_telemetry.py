@@ -429,7 +429,9 @@ def test_otlp_goes_by_http_and_with_headers_of_an_operators_own(metered: Mesh, c
         metered.applied(tracing("otlp")),
     ):
         five(metered, "by-http")
-        found = until(lambda: report(takes, "/v1/traces", b"/by-http"), "spans by HTTP")
+        until(lambda: report(takes, "/v1/traces", b"/by-http"), "spans by HTTP")
+        found = report(takes, "/v1/traces", b"/by-http")
+        assert found is not None
         assert found.headers["content-type"] == "application/x-protobuf"
         assert found.headers["x-key"] == "k2"
         assert ExportTraceServiceRequest.FromString(found.body).resource_spans

@@ -1,5 +1,6 @@
 """Takes spans by HTTP at 127.0.0.1:$PORT, Zipkin's JSON and OTLP alike: prints for each report a line of JSON, with
-`path`, `headers`, and the body as `hex`. Below `/never` nobody is answered. Zipkin's status is 202; of OTLP anything but 200 is a failure.
+`path`, `headers`, and the body as `hex`. Below `/never` nobody is answered. Zipkin's status is 202; of OTLP anything
+but 200 is a failure.
 """
 
 import asyncio

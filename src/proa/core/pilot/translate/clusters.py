@@ -204,8 +204,8 @@ def _resolve(cluster: Cluster, resolving: Resolving) -> None:
 
 
 def _alpn(intent: ClusterIntent) -> tuple[str, ...]:
-    """To a port of undeclared protocol the route says per request what it carries (see routes/destination). What a proxy
-    asks for itself, and copies of requests, come by no route: those speak HTTP/1.1."""
+    """To a port of undeclared protocol the route says per request what it carries (see routes/destination). What a
+    proxy asks for itself comes by no route, and speaks HTTP/1.1."""
     if intent.protocol == "HTTP" and intent.pool.http == "h2":
         return tls.ALPN_HTTP2
     match intent.protocol:
