@@ -6,8 +6,8 @@ from typing import Final
 from proa.adapters.policy.redisquota.connections import RedisPool
 from proa.adapters.policy.redisquota.script import SHA1, SOURCE
 from proa.adapters.policy.redisquota.wire import Answer, RedisError
-from proa.core.mixer.quota.limits import Charge, Grant, cell_of_limit, choose
-from proa.core.mixer.quota.shared import SharedLimit
+from proa.core.mixer.quota.limits import Charge, Chosen, Grant, cell_of_limit, choose
+from proa.core.mixer.quota.shared import SharedLimit, grant_of
 from proa.ports.failures import HandlerPermanent
 
 _SERVERS_OWN_TIME: Final = -1
@@ -28,16 +28,16 @@ class RedisQuotas:
         shared = self._limits.get(charge.quota)
         if shared is None:
             raise HandlerPermanent(f"nothing limits {charge.quota}")
-        if charge.amount <= 0:
+        if charge.amount < 0:
             return Grant(amount=0, valid_ms=0)
-        words = self._words(shared, charge)
+        chosen = choose(shared.limit, charge.dimensions)
+        words = self._words(shared, chosen, charge)
         answer = await self._pool.ask(("EVALSHA", SHA1, *words))
         if isinstance(answer, RedisError):
             answer = await self._pool.ask(("EVAL", SOURCE, *words))
-        return _grant(answer)
+        return _grant(answer, charge, chosen)
 
-    def _words(self, shared: SharedLimit, charge: Charge) -> Sequence[str | int]:
-        chosen = choose(shared.limit, charge.dimensions)
+    def _words(self, shared: SharedLimit, chosen: Chosen, charge: Charge) -> Sequence[str | int]:
         stem = f"proa.quota:{{{cell_of_limit(shared.limit, chosen)}}}"
         state = "fixed" if shared.algorithm == "FIXED_WINDOW" else "rolling"
         return (
@@ -56,8 +56,10 @@ class RedisQuotas:
         )
 
 
-def _grant(answer: Answer) -> Grant:
+def _grant(answer: Answer, charge: Charge, chosen: Chosen) -> Grant:
     match answer:
+        case [int(amount), int(valid_ms), int(used)]:
+            return grant_of(charge, chosen, amount, valid_ms, used)
         case [int(amount), int(valid_ms)]:
             return Grant(amount=amount, valid_ms=valid_ms)
         case _:

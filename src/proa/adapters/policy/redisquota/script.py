@@ -10,6 +10,7 @@ hash tag, so that a cluster keeps them together.
 | `proa.quota:{CELL}:buckets` | sorted set | `begin:held` of each full bucket, by its begin |
 | `proa.quota:{CELL}:id:ID` | string | the amount that was granted, and until when it holds |
 
+It answers what was granted, how long that holds, and how much is used now; of an answer that is told again not the last.
 Every key ends by itself once its window is over. The time is Redis' own, one for all who ask it, unless a test gives
 another.
 """
@@ -61,6 +62,12 @@ else
   end
 end
 
+if amount == 0 and algorithm == 'FIXED_WINDOW' then
+  -- Who looks opens no window.
+  redis.call('HSET', state, 'now', whole(now))
+  redis.call('PEXPIRE', state, whole(window + slack))
+  return {0, valid, used}
+end
 local left, given = maximum - used, 0
 if amount <= left then
   given = amount
@@ -84,10 +91,10 @@ else
   redis.call('PEXPIRE', buckets, whole(window + slack))
 end
 redis.call('PEXPIRE', state, whole(window + slack))
-if has_id then
+if has_id and amount > 0 then
   redis.call('SET', answer, whole(given) .. ' ' .. whole(asked + valid), 'PX', whole(valid + slack))
 end
-return {given, valid}
+return {given, valid, used}
 """
 SHA1: Final = hashlib.sha1(SOURCE.encode(), usedforsecurity=False).hexdigest()
 """By which Redis knows it."""

@@ -14,7 +14,7 @@ from proa.core.model.digest import digest_of
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """What one request wants of one quota. `quota` is the instance's whole name, `dimensions` its values as texts.
 
-    Less than zero gives back. `best_effort` takes what there is when it is less. A charge with the
+    Less than zero gives back, zero only looks how much is left. `best_effort` takes what there is when it is less. A charge with the
     `deduplication_id` of an earlier one of the same limit is that one, told again; "" is never the same.
     """
 
@@ -25,11 +25,23 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     deduplication_id: str = ""
 
 
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """How a limit stands after a charge: of `maximum` in `window_ms` (0: for ever) there is `amount` left. There is room
+    for what was asked after `wait_ms` at the latest if nobody else takes it; None: it is not known when, or never."""
+
+    maximum: int
+    window_ms: int
+    amount: int
+    wait_ms: int | None
+
+
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """`amount` 0 is the refusal. What is granted holds for `valid_ms`; 0: until it is given back."""
+    """`amount` 0 is the refusal. What is granted holds for `valid_ms`; 0: until it is given back. `left` None: who granted
+    it does not tell, or told it before."""
 
     amount: int
     valid_ms: int
+    left: Left | None = None
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):

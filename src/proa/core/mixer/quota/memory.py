@@ -12,12 +12,13 @@ from proa.core.mixer.quota.limits import (
     Charge,
     Chosen,
     Grant,
+    Left,
     QuotaLimit,
     cell_of_instance,
     choose,
 )
 from proa.core.mixer.quota.remembered import Remembered
-from proa.core.mixer.quota.windows import SLOT_MS, Counter, RollingWindow, slots_of
+from proa.core.mixer.quota.windows import SLOT_MS, Counter, RollingWindow, Window, slots_of
 
 MOST_CELLS: Final = 100_000
 DEDUPLICATION_MS: Final = 1000
@@ -73,6 +74,9 @@ class MemoryQuotas:
         if charge.deduplication_id and (known := self._seen.find(now_ms, key)):
             return known
         chosen = choose(limit, charge.dimensions)
+        if charge.amount == 0:
+            # Who looks takes no room.
+            return _apply(self._cells.get(cell) or window_of(chosen.window_ms), chosen, charge, now_ms)
         window = self._window(cell, chosen, now_ms)
         if window is None:
             return Full(cells=len(self._cells))
@@ -110,4 +114,16 @@ def _apply(window: Counter | RollingWindow, chosen: Chosen, charge: Charge, now_
     if charge.amount < 0:
         return Grant(amount=-window.give_back(now_ms, -charge.amount), valid_ms=0)
     given = window.charge(now_ms, chosen.max_amount, charge.amount, charge.best_effort)
-    return Grant(amount=given, valid_ms=window.valid_ms(now_ms))
+    return Grant(
+        amount=given, valid_ms=window.valid_ms(now_ms), left=left_of(window, chosen, charge.amount, now_ms)
+    )
+
+
+def left_of(window: Window, chosen: Chosen, amount: int, now_ms: int) -> Left:
+    """For one more charge of `amount`."""
+    return Left(
+        maximum=chosen.max_amount,
+        window_ms=chosen.window_ms,
+        amount=max(chosen.max_amount - window.used(now_ms), 0),
+        wait_ms=window.wait_ms(now_ms, chosen.max_amount, amount),
+    )

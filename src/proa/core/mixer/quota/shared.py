@@ -9,7 +9,15 @@ from typing import Literal
 
 import msgspec
 
-from proa.core.mixer.quota.limits import Charge, Grant, QuotaLimit, cell_of_limit, choose
+from proa.core.mixer.quota.limits import (
+    Charge,
+    Chosen,
+    Grant,
+    Left,
+    QuotaLimit,
+    cell_of_limit,
+    choose,
+)
 from proa.core.mixer.quota.memory import NoLimit
 from proa.core.mixer.quota.windows import FixedWindow, RollingWindow
 
@@ -42,7 +50,7 @@ class SharedQuotas:
         shared = self._limits.get(charge.quota)
         if shared is None:
             return NoLimit(quota=charge.quota)
-        if charge.amount <= 0:
+        if charge.amount < 0:
             return Grant(amount=0, valid_ms=0)
         chosen = choose(shared.limit, charge.dimensions)
         cell = cell_of_limit(shared.limit, chosen)
@@ -50,13 +58,28 @@ class SharedQuotas:
         if grant is not None and now_ms < until:
             return Grant(amount=grant.amount, valid_ms=until - now_ms)
         window = self._cells.setdefault(cell, window_of(shared))
+        if charge.amount == 0:
+            return grant_of(charge, chosen, 0, window.valid_ms(now_ms), window.used(now_ms))
         given = window.charge(now_ms, chosen.max_amount, charge.amount, charge.best_effort)
-        grant = Grant(amount=given, valid_ms=window.valid_ms(now_ms))
+        grant = grant_of(charge, chosen, given, window.valid_ms(now_ms), window.used(now_ms))
         if charge.deduplication_id:
             if len(self._seen) >= self._most:
                 del self._seen[next(iter(self._seen))]
             self._seen[charge.deduplication_id, cell] = grant, now_ms + grant.valid_ms
         return grant
+
+
+def grant_of(charge: Charge, chosen: Chosen, given: int, valid_ms: int, used: int) -> Grant:
+    """What Redis tells is when a window is over as a whole; of one that rolls there may be room before."""
+    room = chosen.max_amount - used
+    wait: int | None = valid_ms if charge.amount <= chosen.max_amount else None
+    left = Left(
+        maximum=chosen.max_amount,
+        window_ms=chosen.window_ms,
+        amount=max(room, 0),
+        wait_ms=0 if charge.amount <= room else wait,
+    )
+    return Grant(amount=given, valid_ms=valid_ms, left=left)
 
 
 def window_of(shared: SharedLimit) -> FixedWindow | RollingWindow:

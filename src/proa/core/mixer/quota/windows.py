@@ -24,6 +24,12 @@ class Window(Protocol):
     def valid_ms(self, now_ms: int) -> int:
         """How long what is granted now is good for; 0: until it is given back."""
 
+    def used(self, now_ms: int) -> int:
+        """Of what was granted, what has not come back."""
+
+    def wait_ms(self, now_ms: int, maximum: int, amount: int) -> int | None:
+        """When `amount` would be granted if nobody else asked; None: not by waiting."""
+
     def is_empty(self, now_ms: int) -> bool:
         """A new one would answer the same from now on."""
 
@@ -60,6 +66,12 @@ class Counter:
 
     def valid_ms(self, now_ms: int) -> int:
         return 0
+
+    def used(self, now_ms: int) -> int:
+        return self._used
+
+    def wait_ms(self, now_ms: int, maximum: int, amount: int) -> int | None:
+        return 0 if self._used + amount <= maximum else None
 
     def is_empty(self, now_ms: int) -> bool:
         return self._used == 0
@@ -120,6 +132,21 @@ class RollingWindow:
     def valid_ms(self, now_ms: int) -> int:
         return self._valid
 
+    def used(self, now_ms: int) -> int:
+        self._roll(now_ms)
+        return self._used
+
+    def wait_ms(self, now_ms: int, maximum: int, amount: int) -> int | None:
+        """Until enough of the oldest slots are over."""
+        missing = self.used(now_ms) + amount - maximum
+        if missing <= 0:
+            return 0
+        for begin, held in self._slots:
+            missing -= held
+            if missing <= 0:
+                return begin + self._length - self._now
+        return None
+
     def is_empty(self, now_ms: int) -> bool:
         self._roll(now_ms)
         return not self._slots
@@ -153,6 +180,15 @@ class FixedWindow:
         """To the window's end."""
         self._roll(now_ms)
         return self._end - self._now if self._end else self._length
+
+    def used(self, now_ms: int) -> int:
+        self._roll(now_ms)
+        return self._used
+
+    def wait_ms(self, now_ms: int, maximum: int, amount: int) -> int | None:
+        if self.used(now_ms) + amount <= maximum:
+            return 0
+        return self._end - self._now if amount <= maximum else None
 
     def is_empty(self, now_ms: int) -> bool:
         self._roll(now_ms)

@@ -108,7 +108,7 @@ def shape_of(references: Iterable[Reference]) -> Shape | Unkept:
     """`references` as evaluation records them, absent attributes too."""
     parts: set[str] = set()
     for reference in references:
-        found = _parts_of(reference)
+        found = parts_of(reference)
         if isinstance(found, Unkept):
             return found
         parts.update(found)
@@ -117,7 +117,8 @@ def shape_of(references: Iterable[Reference]) -> Shape | Unkept:
     return Shape(tuple(sorted(parts)))
 
 
-def _parts_of(reference: Reference) -> tuple[str, ...] | Unkept:
+def parts_of(reference: Reference) -> tuple[str, ...] | Unkept:
+    """Those that say what one attribute, or one key of a map, is; none where it is the same for all."""
     name, key = reference.name, reference.key
     if name.startswith(_ALIKE):
         return ()

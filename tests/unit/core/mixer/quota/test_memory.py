@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 
-from proa.core.mixer.quota.limits import Charge, Grant, Override, QuotaLimit, choose
+from proa.core.mixer.quota.limits import Charge, Grant, Left, Override, QuotaLimit, choose
 from proa.core.mixer.quota.memory import LOOK_MS, Full, MemoryQuotas, NoLimit, window_of
 from proa.core.mixer.quota.windows import Counter, RollingWindow
 
@@ -75,8 +75,9 @@ def test_a_repeated_id_changes_nothing(steps: list[tuple[int, str, Charge]]) -> 
     """Of one that is asked within a period the answer is the first one's, and those without ids do not feel it."""
     quotas, alone, now = MemoryQuotas([LIMIT]), MemoryQuotas([LIMIT]), 0
     first: dict[tuple[str, Map[str, str]], tuple[int, Grant]] = {}
-    for after, name, charge in steps:
+    for after, said_name, charge in steps:
         now += after
+        name = said_name if charge.amount else ""  # who looks is told how it is now
         said = Charge(
             quota="a",
             dimensions=charge.dimensions,
@@ -88,9 +89,8 @@ def test_a_repeated_id_changes_nothing(steps: list[tuple[int, str, Charge]]) -> 
         assert isinstance(answer, Grant)
         known = first.get((name, charge.dimensions))
         if name and known and now - known[0] <= 1000:
-            assert answer == Grant(
-                amount=known[1].amount, valid_ms=max(known[1].valid_ms - (now - known[0]), 0)
-            )
+            left_ms = max(known[1].valid_ms - (now - known[0]), 0)
+            assert (answer.amount, answer.valid_ms) == (known[1].amount, left_ms)
         elif name and known and now - known[0] < 2000:
             return  # between one and two periods it may be either
         else:
@@ -106,6 +106,35 @@ def test_a_repeated_id_changes_nothing(steps: list[tuple[int, str, Charge]]) -> 
             first[name, charge.dimensions] = now, answer
 
 
+def test_who_looks_is_told_what_is_left_and_takes_nothing() -> None:
+    quotas = MemoryQuotas([QuotaLimit(quota="a", max_amount=5, window_ms=1000)], most_cells=1)
+    look = Charge(quota="a", amount=0)
+    full = Grant(amount=0, valid_ms=1000, left=Left(maximum=5, window_ms=1000, amount=5, wait_ms=0))
+    assert [quotas.charge(look, 0), quotas.charge(look, 0)] == [full, full]
+    assert quotas.cells == 0
+    quotas.charge(Charge(quota="a", amount=4), 100)
+    answer = quotas.charge(look, 200)
+    assert isinstance(answer, Grant) and answer.left and answer.left.amount == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 4)), min_size=1, max_size=30))
+def test_after_the_wait_that_was_told_there_is_room_and_not_before(steps: list[tuple[int, int]]) -> None:
+    limit = QuotaLimit(quota="a", max_amount=5, window_ms=1000)
+    quotas, now = MemoryQuotas([limit]), 0
+    for after, amount in steps:
+        now += after
+        answer = quotas.charge(Charge(quota="a", amount=amount), now)
+        assert isinstance(answer, Grant) and answer.left and answer.left.wait_ms is not None
+        if answer.amount == 0:
+            wait = answer.left.wait_ms
+            assert 0 < wait <= 1000
+            before = quotas.charge(Charge(quota="a", amount=amount), now + wait - 1)
+            assert isinstance(before, Grant) and before.amount == 0
+            now += wait
+            room = quotas.charge(Charge(quota="a", amount=amount), now)
+            assert isinstance(room, Grant) and room.amount == amount
+
+
 def test_a_quota_that_nothing_limits_is_named() -> None:
     assert MemoryQuotas([LIMIT]).charge(Charge(quota="b"), 0) == NoLimit(quota="b")
 
@@ -116,10 +145,12 @@ def test_cells_are_bounded_and_idle_ones_go_first() -> None:
     def charge(who: str, now_ms: int) -> object:
         return quotas.charge(Charge(quota="a", dimensions=Map(who=who)), now_ms)
 
-    granted = Grant(amount=1, valid_ms=1000)
+    left = Left(maximum=5, window_ms=1000, amount=4, wait_ms=0)
+    granted = Grant(amount=1, valid_ms=1000, left=left)
     assert [charge("1", 0), charge("2", 500)] == [granted, granted]
     assert charge("3", 600) == Full(cells=2)
-    assert charge("2", 700) == granted
+    again = charge("2", 700)
+    assert isinstance(again, Grant) and again.left and again.left.amount == 3
     # The first is idle since 1000; it is looked for once in a while only.
     assert charge("3", 600 + LOOK_MS - 1) == Full(cells=2)
     assert charge("3", 600 + LOOK_MS) == granted

@@ -1,0 +1,47 @@
+"""A request again, of what a proxy told of it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from immutables import Map
+
+from proa.core.attributes.time_texts import parse_timestamp
+from proa.core.mixer.asked import Asked
+from proa.core.mixer.rate_limits.parts import ADDRESS, CONNECTION, MOMENT
+
+_TOKEN: Final = ("", None)
+"""Makes claims of a token in which none of those that matter is."""
+
+
+def read_entries(entries: Iterable[tuple[str, str]]) -> tuple[Asked, str]:
+    """The request, and what tells it from all others of its proxy: "" when that was not told. Entries that are no part
+    are passed over."""
+    told = dict(entries)
+    headers = {key[2:]: value for key, value in told.items() if key.startswith("h:")}
+    claims: dict[str, object] = {}
+    for key, value in told.items():
+        if key.startswith("l:"):
+            # As a list: by itself it does not say whether the claim is a text.
+            claims.setdefault(key[2:], [value])
+        elif key.startswith("c:"):
+            claims[key[2:]] = value
+    if "j" in told and not claims:
+        claims = dict((_TOKEN,))
+    asked = Asked(
+        headers=headers,
+        identity=told.get("u", ""),
+        workload=told.get("w", ""),
+        address=told.get(ADDRESS, ""),
+        server_name=told.get("s", ""),
+        claims=Map(claims),
+        nanoseconds=_nanoseconds(told.get(MOMENT, "")),
+    )
+    connection, moment = told.get(CONNECTION, ""), told.get(MOMENT, "")
+    return asked, f"{connection}@{moment}" if connection and moment else ""
+
+
+def _nanoseconds(text: str) -> int:
+    try:
+        return parse_timestamp(text).nanoseconds if text else 0
+    except ValueError:
+        return 0
