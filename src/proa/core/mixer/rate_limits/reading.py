@@ -9,8 +9,8 @@ from proa.core.attributes.time_texts import parse_timestamp
 from proa.core.mixer.asked import Asked
 from proa.core.mixer.rate_limits.parts import ADDRESS, CONNECTION, MOMENT
 
-_TOKEN: Final = ("", None)
-"""Makes claims of a token in which none of those that matter is."""
+_TOKEN: Final = ""
+"""A claim for a token that has none of those that matter: it is there all the same."""
 
 
 def read_entries(entries: Iterable[tuple[str, str]]) -> tuple[Asked, str]:
@@ -26,7 +26,7 @@ def read_entries(entries: Iterable[tuple[str, str]]) -> tuple[Asked, str]:
         elif key.startswith("c:"):
             claims[key[2:]] = value
     if "j" in told and not claims:
-        claims = dict((_TOKEN,))
+        claims[_TOKEN] = None
     asked = Asked(
         headers=headers,
         identity=told.get("u", ""),
@@ -41,7 +41,5 @@ def read_entries(entries: Iterable[tuple[str, str]]) -> tuple[Asked, str]:
 
 
 def _nanoseconds(text: str) -> int:
-    try:
-        return parse_timestamp(text).nanoseconds if text else 0
-    except ValueError:
-        return 0
+    moment = parse_timestamp(text)
+    return moment.nanoseconds if moment else 0
