@@ -26,8 +26,8 @@ MOST_HITS: Final = 1_000_000
 
 
 class Expense(msgspec.Struct, frozen=True, kw_only=True):
-    """A request to a `port` of `server` that is charged `hits` times what it owes of `quotas` (empty: of all). `id` tells
-    it from all others of the server's proxy, "" when the proxy did not say. `caller`: None for a stranger."""
+    """A request to a `port` of `server` that is charged `hits` times what it owes of `quotas` (empty: of all). `id`
+    tells it from all others of the server's proxy, "" when the proxy did not say. `caller`: None for a stranger."""
 
     server: WorkloadId
     port: int

@@ -10,7 +10,7 @@ hash tag, so that a cluster keeps them together.
 | `proa.quota:{CELL}:buckets` | sorted set | `begin:held` of each full bucket, by its begin |
 | `proa.quota:{CELL}:id:ID` | string | the amount that was granted, and until when it holds |
 
-It answers what was granted, how long that holds, and how much is used now; of an answer that is told again not the last.
+It answers what was granted, how long that holds, and how much is used now: not the last when it tells one again.
 Every key ends by itself once its window is over. The time is Redis' own, one for all who ask it, unless a test gives
 another.
 """

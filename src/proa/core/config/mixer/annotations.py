@@ -6,6 +6,8 @@ ask.
 | `proa.dev/failure-policy` | rule | `closed` (a call that fails refuses) or `open` (it counts for nothing) |
 | `proa.dev/deadline` | handler | how long a call may take, like `250ms` |
 | `proa.dev/concurrency` | handler | how many calls may be under way at once |
+| `proa.dev/dry-run` | rule, handler | `true`: its quotas are charged, and what they refuse is told and not refused |
+| `proa.dev/limit` | handler | `per-instance`: its limits are of each instance of a server; else `shared` by all |
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,6 +22,9 @@ from proa.core.config.tree import shorten
 FAILURE_POLICY: Final = "proa.dev/failure-policy"
 DEADLINE: Final = "proa.dev/deadline"
 CONCURRENCY: Final = "proa.dev/concurrency"
+DRY_RUN: Final = "proa.dev/dry-run"
+LIMIT: Final = "proa.dev/limit"
+PER_INSTANCE: Final = "per-instance"
 
 FailurePolicy = Literal["open", "closed"]
 DEADLINE_MS: Final = 500
@@ -49,11 +54,29 @@ def bounds_of(annotations: Mapping[str, str]) -> Bounds:
     )
 
 
+def is_dry_run(annotations: Mapping[str, str]) -> bool:
+    """Of a rule or handler: whether its quotas only try."""
+    return annotations.get(DRY_RUN) == "true"
+
+
+def is_per_instance(annotations: Mapping[str, str]) -> bool:
+    """Of a handler: whether each instance of a server has its limits for itself."""
+    return annotations.get(LIMIT) == PER_INSTANCE
+
+
 def rule_annotation_faults(annotations: Mapping[str, str]) -> Iterator[Finding]:
     policy = annotations.get(FAILURE_POLICY)
     if policy not in (None, "open", "closed"):
         at = ("metadata", "annotations", FAILURE_POLICY)
         yield Finding(at, "bad-value", f'"{shorten(policy)}" is no policy; write open or closed')
+    yield from _one_of(annotations, DRY_RUN, ("true", "false"))
+
+
+def _one_of(annotations: Mapping[str, str], name: str, words: tuple[str, str]) -> Iterator[Finding]:
+    said = annotations.get(name)
+    if said is not None and said not in words:
+        text = f'"{shorten(said)}" is neither; write {" or ".join(words)}'
+        yield Finding(("metadata", "annotations", name), "bad-value", text)
 
 
 def handler_annotation_faults(annotations: Mapping[str, str]) -> Iterator[Finding]:
@@ -66,6 +89,8 @@ def handler_annotation_faults(annotations: Mapping[str, str]) -> Iterator[Findin
                 yield Finding((*at, DEADLINE), "out-of-range", message)
         except ValueError as error:
             yield Finding((*at, DEADLINE), "bad-value", f'"{shorten(deadline)}": {error}')
+    yield from _one_of(annotations, DRY_RUN, ("true", "false"))
+    yield from _one_of(annotations, LIMIT, (PER_INSTANCE, "shared"))
     number = annotations.get(CONCURRENCY)
     if number is not None:
         is_number = number.isascii() and number.isdecimal() and len(number) <= 6

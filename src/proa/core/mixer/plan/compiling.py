@@ -17,7 +17,12 @@ from proa.core.config.analyze.message import Message
 from proa.core.config.config import Config
 from proa.core.config.kinds.mixer_attributes.schema import AttributeManifest
 from proa.core.config.kinds.mixer_rule.schema import Rule
-from proa.core.config.mixer.annotations import bounds_of, failure_policy_of
+from proa.core.config.mixer.annotations import (
+    bounds_of,
+    failure_policy_of,
+    is_dry_run,
+    is_per_instance,
+)
 from proa.core.config.mixer.catalogue import Catalogue
 from proa.core.config.mixer.compiled import Configured, Shaped, handler_of, instance_of
 from proa.core.config.mixer.instances import expressions_of
@@ -150,6 +155,7 @@ class _Compiling:
             match=match,
             actions=tuple(dict.fromkeys(actions)) if makes_sense else (),
             policy=failure_policy_of(config.meta.annotations),
+            is_dry=is_dry_run(config.meta.annotations),
         )
 
     def _actions(
@@ -269,6 +275,8 @@ class _Compiling:
                     instances=types,
                     identity=digest_of((adapter, configured.parameters, told)),
                     bounds=bounds_of(config.meta.annotations),
+                    is_dry=is_dry_run(config.meta.annotations),
+                    per_instance=is_per_instance(config.meta.annotations),
                 )
 
 

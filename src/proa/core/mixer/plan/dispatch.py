@@ -56,7 +56,7 @@ def checks(
 
 
 def charges(plan: DispatchPlan, bag: Bag, learned: Learned, quota: str) -> Dispatched:
-    """`quota` is the short name of instances, in whatever case."""
+    """`quota` is the short name of instances, in whatever case. In earnest where one of two rules is."""
     return _once(_dispatch(plan, bag, learned, "quota", quota.lower()))
 
 
@@ -146,7 +146,8 @@ def _prepared(
         instance = plan.instances[action.instance]
         if action.variety != variety or (quota is not None and instance.short_name.lower() != quota):
             continue
-        call = Call(rule=rule.ref, action=action, policy=rule.policy_for(variety))
+        is_dry = rule.is_dry or plan.handlers[action.handler].is_dry
+        call = Call(rule=rule.ref, action=action, policy=rule.policy_for(variety), is_dry=is_dry)
         built = build(instance, known, traced=traced)
         failure = None if built.instance else Failure(reason=built.failure, code=INTERNAL)
         yield Prepared(call=call, instance=built.instance, failure=failure), built.references
@@ -157,7 +158,9 @@ def _once(dispatched: Dispatched) -> Dispatched:
     for each in dispatched.calls:
         action = each.call.action
         known = first.setdefault((action.handler, action.instance), each)
-        if each.call.policy == "closed" != known.call.policy:
-            call = msgspec.structs.replace(known.call, policy="closed")
+        policy: FailurePolicy = "closed" if each.call.policy == "closed" else known.call.policy
+        is_dry = each.call.is_dry and known.call.is_dry
+        if (policy, is_dry) != (known.call.policy, known.call.is_dry):
+            call = msgspec.structs.replace(known.call, policy=policy, is_dry=is_dry)
             first[action.handler, action.instance] = msgspec.structs.replace(known, call=call)
     return msgspec.structs.replace(dispatched, calls=tuple(first.values()))

@@ -30,7 +30,8 @@ DEFAULT_POLICIES: Final = Map(_POLICIES)
 
 class HandlerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One handler that some rule uses. `identity` covers adapter, parameters and the types of the instances that it
-    will get: while it is the same the running handler is kept, whatever else changes. `bounds` are the caller's."""
+    will get: while it is the same the running handler is kept, whatever else changes. `bounds` and what follows are the
+    caller's. `is_dry`: what its quotas refuse is only told. `per_instance`: each server's instance has its limits."""
 
     name: str
     adapter: str
@@ -38,6 +39,8 @@ class HandlerPlan(msgspec.Struct, frozen=True, kw_only=True):
     instances: Map[str, Map[str, ValueType]]
     identity: str
     bounds: Bounds
+    is_dry: bool = False
+    per_instance: bool = False
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,12 +52,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`match` None: always. `policy` None: the default of each variety."""
+    """`match` None: always. `policy` None: the default of each variety. `is_dry`: refusals of its quotas are only told."""
 
     ref: ObjectRef
     match: Formula | None
     actions: tuple[Action, ...]
     policy: FailurePolicy | None = None
+    is_dry: bool = False
 
     def policy_for(self, variety: Variety) -> FailurePolicy:
         return self.policy or DEFAULT_POLICIES[variety]
@@ -77,11 +81,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of whom, for which rule, and what it comes to when it fails."""
+    """What is asked of whom, for which rule, and what it comes to when it fails. `is_dry`, of quotas: a refusal is only
+    told."""
 
     rule: ObjectRef
     action: Action
     policy: FailurePolicy
+    is_dry: bool = False
 
 
 References = tuple[Reference, ...]

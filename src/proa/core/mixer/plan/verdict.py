@@ -16,6 +16,7 @@ from proa.core.mixer.quota.limits import Grant
 from proa.core.model.names import ObjectRef
 
 OK: Final = 0
+RESOURCE_EXHAUSTED: Final = 8
 INTERNAL: Final = 13
 UNAVAILABLE: Final = 14
 

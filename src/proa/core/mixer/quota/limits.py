@@ -14,8 +14,8 @@ from proa.core.model.digest import digest_of
 class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """What one request wants of one quota. `quota` is the instance's whole name, `dimensions` its values as texts.
 
-    Less than zero gives back, zero only looks how much is left. `best_effort` takes what there is when it is less. A charge with the
-    `deduplication_id` of an earlier one of the same limit is that one, told again; "" is never the same.
+    Less than zero gives back, zero only looks how much is left. `best_effort` takes what there is when it is less. A
+    charge with the `deduplication_id` of an earlier one of the same limit is that one, told again; "" is never the same.
     """
 
     quota: str
@@ -26,8 +26,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):
-    """How a limit stands after a charge: of `maximum` in `window_ms` (0: for ever) there is `amount` left. There is room
-    for what was asked after `wait_ms` at the latest if nobody else takes it; None: it is not known when, or never."""
+    """How a limit stands after a charge: of `maximum` in `window_ms` (0: for ever) there is `amount` left. There is
+    room for what was asked after `wait_ms` at the latest if nobody else takes it; None: not by waiting."""
 
     maximum: int
     window_ms: int
@@ -36,8 +36,8 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """`amount` 0 is the refusal. What is granted holds for `valid_ms`; 0: until it is given back. `left` None: who granted
-    it does not tell, or told it before."""
+    """`amount` 0 is the refusal. What is granted holds for `valid_ms`; 0: until it is given back. `left` None: who
+    granted it does not tell, or told it before."""
 
     amount: int
     valid_ms: int

@@ -41,7 +41,9 @@ def answer(spent: Iterable[Spent]) -> RateLimitResponse:
     """Of all quotas of a request, in the order in which they were charged."""
     known = tuple(spent)
     refusing = tuple(each for each in known if each.is_exhausted and not each.is_dry)
-    response = RateLimitResponse(overall_code=RateLimitResponse.OVER_LIMIT if refusing else RateLimitResponse.OK)
+    response = RateLimitResponse(
+        overall_code=RateLimitResponse.OVER_LIMIT if refusing else RateLimitResponse.OK
+    )
     for name, value in _headers(refusing):
         response.response_headers_to_add.add(key=name, value=value)
     if refusing:

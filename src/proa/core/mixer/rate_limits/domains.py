@@ -23,6 +23,7 @@ def read_domain(text: str) -> Domain | None:
     """None: it is none of ours."""
     prefix, _, rest = text.partition("/")
     port, _, quotas = rest.partition("/")
-    if prefix != PREFIX or not (port.isascii() and port.isdecimal() and int(port) <= 65535):
+    is_number = port.isascii() and port.isdecimal() and len(port) <= 5
+    if prefix != PREFIX or not is_number or int(port) > 65535:
         return None
     return Domain(int(port), tuple(each for each in quotas.split(",") if each))

@@ -45,5 +45,6 @@ def parts_for(readings: Iterable[Reading]) -> Parts:
         # A token without the claim is another thing than no token.
         told.add("j")
     return Parts(
-        told=tuple(sorted(told)), unknown=tuple(sorted(unknown, key=lambda each: (each.attribute, each.reason)))
+        told=tuple(sorted(told)),
+        unknown=tuple(sorted(unknown, key=lambda each: (each.attribute, each.reason))),
     )

@@ -5,6 +5,8 @@ from proa.core.config.mixer.annotations import (
     bounds_of,
     failure_policy_of,
     handler_annotation_faults,
+    is_dry_run,
+    is_per_instance,
     rule_annotation_faults,
 )
 
@@ -19,7 +21,13 @@ def test_what_is_said() -> None:
     said = {"proa.dev/deadline": "1.5s", "proa.dev/concurrency": "3"}
     assert bounds_of(said) == Bounds(deadline_ms=1500, concurrency=3)
     assert list(handler_annotation_faults(said)) == []
-    assert list(rule_annotation_faults({"proa.dev/failure-policy": "closed"})) == []
+    assert (
+        list(rule_annotation_faults({"proa.dev/failure-policy": "closed", "proa.dev/dry-run": "true"})) == []
+    )
+    assert [is_dry_run({"proa.dev/dry-run": each}) for each in ("true", "false")] == [True, False]
+    assert [is_per_instance({"proa.dev/limit": each}) for each in ("per-instance", "shared")] == [True, False]
+    (found,) = rule_annotation_faults({"proa.dev/dry-run": "1"})
+    assert found.code == "bad-value"
 
 
 @pytest.mark.parametrize(
@@ -32,6 +40,8 @@ def test_what_is_said() -> None:
         ("concurrency", "10001", "out-of-range"),
         ("concurrency", "-1", "bad-value"),
         ("concurrency", "9" * 5000, "bad-value"),
+        ("dry-run", "yes", "bad-value"),
+        ("limit", "each", "bad-value"),
     ],
 )
 def test_what_makes_no_sense(name: str, value: str, code: str) -> None:

@@ -114,7 +114,9 @@ def test_who_looks_is_told_what_is_left_and_takes_nothing() -> None:
     assert quotas.cells == 0
     quotas.charge(Charge(quota="a", amount=4), 100)
     answer = quotas.charge(look, 200)
-    assert isinstance(answer, Grant) and answer.left and answer.left.amount == 1
+    assert isinstance(answer, Grant)
+    assert answer.left
+    assert answer.left.amount == 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 400), st.integers(1, 4)), min_size=1, max_size=30))
@@ -124,15 +126,19 @@ def test_after_the_wait_that_was_told_there_is_room_and_not_before(steps: list[t
     for after, amount in steps:
         now += after
         answer = quotas.charge(Charge(quota="a", amount=amount), now)
-        assert isinstance(answer, Grant) and answer.left and answer.left.wait_ms is not None
+        assert isinstance(answer, Grant)
+        assert answer.left
+        assert answer.left.wait_ms is not None
         if answer.amount == 0:
             wait = answer.left.wait_ms
             assert 0 < wait <= 1000
             before = quotas.charge(Charge(quota="a", amount=amount), now + wait - 1)
-            assert isinstance(before, Grant) and before.amount == 0
+            assert isinstance(before, Grant)
+            assert before.amount == 0
             now += wait
             room = quotas.charge(Charge(quota="a", amount=amount), now)
-            assert isinstance(room, Grant) and room.amount == amount
+            assert isinstance(room, Grant)
+            assert room.amount == amount
 
 
 def test_a_quota_that_nothing_limits_is_named() -> None:
@@ -150,7 +156,9 @@ def test_cells_are_bounded_and_idle_ones_go_first() -> None:
     assert [charge("1", 0), charge("2", 500)] == [granted, granted]
     assert charge("3", 600) == Full(cells=2)
     again = charge("2", 700)
-    assert isinstance(again, Grant) and again.left and again.left.amount == 3
+    assert isinstance(again, Grant)
+    assert again.left
+    assert again.left.amount == 3
     # The first is idle since 1000; it is looked for once in a while only.
     assert charge("3", 600 + LOOK_MS - 1) == Full(cells=2)
     assert charge("3", 600 + LOOK_MS) == granted
