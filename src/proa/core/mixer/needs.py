@@ -20,6 +20,8 @@ from proa.core.mixer.plan.bound_services import bound_to
 from proa.core.mixer.plan.in_force import InForce
 from proa.core.mixer.plan.index import terms_of
 from proa.core.mixer.plan.values import DispatchPlan, RulePlan
+from proa.core.mixer.rate_limits.parts import parts_for
+from proa.core.mixer.rate_limits.told import Bucket, asked_of, bucket_of, read_by, readings
 from proa.core.model.digest import digest_of
 from proa.core.model.names import ObjectRef
 
@@ -50,13 +52,17 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 class Charged(msgspec.Struct, frozen=True, kw_only=True):
     """A quota that requests may be charged for: its short name in lower case, by which `specs`, and the rules that send
-    it to a handler."""
+    it to a handler. `parts`: what is told of a request; `asked`: CEL without which nothing is charged, "" for always.
+    With a `bucket` the proxy counts by itself."""
 
     quota: str
     specs: tuple[ObjectRef, ...]
     rules: tuple[ObjectRef, ...]
     policy: FailurePolicy
     deadline_ms: int
+    parts: tuple[str, ...] = ()
+    asked: str = ""
+    bucket: Bucket | None = None
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +92,7 @@ def needs_of(rules: InForce, place: Place, protocols: tuple[str, ...] = REQUESTS
     first_ms = _longest_ms(plan, learning, "generator")
     return Needs(
         checks=tuple(_checks(plan, learning, tuple(rules_met(plan, place, "check", protocols)), first_ms)),
-        charges=tuple(_charges(rules, place, protocols, first_ms)),
+        charges=tuple(_charges(rules, place, protocols, learning)),
         reports=_reports(plan, learning, tuple(rules_met(plan, place, "report", protocols))),
     )
 
@@ -195,23 +201,33 @@ def _written(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iter
             yield [action.handler, handler.identity, action.instance, *fields, *bindings]
 
 
-def _charges(rules: InForce, place: Place, protocols: tuple[str, ...], first_ms: int) -> Iterator[Charged]:
+def _charges(
+    rules: InForce, place: Place, protocols: tuple[str, ...], learning: tuple[Met, ...]
+) -> Iterator[Charged]:
     host = place.attributes.get("destination.service.host")
     specs: dict[str, dict[ObjectRef, None]] = {}
     for ref in bound_to(rules.charges.bound, host.lower() if isinstance(host, str) else ""):
         for charge in (charge for rule in rules.charges.specs[ref].rules for charge in rule.quotas):
             specs.setdefault(charge.quota.lower(), {})[ref] = None
     met = tuple(rules_met(rules.plan, place, "quota", protocols)) if specs else ()
+    facts = _facts(place, _told(rules.plan))
+    first_ms = _longest_ms(rules.plan, learning, "generator")
     for quota, those in sorted(specs.items()):
         sending = tuple(each for each in met if _sends(rules.plan, each.rule, quota))
         if sending:
             closed = any(each.rule.policy_for("quota") == "closed" for each in sending)
+            those_rules = tuple((each.rule, each.match) for each in sending)
+            owing = tuple(rules.charges.specs[ref] for ref in those)
+            roots = (*_read_by(rules.plan, learning, "generator"), *read_by(rules.plan, those_rules, quota))
             yield Charged(
                 quota=quota,
                 specs=tuple(those),
                 rules=tuple(each.rule.ref for each in sending),
                 policy="closed" if closed else "open",
                 deadline_ms=first_ms + _longest_ms(rules.plan, sending, "quota"),
+                parts=parts_for(readings(roots, owing, quota)).told,
+                asked="" if learning else asked_of(those_rules, facts),
+                bucket=None if learning else bucket_of(rules.plan, those_rules, owing, quota, facts),
             )
 
 

@@ -9,8 +9,9 @@ from proa.adapters.policy.memquota.quotas import MemQuotas
 from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind
 from proa.core.config.mixer.parameters import MemQuota
 from proa.core.mixer.plan.values import HandlerPlan
-from proa.core.mixer.quota.limits import Charge, Grant, Override, QuotaLimit
+from proa.core.mixer.quota.limits import Charge, Grant
 from proa.core.mixer.quota.memory import DEDUPLICATION_MS
+from proa.core.mixer.quota.parameters import limits_of
 from proa.core.mixer.templates import Instance
 from proa.ports.policy_adapter import PolicyHandler
 
@@ -24,25 +25,6 @@ class MemQuotaAdapter:
         assert isinstance(parameters, MemQuota)
         deduplication_ms = parameters.min_deduplication_duration or DEDUPLICATION_MS
         yield _Handler(MemQuotas(limits_of(parameters), deduplication_ms=deduplication_ms))
-
-
-def limits_of(parameters: MemQuota) -> tuple[QuotaLimit, ...]:
-    return tuple(
-        QuotaLimit(
-            quota=quota.name,
-            max_amount=quota.max_amount,
-            window_ms=quota.valid_duration or 0,
-            overrides=tuple(
-                Override(
-                    dimensions=override.dimensions,
-                    max_amount=override.max_amount,
-                    window_ms=override.valid_duration or 0,
-                )
-                for override in quota.overrides
-            ),
-        )
-        for quota in parameters.quotas
-    )
 
 
 class _Handler(PolicyHandler):

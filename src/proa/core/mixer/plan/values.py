@@ -52,7 +52,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`match` None: always. `policy` None: the default of each variety. `is_dry`: refusals of its quotas are only told."""
+    """`match` None: always. `policy` None: the default of each variety. `is_dry`: its quotas refuse nobody."""
 
     ref: ObjectRef
     match: Formula | None

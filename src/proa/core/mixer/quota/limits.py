@@ -15,7 +15,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """What one request wants of one quota. `quota` is the instance's whole name, `dimensions` its values as texts.
 
     Less than zero gives back, zero only looks how much is left. `best_effort` takes what there is when it is less. A
-    charge with the `deduplication_id` of an earlier one of the same limit is that one, told again; "" is never the same.
+    charge with the `deduplication_id` of an earlier one of the same limit is that one, told again; "" is never so.
     """
 
     quota: str

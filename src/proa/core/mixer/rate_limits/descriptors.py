@@ -58,11 +58,11 @@ _FIXED: Final[dict[str, Cel]] = {
 }
 
 
-def rate_limit(parts: Iterable[str], asked: Cel | None = None) -> RateLimit:
-    """`asked` false, or without a value: there is no descriptor, and nobody is called."""
-    actions = [_action(part, cel_of(part), or_none=True) for part in parts]
-    if asked is not None:
-        actions.insert(0, _action(ASKED_KEY, choice(asked, Literal("yes"), FAILURE), or_none=False))
+def rate_limit(parts: Iterable[str], asked: str = "") -> RateLimit:
+    """`asked`, in CEL, false or without a value: there is no descriptor, and nobody is called. "": always."""
+    actions = [_action(part, cel_text(cel_of(part)), or_none=True) for part in parts]
+    if asked:
+        actions.insert(0, _action(ASKED_KEY, f'(({asked}) ? "yes" : {cel_text(FAILURE)})', or_none=False))
     return RateLimit(actions=actions)
 
 
@@ -103,8 +103,8 @@ def _first(claim: Cel) -> Cel:
     return choice(is_text(first), first, FAILURE)
 
 
-def _action(key: str, value: Cel, *, or_none: bool) -> RateLimit.Action:
-    config = Descriptor(descriptor_key=key, skip_if_error=or_none, text=cel_text(value))
+def _action(key: str, value: str, *, or_none: bool) -> RateLimit.Action:
+    config = Descriptor(descriptor_key=key, skip_if_error=or_none, text=value)
     extension = TypedExtensionConfig(name="envoy.rate_limit_descriptors.expr", typed_config=_packed(config))
     return RateLimit.Action(extension=extension)
 

@@ -1,12 +1,12 @@
 import pytest
 from envoy.extensions.rate_limit_descriptors.expr.v3.expr_pb2 import Descriptor
 
-from proa.core.expression.cel import cel_text, path
+from proa.core.expression.cel import cel_text
 from proa.core.mixer.rate_limits.descriptors import ASKED_KEY, address_state, cel_of, rate_limit
 
 
-def actions(parts: list[str], asked: str | None = None) -> list[Descriptor]:
-    found = rate_limit(parts, path(asked) if asked else None)
+def actions(parts: list[str], asked: str = "") -> list[Descriptor]:
+    found = rate_limit(parts, asked)
     return [Descriptor.FromString(each.extension.typed_config.value) for each in found.actions]
 
 
@@ -21,7 +21,7 @@ def test_a_part_that_a_request_lacks_is_left_out_and_the_others_are_told() -> No
 def test_nobody_is_called_where_there_is_nothing_to_charge() -> None:
     first, second = actions(["h:x"], "is_so")
     assert (first.descriptor_key, first.skip_if_error) == (ASKED_KEY, False)
-    assert first.text == '(is_so ? "yes" : {}["absent"])'
+    assert first.text == '((is_so) ? "yes" : {}["absent"])'
     assert second.descriptor_key == "h:x"
 
 

@@ -18,11 +18,12 @@ from envoy.config.core.v3.config_source_pb2 import ExtensionConfigSource
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
-from proa.core.mixer.needs import Checked, Needs
+from proa.core.mixer.needs import Charged, Checked, Needs
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import ADS, build_resource, pack
+from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
 
 PLACES: Final = "proa.mixer."
 WITHOUT_PEER: Final = ".plain"
@@ -35,6 +36,7 @@ class MixerIntent(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     has_peer: bool
     checks: tuple[Checked, ...] = ()
+    charges: tuple[Charged, ...] = ()
 
     @property
     def name(self) -> str:
@@ -43,7 +45,9 @@ class MixerIntent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rules(self) -> tuple[ObjectRef, ...]:
         """Those that caused any of it."""
-        return tuple(dict.fromkeys(rule for each in self.checks for rule in each.rules))
+        checks = (rule for each in self.checks for rule in each.rules)
+        charges = (ref for each in self.charges for ref in (*each.rules, *each.specs))
+        return tuple(dict.fromkeys((*checks, *charges)))
 
 
 def mixer_name(port: int, *, has_peer: bool) -> str:
@@ -58,7 +62,7 @@ def mixer_place(name: str) -> HttpFilter:
 
 
 def mixer_intent(port: int, needs: Needs, *, has_peer: bool) -> MixerIntent:
-    return MixerIntent(port=port, has_peer=has_peer, checks=needs.checks)
+    return MixerIntent(port=port, has_peer=has_peer, checks=needs.checks, charges=needs.charges)
 
 
 def build_mixer(intent: MixerIntent) -> Resource:
@@ -68,4 +72,4 @@ def build_mixer(intent: MixerIntent) -> Resource:
 
 
 def _filters(intent: MixerIntent) -> list[TypedExtensionConfig]:
-    return []
+    return [*quota_filters(intent.charges, intent.port, has_peer=intent.has_peer)]
