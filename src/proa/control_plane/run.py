@@ -37,6 +37,7 @@ from proa.control_plane.metrics import build_registry
 from proa.control_plane.mixer.handlers import Handlers
 from proa.control_plane.mixer.metrics import MixerMetrics
 from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.mixer.quotas import Quotas
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.opened_stores import opened_stores
 from proa.control_plane.operations import PACE_S, Operations
@@ -80,6 +81,7 @@ from proa.servers.authority.node import node_service
 from proa.servers.grpc_edge import Peer, serving_grpc
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.mixer.checks import checks_service
+from proa.servers.mixer.rate_limits import rate_limits_service
 from proa.servers.xds.delta import delta_service
 
 REMOTE_STAY_S: Final = 600.0
@@ -153,6 +155,7 @@ async def run(options: ServeOptions) -> None:
         configuration = Configuration(world, registrations.set_policies, policies.catalogue)
         mixer = Mixer(world, Handlers(policies.adapters))
         world.subscribe(mixer.look)
+        quotas = Quotas(world, mixer.handlers)
         expected = {"store", *(["directory"] if options.config_dir else [])}
 
         def unready() -> tuple[str, ...]:
@@ -248,7 +251,7 @@ async def run(options: ServeOptions) -> None:
             IdentityMetrics(authority, rotation.waiting, lambda: own.not_after, time.time),
         )
         registry.register(FederationMetrics(federations))
-        registry.register(MixerMetrics(mixer))
+        registry.register(MixerMetrics(mixer, quotas.endings))
 
         def judge(peer: Peer) -> str:
             return revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
@@ -265,6 +268,7 @@ async def run(options: ServeOptions) -> None:
             node_service(nodes, options.trust_domain),
             istio_service(askers),
             checks_service(mixer, options.trust_domain),
+            rate_limits_service(quotas, options.trust_domain),
         )
         async with shutdown_event() as stopping, Supervisor() as tasks:
             tasks.keep("world", world.run())

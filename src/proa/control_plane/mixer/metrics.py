@@ -1,6 +1,6 @@
 """What is counted of Mixer: what checks came to, and of each handler its calls, their time and how many wait."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -8,14 +8,16 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.mixer.quotas import Ending
 from proa.control_plane.mixer.tally import BUCKETS, Tally
 
 _ENDS = (*map(str, BUCKETS), "+Inf")
 
 
 class MixerMetrics(Collector):
-    def __init__(self, mixer: Mixer) -> None:
-        self._mixer = mixer
+    def __init__(self, mixer: Mixer, charges: Mapping[tuple[str, Ending], int]) -> None:
+        """`charges`: by quota and what they came to, as they are when somebody looks."""
+        self._mixer, self._charges = mixer, charges
 
     def collect(self) -> Iterable[Metric]:
         checks = CounterMetricFamily(
@@ -26,6 +28,14 @@ class MixerMetrics(Collector):
         for verdict, count in self._mixer.counts.items():
             checks.add_metric([verdict], count)
         yield checks
+        charges = CounterMetricFamily(
+            "proa_mixer_quota_charges",
+            "Charges by quota and what they came to; would-refuse: one that only tries was exhausted",
+            labels=["quota", "outcome"],
+        )
+        for (quota, ending), count in self._charges.items():
+            charges.add_metric([quota, ending], count)
+        yield charges
         yield from self._of_handlers()
         yield from _of_calls(self._mixer.handlers.tallies)
 

@@ -4,40 +4,48 @@ A request's quotas are charged one after the other, in order of names; the first
 refused anyway takes nothing more. The handlers of one quota are charged at once, and the least grant counts.
 """
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from proa.control_plane.mixer.handlers import Handlers, Standing
-from proa.core.attributes.value_types import Bag
+from proa.control_plane.mixer.mixer import at_once, learn_of
 from proa.core.mixer.asked import Party, Place, RequestBag
-from proa.core.mixer.plan.dispatch import NOTHING, Learned, Prepared, charges, generators, learn
+from proa.core.mixer.plan.dispatch import Prepared, charges
 from proa.core.mixer.plan.service_charges import ServiceCharges, owed_for
-from proa.core.mixer.plan.verdict import Charged, Failure, combine_charges
+from proa.core.mixer.plan.verdict import Charged, combine_charges
 from proa.core.mixer.quota.limits import Charge, Grant
 from proa.core.mixer.rate_limits.answers import Spent
 from proa.core.model.names import WorkloadId
+from proa.servers.grpc_edge import NotNow
 from proa.servers.mixer.rate_limits import Expense
 
-INSTANCE: str = "proa.dev/instance"
+INSTANCE: Final = "proa.dev/instance"
 """The dimension by which a limit that is per instance is counted apart."""
 
 Ending: TypeAlias = Literal["granted", "refused", "would-refuse"]
 
 
-class Quotas:
-    """Answers `servers.mixer.rate_limits`. `place` and `party` are of the world, None for what it does not know.
-    `endings` counts by quota."""
+class Rules(Protocol):
+    @property
+    def charges(self) -> ServiceCharges: ...
 
-    def __init__(
-        self,
-        handlers: Handlers,
-        owed: Callable[[], ServiceCharges],
-        place: Callable[[WorkloadId, int], Place | None],
-        party: Callable[[WorkloadId], Party | None],
-    ) -> None:
-        self._handlers, self._owed, self._place, self._party = handlers, owed, place, party
+
+class Surroundings(Protocol):
+    """What quotas ask of the world."""
+
+    @property
+    def mixer(self) -> Rules: ...
+
+    def place(self, workload: WorkloadId, port: int) -> Place | None: ...
+
+    def party(self, workload: WorkloadId) -> Party | None: ...
+
+
+class Quotas:
+    """Answers `servers.mixer.rate_limits`. `endings` counts by quota."""
+
+    def __init__(self, surroundings: Surroundings, handlers: Handlers) -> None:
+        self._surroundings, self._handlers = surroundings, handlers
         self.endings: Counter[tuple[str, Ending]] = Counter()
 
     async def charge(self, expense: Expense) -> tuple[Spent, ...]:
@@ -48,17 +56,17 @@ class Quotas:
 
     async def spend(self, expense: Expense, *, looking: bool = False) -> tuple[Spent, ...]:
         """Of each quota that the request owes, up to the first that refuses; `looking` takes nothing, and is told of
-        all. A port that is not there owes nothing."""
-        place = self._place(expense.server, expense.port)
+        all. Raises NotNow for a port that is not known: the proxy's own policy decides."""
+        place = self._surroundings.place(expense.server, expense.port)
         if place is None:
-            return ()
-        caller = self._party(expense.caller) if expense.caller else None
-        bag = RequestBag(expense.asked, place, caller)
+            raise NotNow(f"{expense.server} is not known here, or takes nothing at port {expense.port}")
+        bag = RequestBag(expense.asked, place, self._caller(expense.caller))
         host = place.attributes.get("destination.service.host")
         found: list[Spent] = []
         with self._handlers.held() as standing:
-            learned = await _learned(standing, bag)
-            for quota, amount in owed_for(self._owed(), str(host or ""), bag).amounts:
+            # A generator that fails tells nothing: what needs it cannot be made, and fails by its own rule's policy.
+            learned = (await learn_of(standing, bag)).learned
+            for quota, amount in owed_for(self._surroundings.mixer.charges, str(host or ""), bag).amounts:
                 if expense.quotas and quota.lower() not in expense.quotas:
                     continue
                 calls = charges(standing.plan, bag, learned, quota).calls
@@ -67,24 +75,17 @@ class Quotas:
                     break
         return tuple(found)
 
+    def _caller(self, workload: WorkloadId | None) -> Party | None:
+        """One that has just come, or has just gone, is what its certificate says."""
+        if workload is None:
+            return None
+        return self._surroundings.party(workload) or Party(name=workload.name, namespace=workload.namespace)
+
 
 def _ending(spent: Spent) -> Ending:
     if not spent.is_exhausted:
         return "granted"
     return "would-refuse" if spent.is_dry else "refused"
-
-
-async def _learned(standing: Standing, bag: Bag) -> Learned:
-    """What generators tell. One that fails tells nothing: what needs it cannot be made, and fails by its own policy."""
-    prepared = generators(standing.plan, bag).calls
-    async with asyncio.TaskGroup() as tasks:
-        told = [(each, tasks.create_task(standing.generate(each))) for each in prepared]
-    learned = NOTHING
-    for each, task in told:
-        outputs = task.result()
-        if not isinstance(outputs, Failure):
-            learned = learned.update(learn(standing.plan, each.call, outputs, bag))
-    return learned
 
 
 async def _spent(
@@ -98,16 +99,13 @@ async def _spent(
     """One for those in earnest, and one for those that only try if they would refuse."""
     asked = amount * expense.hits
     taken = 0 if looking else asked
-    async with asyncio.TaskGroup() as tasks:
-        told = [
-            (each, tasks.create_task(standing.charge(each, _charge(standing, each, taken, expense))))
-            for each in calls
-        ]
+    answers = await at_once(
+        lambda each: standing.charge(each, _charge(standing, each, taken, expense)), calls
+    )
+    charged = [Charged(call=each.call, answer=answer) for each, answer in zip(calls, answers, strict=True)]
     found: list[Spent] = []
     for is_dry in (False, True):
-        those = [
-            Charged(call=each.call, answer=task.result()) for each, task in told if each.call.is_dry == is_dry
-        ]
+        those = [each for each in charged if each.call.is_dry == is_dry]
         if those:
             found.append(_told(quota, asked, those, is_dry, looking))
     return found
@@ -120,8 +118,8 @@ def _told(quota: str, asked: int, those: list[Charged], is_dry: bool, looking: b
     )
     left = least.left if least else None
     granted = combine_charges(those, asked).amount
-    if looking and left is not None:
-        granted = asked if asked <= left.amount else 0
+    if looking:
+        granted = asked if left is None or asked <= left.amount else 0
     return Spent(quota=quota, asked=asked, granted=granted, left=left, is_dry=is_dry)
 
 

@@ -17,7 +17,7 @@ from proa.core.mixer.rate_limits.domains import Domain, read_domain
 from proa.core.mixer.rate_limits.reading import read_entries
 from proa.core.mixer.rate_limits.request_message import Descriptor, LimitRequest, Unreadable, read_request
 from proa.core.model.names import WorkloadId
-from proa.servers.grpc_edge import ByteStream, PeerRefused, Service, service
+from proa.servers.grpc_edge import BadRequest, ByteStream, Service, service
 from proa.servers.mixer.checks import server_of
 
 SERVICE: Final = "envoy.service.ratelimit.v3.RateLimitService"
@@ -49,12 +49,12 @@ def rate_limits_service(charges: Charges, trust_domain: str) -> Service:
         try:
             request = read_request(await wire.read() or b"")
         except Unreadable as error:
-            raise PeerRefused(str(error)) from None
+            raise BadRequest(str(error)) from None
         domain = read_domain(request.domain)
         if domain is None:
-            raise PeerRefused(f"no domain of quotas: {request.domain[:80]!r}")
+            raise BadRequest(f"no domain of quotas: {request.domain[:80]!r}")
         if len(request.descriptors) > MOST_DESCRIPTORS:
-            raise PeerRefused(f"more than {MOST_DESCRIPTORS} descriptors")
+            raise BadRequest(f"more than {MOST_DESCRIPTORS} descriptors")
         spent: list[Spent] = []
         codes: list[RateLimitResponse.Code.ValueType] = []
         for number, descriptor in enumerate(request.descriptors):

@@ -18,7 +18,7 @@ def test_what_is_counted_can_be_scraped() -> None:
         scripted = Scripted()
         mixer = Mixer(Small(), Handlers({"noop": scripted}))
         registry = CollectorRegistry()
-        registry.register(MixerMetrics(mixer))
+        registry.register(MixerMetrics(mixer, {("requests", "would-refuse"): 2}))
         async with mixer.handlers as handlers:
             scripted.refusals = [HandlerTemporary("not now")]
             await handlers.swap(plan_of(*rules))
@@ -38,6 +38,7 @@ def test_what_is_counted_can_be_scraped() -> None:
         f'proa_mixer_call_seconds_count{{handler="{well}"}} 1.0',
         f'proa_mixer_calls_waiting{{handler="{well}"}} 0.0',
         'proa_mixer_checks_total{verdict="failed"} 0.0',
+        'proa_mixer_quota_charges_total{outcome="would-refuse",quota="requests"} 2.0',
         'proa_mixer_handlers{state="open"} 1.0',
         'proa_mixer_handlers{state="failing"} 1.0',
         'proa_mixer_handlers{state="opening"} 0.0',

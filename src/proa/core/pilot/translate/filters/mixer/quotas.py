@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption, RuntimeFractionalPercent
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.ratelimit.v3.rls_pb2 import RateLimitServiceConfig
@@ -66,7 +67,7 @@ def _called(charges: list[Charged], port: int, is_closed: bool, *, has_peer: boo
         rate_limited_as_resource_exhausted=True,
         stat_prefix=STAT_PREFIX,
         rate_limit_service=RateLimitServiceConfig(
-            transport_api_version="V3",
+            transport_api_version=ApiVersion.V3,
             grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER)),
         ),
     )
