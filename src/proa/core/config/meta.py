@@ -34,7 +34,14 @@ IGNORED = frozenset(
 
 
 MEANT = frozenset(
-    ["istio.io/dry-run", "proa.dev/concurrency", "proa.dev/deadline", "proa.dev/failure-policy"]
+    [
+        "istio.io/dry-run",
+        "proa.dev/concurrency",
+        "proa.dev/deadline",
+        "proa.dev/dry-run",
+        "proa.dev/failure-policy",
+        "proa.dev/limit",
+    ]
 )
 """Annotations that change what an object does. Those of ours are Mixer's: `mixer.annotations`."""
 

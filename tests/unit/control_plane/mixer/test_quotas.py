@@ -213,7 +213,12 @@ def test_a_request_that_is_asked_about_twice_is_charged_once() -> None:
 @pytest.mark.parametrize("where", ["rule", "handler"])
 def test_what_only_tries_is_charged_and_refuses_nobody(where: str) -> None:
     on_rule, on_handler = ({"dry_run": "true"} if each == where else {} for each in ("rule", "handler"))
-    objects = (limits(2, "requestcount", **on_handler), instance(), *owing(charge("requestcount")), counting(**on_rule))
+    objects = (
+        limits(2, "requestcount", **on_handler),
+        instance(),
+        *owing(charge("requestcount")),
+        counting(**on_rule),
+    )
 
     async def scene(quotas: Quotas) -> None:
         spent = [(await quotas.charge(expense()))[0] for _ in range(3)]

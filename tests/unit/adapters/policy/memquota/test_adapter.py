@@ -3,12 +3,11 @@ import asyncio
 import pytest
 from immutables import Map
 
-from proa.adapters.policy.memquota.adapter import MemQuotaAdapter, limits_of
+from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.core.attributes.value_types import Value
-from proa.core.config.mixer.parameters import MemQuota
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.dispatch import NOTHING, charges
-from proa.core.mixer.quota.limits import Charge, Override, QuotaLimit
+from proa.core.mixer.quota.limits import Charge
 from proa.core.mixer.templates import Instance
 from proa.ports.failures import HandlerPermanent
 from proa.testing.mixer import all_run, mixer_config, rule
@@ -31,21 +30,6 @@ HANDLER = mixer_config(
     },
 )
 REQUESTS = mixer_config("quota", "requests", {"dimensions": {"destination": 'destination.labels["app"]'}})
-
-
-def test_parameters_are_limits() -> None:
-    assert isinstance(HANDLER.spec, MemQuota)
-    assert limits_of(HANDLER.spec) == (
-        QuotaLimit(
-            quota="requests.quota.default",
-            max_amount=500,
-            window_ms=1000,
-            overrides=(
-                Override(dimensions=Map(destination="productpage"), max_amount=2, window_ms=600_000),
-                Override(dimensions=Map(destination="ratings"), max_amount=3),
-            ),
-        ),
-    )
 
 
 def test_the_third_request_of_the_task_is_refused() -> None:
