@@ -96,7 +96,10 @@ class Proxy(msgspec.Struct, frozen=True):
         """As Envoy writes it; None when there is none."""
         status, headers = self._ask(f"{case}-value", request)
         assert status == 200
-        return headers["x-value"].removeprefix("v") if headers["x-has-value"] == "yes" else None
+        if headers["x-has-value"] != "yes":
+            return None
+        # Python reads headers byte by byte.
+        return headers["x-value"].removeprefix("v").encode("latin-1").decode()
 
     def is_met(self, case: int, request: Sent) -> bool:
         status, headers = self._ask(f"{case}-condition", request)

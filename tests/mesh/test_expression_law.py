@@ -12,8 +12,9 @@ from proa.core.expression.cel import cel_text
 from proa.core.expression.envoy_form import EnvoyForm, NoForm, envoy_form
 from proa.core.expression.envoy_format import format_string
 from proa.core.expression.program import Program, compile_expression
+from proa.core.expression.typed import Language
 from tests.mesh.expression_scene import Proxy, Sent, proxy_of
-from tests.properties.expression.drawn import KEYS, texts_of
+from tests.properties.expression.drawn import KEYS, cel_texts_of, texts_of
 
 pytestmark = pytest.mark.mesh
 
@@ -66,15 +67,23 @@ REQUESTS = st.builds(
     ),
 )
 TYPES = st.sampled_from([each.name for each in COMPARED]).map(ValueType.__getitem__)
+LANGUAGES: tuple[Language, ...] = ("MIXER", "CEL")
 CASES = st.lists(
-    TYPES.flatmap(lambda wanted: st.tuples(texts_of(wanted, 2, NAMES), st.just(wanted))),
+    TYPES.flatmap(
+        lambda wanted: (
+            st.tuples(texts_of(wanted, 2, NAMES), st.just(wanted), st.just(LANGUAGES[0]))
+            | st.tuples(cel_texts_of(wanted, 2, NAMES), st.just(wanted), st.just(LANGUAGES[1]))
+        )
+    ),
     min_size=40,
     max_size=60,
 )
 
 
-def compiled(text: str, wanted: ValueType | None = None) -> tuple[Program, EnvoyForm | NoForm]:
-    program = compile_expression(text, STANDARD, wanted)
+def compiled(
+    text: str, wanted: ValueType | None = None, language: Language = "MIXER"
+) -> tuple[Program, EnvoyForm | NoForm]:
+    program = compile_expression(text, STANDARD, wanted, language=language)
     assert isinstance(program, Program), (text, [str(fault) for fault in program])
     return program, envoy_form(program.checked, FACTS)
 
@@ -104,7 +113,7 @@ def _as_envoy_writes(value: Value | None) -> str | None:
 def test_python_and_envoy_agree(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     texts = data.draw(CASES)
     requests = data.draw(st.lists(REQUESTS, min_size=5, max_size=5))
-    both = [(text, *compiled(text, wanted)) for text, wanted in texts]
+    both = [(text, *compiled(text, wanted, language)) for text, wanted, language in texts]
     cases = [(text, program, form) for text, program, form in both if isinstance(form, EnvoyForm)]
     assert cases
     with proxy_of([form for _, _, form in cases], tmp_path_factory.mktemp("law")) as proxy:

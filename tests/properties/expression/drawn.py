@@ -119,6 +119,82 @@ def texts_of(
             return f"({part(ValueType.STRING)}).{shape}({part(ValueType.STRING)})"
 
 
+_CEL_LITERALS: dict[ValueType, tuple[str, ...]] = {
+    ValueType.STRING: ('"a"', "'k'", r'"\x61\u0062"', 'r"a|b"', '"10s"', '""', "'é'"),
+    ValueType.INT64: ("0", "1", "0x2", "-1"),
+    ValueType.BOOL: ("true", "false"),
+    ValueType.TIMESTAMP: ('timestamp("1970-01-01T00:00:00Z")',),
+}
+CEL_TYPES = tuple(_CEL_LITERALS)
+_CEL_SHAPES: dict[ValueType, tuple[str, ...]] = {
+    ValueType.BOOL: (
+        *("leaf", "==", "!=", "<", "<=", ">", ">=", "&&", "||", "&&", "||", "!", "?"),
+        *("has", "has key", "key in", "in", "startsWith", "endsWith", "contains", "matches"),
+    ),
+    ValueType.STRING: ("leaf", "?", "key", "key", "lowerAscii"),
+    ValueType.INT64: ("leaf", "?", "size"),
+    ValueType.TIMESTAMP: ("leaf", "?"),
+}
+
+
+@st.composite
+def cel_texts_of(
+    draw: Callable[[st.SearchStrategy[str]], str],
+    wanted: ValueType,
+    depth: int = 2,
+    names: Mapping[ValueType, tuple[str, ...]] = NAMES,
+) -> str:
+    """The same in CEL."""
+    if depth == 0:
+        return draw(st.sampled_from((*names.get(wanted, ()), *_CEL_LITERALS[wanted])))
+    shape = draw(st.sampled_from(_CEL_SHAPES[wanted]))
+
+    def part(value_type: ValueType) -> str:
+        return draw(cel_texts_of(value_type, depth - 1, names))
+
+    def any_type() -> ValueType:
+        return ValueType[draw(st.sampled_from([each.name for each in CEL_TYPES]))]
+
+    def map_name() -> str:
+        return draw(st.sampled_from(names[ValueType.STRING_MAP]))
+
+    def key() -> str:
+        return draw(st.sampled_from((".k", '["x-y"]', "['10s']")))
+
+    match shape:
+        case "leaf":
+            return draw(cel_texts_of(wanted, 0, names))
+        case "?":
+            return f"({part(ValueType.BOOL)} ? {part(wanted)} : {part(wanted)})"
+        case "==" | "!=" | "<" | "<=" | ">" | ">=":
+            compared = any_type()
+            if compared is ValueType.BOOL:
+                return f"({part(compared)} == {part(compared)})"
+            return f"({part(compared)} {shape} {part(compared)})"
+        case "&&" | "||":
+            return f"({part(wanted)} {shape} {part(wanted)})"
+        case "!":
+            return f"!{part(wanted)}"
+        case "has":
+            known = [name for found in names.values() for name in found]
+            return f"has({draw(st.sampled_from(known))})"
+        case "has key":
+            return f"has({map_name()}{key()})"
+        case "key in":
+            return f"('k' in {map_name()})"
+        case "in":
+            compared = any_type()
+            return f"({part(compared)} in [{part(compared)}, {part(compared)}])"
+        case "key":
+            return f"{map_name()}{key()}"
+        case "size":
+            return draw(st.sampled_from(("({}).size()", "size({})"))).format(part(ValueType.STRING))
+        case "lowerAscii":
+            return f"({part(wanted)}).lowerAscii()"
+        case _:
+            return f"({part(ValueType.STRING)}).{shape}({part(ValueType.STRING)})"
+
+
 def _shapes(wanted: ValueType) -> tuple[str, ...]:
     shapes = ["leaf", "|", "|", "conditional"]
     if wanted in _ADDED:
@@ -133,3 +209,4 @@ def _shapes(wanted: ValueType) -> tuple[str, ...]:
 
 
 types = st.sampled_from([each.name for each in TYPES]).map(ValueType.__getitem__)
+cel_types = st.sampled_from([each.name for each in CEL_TYPES]).map(ValueType.__getitem__)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from proa.core.attributes.value_types import Value, ValueType, has_type
+from proa.core.expression.cel_reader import read_cel
 from proa.core.expression.checker import check
 from proa.core.expression.folding import fold
 from proa.core.expression.parser import parse
@@ -17,8 +18,19 @@ from proa.core.expression.program import Program, compile_expression, compile_ty
 from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.syntax import Expression, Fault
 from proa.core.expression.tracing import Evaluation, traced
-from proa.core.expression.typed import Checked
-from tests.properties.expression.drawn import KEYS, KNOWN, NAMES, TYPES, VALUES, bags, texts_of, types
+from proa.core.expression.typed import Language
+from tests.properties.expression.drawn import (
+    KEYS,
+    KNOWN,
+    NAMES,
+    TYPES,
+    VALUES,
+    bags,
+    cel_texts_of,
+    cel_types,
+    texts_of,
+    types,
+)
 
 _TOKENS = st.sampled_from(
     [
@@ -100,18 +112,28 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
         check(found, KNOWN)
 
 
+@given(
+    st.lists(_TOKENS | st.sampled_from(("?", ":", "in", "has(", 'r"x"')), max_size=25).map(" ".join)
+    | st.text()
+)
+def test_any_text_is_read_as_cel_or_refused_with_a_place(text: str) -> None:
+    found = read_cel(text, KNOWN)
+    if isinstance(found, tuple):
+        assert 1 <= found[0].column <= len(text) + 1
+        assert found[0].message
+
+
 @given(st.data())
 def test_a_checked_expression_never_fails_for_its_types(data: st.DataObject) -> None:
     """Soundness: over values of the declared types there is a value of the inferred type, or an absent attribute, or a
     value that cannot be converted. Nothing else is ever raised."""
-    wanted = data.draw(types)
-    program = _compiled(data.draw(texts_of(wanted)), wanted)
+    program = _compiled(*_drawn(data))
     found = program.trace(data.draw(bags))
     if found.error is not None:
         assert found.error.reason in ("absent", "bad-value")
     else:
         assert found.value is not None
-        assert has_type(found.value, wanted)
+        assert has_type(found.value, program.type)
 
 
 @given(st.data())
@@ -144,7 +166,8 @@ def test_references_are_all_that_the_result_depends_on(data: st.DataObject) -> N
 @given(st.data())
 def test_declared_types_are_asked_for(data: st.DataObject) -> None:
     """A value of another type than declared ends the evaluation, if it is read at all."""
-    program = _compiled(*_drawn(data))
+    wanted = data.draw(types)
+    program = _compiled(data.draw(texts_of(wanted)), wanted)
     bag = dict(data.draw(bags))
     wrong: dict[str, Value] = {
         name: (7 if each is not ValueType.INT64 else "7") for each in TYPES for name in NAMES[each]
@@ -155,16 +178,20 @@ def test_declared_types_are_asked_for(data: st.DataObject) -> None:
         assert found.error.reason == "wrong-type"
 
 
-def _drawn(data: st.DataObject) -> tuple[str, ValueType]:
+def _drawn(data: st.DataObject) -> tuple[str, ValueType, Language]:
+    """In either language."""
+    if data.draw(st.booleans()):
+        in_cel = data.draw(cel_types)
+        return data.draw(cel_texts_of(in_cel)), in_cel, "CEL"
     wanted = data.draw(types)
-    return data.draw(texts_of(wanted)), wanted
+    return data.draw(texts_of(wanted)), wanted, "MIXER"
 
 
-def _compiled(text: str, wanted: ValueType) -> Program:
-    program = compile_expression(text, KNOWN, wanted)
+def _compiled(text: str, wanted: ValueType, language: Language = "MIXER") -> Program:
+    program = compile_expression(text, KNOWN, wanted, language=language)
     assert isinstance(program, Program), (text, [str(fault) for fault in program])
-    checked = check(program.checked.expression, KNOWN)
-    assert isinstance(checked, Checked)
+    # What is wanted settles what is open, and nothing else.
+    assert isinstance(compile_expression(text, KNOWN, language=language), Program)
     return program
 
 

@@ -79,6 +79,8 @@ def cel_text(node: Cel) -> str:
             return f"{cel_text(node.target)}.{node.function}({arguments})"
         case Operation("_?_:_", (condition, then, otherwise)):
             return f"({cel_text(condition)} ? {cel_text(then)} : {cel_text(otherwise)})"
+        case Operation("!_", (operand,)):
+            return f"!{cel_text(operand)}"
         case Operation("_[_]", (target, key)):
             return f"{cel_text(target)}[{cel_text(key)}]"
         case Operation(function, (first, second)) if function in _INFIX:

@@ -54,7 +54,7 @@ def check(
         checking.fault(expression, f"the expression is {found} and must be {expected}", _way(found, expected))
     if checking.faults:
         return tuple(sorted(checking.faults, key=lambda fault: fault.column))
-    return Checked(expression, checking.build(expression, expected))
+    return Checked(checking.build(expression, expected))
 
 
 def _fits(found: _Type, wanted: ValueType) -> bool:

@@ -137,8 +137,10 @@ class Making:
                 return self.is_total(last)
             case Apply("matches"):
                 return self.is_total(node.arguments[1])
-            case Apply("ip" | "timestamp" | "dnsName" | "email" | "uri"):
+            case Apply("ip" | "timestamp" | "dnsName" | "email" | "uri" | "get[]"):
                 return False
+            case Apply("has"):
+                return True
             case Apply():
                 return all(self.is_total(each) for each in node.arguments)
 
@@ -177,8 +179,13 @@ class Making:
                 for each in reversed(tried):
                     found = self._tried(each, found)
                 return found
-            case Apply("[]"):
+            case Apply("[]" | "get[]"):
                 return self._indexed(node, is_tried=False, otherwise=FAILURE)
+            case Apply("has", arguments=(Read() as read,)):
+                known = self._attribute(read)
+                return FALSE if known is None else known.present or TRUE
+            case Apply("has[]"):
+                return self._has_key(node)
             case Apply():
                 return self._applied(node)
 
@@ -212,8 +219,15 @@ class Making:
         if not isinstance(key, Constant) or not isinstance(key.value, str):
             raise Obstacle("the key of a map is not constant", "write it between quotes")
         name = key.value
-        missing = otherwise if is_tried else EMPTY_TEXT
+        missing = otherwise if is_tried else FAILURE if node.function == "get[]" else EMPTY_TEXT
         return self._with_map(target, lambda found: _looked_up(found, name, missing), is_tried, otherwise)
+
+    def _has_key(self, node: Apply) -> Cel:
+        target, key = node.arguments
+        if not isinstance(key, Constant) or not isinstance(key.value, str):
+            raise Obstacle("the key of a map is not constant", "write it between quotes")
+        name = key.value
+        return self._with_map(target, lambda found: _has(found, name), False, FAILURE)
 
     def _with_map(
         self, node: Typed, then: Callable[[EnvoyAttribute | StringMap], Cel], is_tried: bool, otherwise: Cel
@@ -250,6 +264,17 @@ class Making:
                 return infix(first, node.function, second)
             case "&&" | "||":
                 return self._logic(node.function, node.arguments)
+            case "all" | "any":
+                return _joined(
+                    "&&" if node.function == "all" else "||", list(map(self.plain, node.arguments))
+                )
+            case "!":
+                return Operation("!_", (self.plain(node.arguments[0]),))
+            case "contains":
+                text, part = map(self.plain, node.arguments)
+                return Method("contains", text, (part,))
+            case "length":
+                return Operation("size", (self.plain(node.arguments[0]),))
             case "conditional":
                 condition, first, second = map(self.plain, node.arguments)
                 return choice(condition, first, second)
@@ -380,6 +405,23 @@ def _looked_up(found: EnvoyAttribute | StringMap, key: str, missing: Cel) -> Cel
     if found.texts_alone:
         is_there = choice(is_there, is_text(value), FALSE)
     return choice(is_there, value, missing)
+
+
+def _has(found: EnvoyAttribute | StringMap, key: str) -> Cel:
+    if isinstance(found, Mapping):
+        return Literal(key in found)
+    if found.small_keys and key != key.lower():
+        return FALSE
+    is_there = has_key(found.value, key)
+    return choice(is_there, is_text(at_key(found.value, key)), FALSE) if found.texts_alone else is_there
+
+
+def _joined(operator: str, operands: list[Cel]) -> Cel:
+    """Halved, so that long ones stay flat."""
+    if len(operands) == 1:
+        return operands[0]
+    middle = len(operands) // 2
+    return infix(_joined(operator, operands[:middle]), operator, _joined(operator, operands[middle:]))
 
 
 def _same_text(first: _Text, second: _Text, operator: str) -> Cel:

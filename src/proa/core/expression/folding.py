@@ -29,6 +29,8 @@ def fold(root: Typed, facts: Facts, is_tried: bool = False) -> Typed:
             *tried, last = root.arguments
             left = [fold(each, facts, True) for each in tried]
             return _default(root, [*left, fold(last, facts, is_tried)], facts)
+        case Apply("has", arguments=(Read(name=name),)):
+            return Constant(facts[name] is not None, root.type) if name in facts else root
         case Apply("[]"):
             node = _with(root, [fold(each, facts, is_tried) for each in root.arguments])
             return node if is_tried and _is_absent(node, facts) else _computed(node)
@@ -49,6 +51,8 @@ def _simplified(node: Apply) -> Typed:
     match node.function:
         case "&&" | "||":
             return _logic(node)
+        case "all" | "any":
+            return _forgiving(node)
         case "conditional" if isinstance(node.arguments[0], Constant):
             return node.arguments[1] if node.arguments[0].value else node.arguments[2]
         case _:
@@ -88,6 +92,18 @@ def _logic(node: Apply) -> Typed:
         elif argument.value is decisive:
             kept.append(argument)
             break
+    if not kept:
+        return Constant(not decisive, node.type)
+    return kept[0] if len(kept) == 1 else _with(node, kept)
+
+
+def _forgiving(node: Apply) -> Typed:
+    """What decides, decides wherever it stands."""
+    decisive = node.function == "any"
+    constants = [each for each in node.arguments if isinstance(each, Constant)]
+    if any(each.value is decisive for each in constants):
+        return Constant(decisive, node.type)
+    kept = [each for each in node.arguments if not isinstance(each, Constant)]
     if not kept:
         return Constant(not decisive, node.type)
     return kept[0] if len(kept) == 1 else _with(node, kept)

@@ -23,8 +23,8 @@ class Function(msgspec.Struct, frozen=True):
 
 
 _COMPARED = frozenset(ValueType) - {ValueType.DURATION, ValueType.STRING_MAP}
-_ORDERED = frozenset((_STRING, ValueType.INT64, ValueType.DOUBLE, ValueType.TIMESTAMP, ValueType.DURATION))
-_ADDED = frozenset(
+ORDERED = frozenset((_STRING, ValueType.INT64, ValueType.DOUBLE, ValueType.TIMESTAMP, ValueType.DURATION))
+ADDED = frozenset(
     (
         _STRING,
         ValueType.INT64,
@@ -42,9 +42,9 @@ OPERATORS = {
     each.name: each
     for each in (
         *(Function(name, (None, None), _BOOL, _COMPARED) for name in ("==", "!=")),
-        *(Function(name, (None, None), _BOOL, _ORDERED) for name in ("<", "<=", ">", ">=")),
+        *(Function(name, (None, None), _BOOL, ORDERED) for name in ("<", "<=", ">", ">=")),
         *(Function(name, (_BOOL, _BOOL), _BOOL, repeats=True) for name in ("||", "&&")),
-        Function("+", (None, None), None, _ADDED, repeats=True),
+        Function("+", (None, None), None, ADDED, repeats=True),
         DEFAULT,
     )
 }

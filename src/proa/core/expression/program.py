@@ -15,12 +15,13 @@ from proa.core.attributes.addresses import same_address
 from proa.core.attributes.value_types import Bag, Span, StringMap, Timestamp, Value, ValueType
 from proa.core.attributes.vocabulary import Vocabulary
 from proa.core.expression import semantics
+from proa.core.expression.cel_reader import read_cel
 from proa.core.expression.checker import check
 from proa.core.expression.parser import parse
 from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.syntax import Fault
 from proa.core.expression.tracing import Evaluation, TracedMap, traced
-from proa.core.expression.typed import Apply, Checked, Constant, Read, Typed, reads_of
+from proa.core.expression.typed import Apply, Checked, Constant, Language, Read, Typed, reads_of
 
 
 class Program(msgspec.Struct, frozen=True):
@@ -41,9 +42,16 @@ class Program(msgspec.Struct, frozen=True):
 
 
 def compile_expression(
-    text: str, vocabulary: Vocabulary, expected: ValueType | None = None, outputs: bool = False
+    text: str,
+    vocabulary: Vocabulary,
+    expected: ValueType | None = None,
+    outputs: bool = False,
+    language: Language = "MIXER",
 ) -> Program | tuple[Fault, ...]:
-    """From text in one go. The arguments are those of `check` and `parse`."""
+    """From text in one go. The arguments are those of `check` and `parse`; `outputs` are of Mixer's language alone."""
+    if language == "CEL":
+        read = read_cel(text, vocabulary, expected)
+        return compile_checked(read) if isinstance(read, Checked) else read
     expression = parse(text, outputs)
     if isinstance(expression, Fault):
         return (expression,)
@@ -76,12 +84,15 @@ _CLASSES: dict[ValueType, type] = {
     ValueType.IP_ADDRESS: bytes,
 }
 _MAPS = (dict, Map, TracedMap)
+# Of one text to one value.
 _CONVERSIONS: dict[str, Callable[[str], Value]] = {
     "ip": semantics.ip,
     "timestamp": semantics.timestamp,
     "dnsName": semantics.dns_name,
     "email": semantics.email,
     "uri": semantics.uri,
+    "lowerAscii": semantics.lower_ascii,
+    "length": len,
     "toLower": semantics.to_lower,
     "size": semantics.size,
 }
@@ -187,12 +198,27 @@ class _Writing:
             return self._sum(node)
         if name in ("match", "matches"):
             return self._matching(node)
+        if name in ("any", "all"):
+            return self._forgiving(semantics.any_of if name == "any" else semantics.all_of, node.arguments)
+        if name == "has":
+            (read,) = node.arguments
+            assert isinstance(read, Read)
+            value = _method(_load("bag"), "get", ast.Constant(read.name))
+            return ast.Compare(value, [ast.IsNot()], [_NONE])
         arguments = [self.plain(argument) for argument in node.arguments]
         match name:
             case "&&":
                 return ast.BoolOp(ast.And(), arguments)
             case "||":
                 return ast.BoolOp(ast.Or(), arguments)
+            case "!":
+                return ast.UnaryOp(ast.Not(), arguments[0])
+            case "contains":
+                return ast.Compare(arguments[1], [ast.In()], [arguments[0]])
+            case "has[]":
+                return ast.Compare(_method(arguments[0], "get", arguments[1]), [ast.IsNot()], [_NONE])
+            case "get[]":
+                return self._call(semantics.required, *arguments)
             case "conditional":
                 return ast.IfExp(*arguments)
             case "conditionalString":
@@ -203,6 +229,11 @@ class _Writing:
                 return self._known(_EMPTY)
             case _:
                 raise AssertionError(f"a function without meaning: {name}")
+
+    def _forgiving(self, function: Callable[..., bool], operands: tuple[Typed, ...]) -> ast.expr:
+        """Each operand waits until it is asked for. What it keeps, it keeps for itself."""
+        nothing = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+        return self._call(function, *(ast.Lambda(nothing, self.plain(each)) for each in operands))
 
     def _comparison(self, node: Apply) -> ast.expr:
         first, second = (self.plain(argument) for argument in node.arguments)

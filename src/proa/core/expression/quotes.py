@@ -21,35 +21,39 @@ class BadEscape(Exception):
 
 def unquote(quoted: str) -> str:
     """`quoted` has its quotes, of one kind. `\\x` and octal escapes are bytes; together the bytes must be UTF-8."""
-    quote = quoted[0]
-    pieces = list(_pieces(quoted, quote))
-    try:
-        text = b"".join(pieces).decode()
-    except UnicodeDecodeError:
-        message = "the escaped bytes are no UTF-8"
-        raise BadEscape(0, message, r"write characters, or \u with their code point") from None
-    if quote == "'" and len(text) != 1:
+    text = unescaped(quoted)
+    if quoted[0] == "'" and len(text) != 1:
         raise BadEscape(0, "single quotes hold one character", "put texts between double quotes")
     return text
 
 
-def _pieces(quoted: str, quote: str) -> Iterator[bytes]:
+def unescaped(quoted: str, *, is_cel: bool = False) -> str:
+    """The same, whichever quotes there are around however many characters. In CEL all escapes are of characters."""
+    pieces = list(_pieces(quoted, quoted[0], is_cel))
+    try:
+        return b"".join(pieces).decode()
+    except UnicodeDecodeError:
+        message = "the escaped bytes are no UTF-8"
+        raise BadEscape(0, message, r"write characters, or \u with their code point") from None
+
+
+def _pieces(quoted: str, quote: str, is_cel: bool) -> Iterator[bytes]:
     at, end = 1, len(quoted) - 1
     while at < end:
         if plain := _PLAIN.match(quoted, at, end):
             yield plain[0].encode()
             at = plain.end()
             continue
-        size, piece = _escape(quoted, at, quote)
+        size, piece = _escape(quoted, at, quote, is_cel)
         yield piece
         at += size
 
 
-def _escape(quoted: str, at: int, quote: str) -> tuple[int, bytes]:
+def _escape(quoted: str, at: int, quote: str, is_cel: bool) -> tuple[int, bytes]:
     """How long the escape at `at` is, and what it means."""
     letter = quoted[at + 1]
-    if letter == quote:
-        return 2, quote.encode()
+    if letter == quote or (is_cel and letter in "\"'`?"):
+        return 2, letter.encode()
     if letter in _SIMPLE:
         return 2, bytes([_SIMPLE[letter]])
     if letter in _DIGITS:
@@ -59,15 +63,17 @@ def _escape(quoted: str, at: int, quote: str) -> tuple[int, bytes]:
             raise BadEscape(at, rf"\{letter} takes {width} hexadecimal digits", "write all of them")
         code = int(digits, 16)
         if letter == "x":
-            return 4, bytes([code])
+            return 4, chr(code).encode() if is_cel else bytes([code])
         if code > 0x10FFFF or 0xD800 <= code < 0xE000:
             raise BadEscape(at, f"there is no character {digits}", "write one that Unicode has")
         return 2 + width, chr(code).encode()
     if octal := _OCTAL.match(quoted, at + 1, len(quoted) - 1):
         if int(octal[0], 8) < 256:
-            return 4, bytes([int(octal[0], 8)])
-    hint = r"a backslash itself is written \\; a regex goes between backquotes"
-    raise BadEscape(at, rf"\{letter} is no escape of Go", hint)
+            code = int(octal[0], 8)
+            return 4, chr(code).encode() if is_cel else bytes([code])
+    regex = 'in r"..."' if is_cel else "between backquotes"
+    hint = rf"a backslash itself is written \\; a regex goes {regex}"
+    raise BadEscape(at, rf"\{letter} is no escape of {'CEL' if is_cel else 'Go'}", hint)
 
 
 def quoted(text: str) -> str:

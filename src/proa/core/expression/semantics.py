@@ -11,7 +11,7 @@ from proa.core.attributes.dns_names import dns_name_fault, same_dns_name
 from proa.core.attributes.email_addresses import email_fault, same_email
 from proa.core.attributes.time_texts import parse_timestamp
 from proa.core.attributes.uris import same_uri, uri_fault
-from proa.core.attributes.value_types import INT64_MAX, INT64_MIN, Timestamp, Value, ValueType
+from proa.core.attributes.value_types import INT64_MAX, INT64_MIN, StringMap, Timestamp, Value, ValueType
 
 Reason = Literal["absent", "wrong-type", "bad-value"]
 # Patterns that are values of attributes; those that stand in the expression are compiled with it.
@@ -154,3 +154,41 @@ def to_lower(text: str) -> str:
 def size(text: str) -> int:
     """In bytes of UTF-8."""
     return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+
+
+# -- what CEL has beside Mixer --
+
+_LOW = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+
+
+def lower_ascii(text: str) -> str:
+    return text.translate(_LOW)
+
+
+def required(content: StringMap, key: str) -> str:
+    value = content.get(key)
+    if value is None:
+        raise EvaluationError("absent", f"there is no key {_shown(key)}")
+    return value
+
+
+def any_of(*operands: Callable[[], bool]) -> bool:
+    """True when one is, whatever fails; else the first failure, if there is one."""
+    return _decided(operands, True)
+
+
+def all_of(*operands: Callable[[], bool]) -> bool:
+    return _decided(operands, False)
+
+
+def _decided(operands: tuple[Callable[[], bool], ...], decisive: bool) -> bool:
+    failed: EvaluationError | None = None
+    for operand in operands:
+        try:
+            if operand() is decisive:
+                return decisive
+        except EvaluationError as error:
+            failed = failed or error
+    if failed is not None:
+        raise failed
+    return not decisive

@@ -1,15 +1,20 @@
 """An expression with types: what the checker makes and what compilers read.
 
 Three shapes are left: an attribute is read, a constant is known, a function is applied (operators are functions).
+What CEL means otherwise than Mixer has functions of its own: `!`, `any` and `all` (which forgive an error when another
+operand decides), `get[]` (fails without the key), `has` (of a Read) and `has[]`, `contains`, `length` (in characters),
+`lowerAscii`.
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from proa.core.attributes.value_types import Value, ValueType
-from proa.core.expression.syntax import Expression
+
+Language = Literal["MIXER", "CEL"]
+"""What a condition is written in."""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -37,7 +42,6 @@ Typed: TypeAlias = Read | Constant | Apply
 class Checked(msgspec.Struct, frozen=True):
     """Never fails for its types when it is evaluated over a bag whose values have the vocabulary's types."""
 
-    expression: Expression
     root: Typed
 
     @property

@@ -1,5 +1,4 @@
 from proa.core.attributes.value_types import ValueType
-from proa.core.expression.syntax import Attribute
 from proa.core.expression.typed import Apply, Checked, Constant, Read, reads_of
 
 
@@ -9,4 +8,4 @@ def test_reads_in_order() -> None:
         "|", ValueType.STRING, ValueType.STRING, (first, second, first, Constant("c", ValueType.STRING))
     )
     assert list(reads_of(root)) == [first, second, first]
-    assert Checked(Attribute("a", 1), root).type is ValueType.STRING
+    assert Checked(root).type is ValueType.STRING
