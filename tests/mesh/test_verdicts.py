@@ -185,7 +185,7 @@ def test_reports_say_of_a_request_what_its_check_was_told(tmp_path: Path) -> Non
     first, again = (read_http_entry(entry) for entry in found.mixer.entries)
     checked, reported = (
         RequestBag(asked, Place(), None),
-        ReportBag(*first, Place(attributes=Map({"destination.name": "web"})), None),
+        ReportBag(*first, Map({"destination.name": "web"})),
     )
     for name in (
         *("request.path", "request.method", "request.host", "request.scheme", "request.useragent"),
@@ -202,8 +202,8 @@ def test_reports_say_of_a_request_what_its_check_was_told(tmp_path: Path) -> Non
     assert reported.get("response.code") == 403
     assert reported.get("response.size") == len(b"not today")
     assert (reported.get("check.error_code"), reported.get("check.error_message")) == (7, "not today")
-    assert [ReportBag(*each, Place(), None).get("check.cache_hit") for each in (first, again)] == [
+    assert [ReportBag(*each, {}).get("check.cache_hit") for each in (first, again)] == [
         False,
         True,
     ]
-    assert ReportBag(*again, Place(), None).get("check.error_code") == 7
+    assert ReportBag(*again, {}).get("check.error_code") == 7

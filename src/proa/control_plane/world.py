@@ -21,6 +21,7 @@ from proa.control_plane.proxyless import ProxylessBundle
 from proa.control_plane.scope_bundle import Name
 from proa.control_plane.scopes import Moves, Scopes
 from proa.control_plane.workload_bundle import WorkloadBundle
+from proa.core.attributes.value_types import Value
 from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.mixer.asked import Party, Place
 from proa.core.mixer.plan.in_force import InForce
@@ -32,7 +33,7 @@ from proa.core.pilot.scope.clients import Client
 from proa.core.pilot.scope.described import described
 from proa.core.pilot.scope.federation import federation_notes
 from proa.core.pilot.scope.index import Affected, RuleIndex, reindex
-from proa.core.pilot.scope.mixer import party_of, place_of
+from proa.core.pilot.scope.mixer import party_of, place_of, service_attributes
 from proa.core.pilot.scope.patches import patches_of
 from proa.core.pilot.scope.plans import plan_of
 from proa.core.pilot.scope.scope import Scope, scope_of
@@ -167,6 +168,11 @@ class World:
         """Who a workload is for Mixer. None: nobody of that name is there."""
         known = self.snapshot.workloads.get(workload)
         return party_of(known) if known else None
+
+    def called(self, host: str) -> Map[str, Value]:
+        """What Mixer knows of a host that a proxy called; nothing of one that nobody serves here."""
+        service = self.snapshot.services.get(host)
+        return service_attributes(host, service.namespace) if service else Map()
 
     def _update_needs(
         self, affected: Affected, differing: frozenset[str], workloads: dict[WorkloadId, set[Name]]

@@ -68,7 +68,8 @@ class PolicyHandler:
         raise HandlerPermanent(f"{instance.template} is no quota of this adapter's")
 
     async def report(self, instances: tuple[Instance, ...]) -> None:
-        """Of one batch, in order; taken whole or, when it raises, not at all."""
+        """Of one batch, in order; taken whole or, when it raises, not at all. One batch at a time. What is not taken
+        is counted as lost and does not come again: who can do better tries again itself, within the deadline."""
         raise HandlerPermanent("this adapter takes no reports")
 
     async def generate(self, instance: Instance) -> Map[str, Value]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from proa.control_plane.mixer.handlers import Handlers, Standing
+from proa.core.attributes.value_types import Bag
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.asked import Party, Place, RequestBag
@@ -147,7 +148,7 @@ async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | No
     return Decided(verdict=verdict, answered=answered, unmatched=found.unmatched)
 
 
-async def learn_of(standing: Standing, bag: RequestBag) -> Learning:
+async def learn_of(standing: Standing, bag: Bag) -> Learning:
     """Ask the generators. One that fails is a failed call of whatever is asked next."""
     found = generators(standing.plan, bag)
     learned, failed = NOTHING, list[Answered]()

@@ -90,6 +90,16 @@ class Running:
         return self._handler is not None
 
     @property
+    def is_retired(self) -> bool:
+        """Whether it has left the plan."""
+        return self._retired.is_set()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody will ever be answered by it again."""
+        return self.is_retired and self._handler is None
+
+    @property
     def under_way(self) -> int:
         """Calls, those that wait for their turn among them."""
         return len(self._limits)

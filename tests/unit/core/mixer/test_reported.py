@@ -4,10 +4,23 @@ from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry, TCPAccessL
 from google.protobuf.json_format import ParseDict
 from immutables import Map
 
-from proa.core.attributes.value_types import Span, Timestamp, has_type
+from proa.core.attributes.value_types import Span, Timestamp, Value, has_type
 from proa.core.attributes.vocabulary import ATTRIBUTES
-from proa.core.mixer.asked import Party, Place
-from proa.core.mixer.reported import PEER_TAG, ReportBag, read_http_entry, read_stream_entry
+from proa.core.mixer.asked import Asked, Party, Place
+from proa.core.mixer.reported import (
+    CALLED_TAG,
+    PEER_TAG,
+    Called,
+    Ended,
+    ReportBag,
+    Viewpoint,
+    client_facts,
+    read_http_entry,
+    read_stream_entry,
+    server_facts,
+    viewpoint_of,
+)
+from proa.core.mixer.reporting.connections import Carried
 
 COMMON = {
     "downstream_direct_remote_address": {"socket_address": {"address": "10.0.0.7", "port_value": 1}},
@@ -44,7 +57,17 @@ def request(**fields: object) -> ReportBag:
             "response_trailers": {"grpc-status": "14"},
         },
     }
-    return ReportBag(*read_http_entry(ParseDict(entry, HTTPAccessLogEntry())), PLACE, CALLER)
+    told = read_http_entry(ParseDict(entry, HTTPAccessLogEntry()))
+    return ReportBag(*told, server_facts(PLACE, CALLER))
+
+
+def stream(carried: Carried | None = None, kind: str = "TcpConnectionEnd", **fields: object) -> ReportBag:
+    entry = {
+        "common_properties": {**COMMON, "stream_id": "s-1", "access_log_type": kind, **fields},
+        "connection_properties": {"received_bytes": 30, "sent_bytes": 40},
+    }
+    told = read_stream_entry(ParseDict(entry, TCPAccessLogEntry()))
+    return ReportBag(*told, server_facts(PLACE, None), carried)
 
 
 def test_an_entry_of_a_request_reads_as_attributes() -> None:
@@ -73,23 +96,128 @@ def test_an_entry_of_a_request_reads_as_attributes() -> None:
 
 
 def test_the_entry_of_a_stream_has_nothing_of_a_request() -> None:
-    entry = {
-        "common_properties": COMMON,
-        "connection_properties": {"received_bytes": 3, "sent_bytes": 4},
-    }
-    bag = ReportBag(*read_stream_entry(ParseDict(entry, TCPAccessLogEntry())), PLACE, None)
+    bag = stream(Carried(received=3, sent=4))
     expected = {
         "context.protocol": "tcp",
+        "connection.id": "s-1",
         "connection.event": "close",
-        "connection.received.bytes_total": 3,
+        "connection.received.bytes": 3,
         "connection.sent.bytes": 4,
+        "connection.received.bytes_total": 30,
+        "connection.sent.bytes_total": 40,
         "connection.duration": Span(1_500_000_000),
         "source.principal": "cluster.local/ns/shop/sa/web",
+        "destination.port": 8080,
         "request.path": None,
+        "request.size": None,
         "response.code": None,
         "response.time": None,
     }
     assert {name: bag.get(name) for name in expected} == expected
+    for row in ATTRIBUTES:
+        value = bag.get(row.name)
+        assert value is None or has_type(value, row.type), row.name
+
+
+def test_a_stream_that_stands_has_no_duration_yet() -> None:
+    for kind, event in (("TcpUpstreamConnected", "open"), ("TcpPeriodic", "continue")):
+        bag = stream(kind=kind)
+        assert (bag.get("connection.event"), bag.get("connection.duration")) == (event, None)
+
+
+def test_who_never_reached_a_server_was_never_told_of() -> None:
+    reached = {"upstream_local_address": {"socket_address": {"address": "10.0.0.1", "port_value": 9}}}
+
+    def ended(**fields: object) -> Ended:
+        entry = {"common_properties": {"access_log_type": "TcpConnectionEnd", **fields}}
+        return read_stream_entry(ParseDict(entry, TCPAccessLogEntry()))[1]
+
+    assert ended().is_whole
+    assert not ended(**reached).is_whole
+
+
+def test_a_connect_is_a_stream() -> None:
+    entry = {
+        "common_properties": {"stream_id": "s-2"},
+        "request": {"request_method": "CONNECT", "authority": "db:5432", "request_body_bytes": 5},
+        "response": {"response_code": 200, "response_body_bytes": 6},
+    }
+    asked, ended = read_http_entry(ParseDict(entry, HTTPAccessLogEntry()))
+    bag = ReportBag(asked, ended, {})
+    names = ("context.protocol", "connection.received.bytes", "connection.sent.bytes", "response.code")
+    assert [bag.get(name) for name in names] == ["tcp", 5, 6, None]
+    assert (ended.is_whole, ended.moment, ended.connection) == (True, "close", "s-2")
+
+
+CALLED = Called(
+    cluster="outbound|9080|v1|reviews.shop.svc.cluster.local",
+    address="10.0.0.9",
+    port=21000,
+    identity="spiffe://cluster.local/ns/shop/sa/reviews",
+    workload="reviews-1.shop.workload.cluster.local",
+)
+
+
+def test_where_a_client_sent_it_is_read() -> None:
+    for tag, identity, workload in (
+        (f"{CALLED.identity} {CALLED.workload}", CALLED.identity, CALLED.workload),
+        (f"{CALLED.identity},spiffe://x -", CALLED.identity, ""),
+        ("- -", "", ""),
+    ):
+        entry = HTTPAccessLogEntry()
+        common = entry.common_properties
+        common.custom_tags[CALLED_TAG] = tag
+        common.upstream_cluster = CALLED.cluster
+        common.upstream_remote_address.socket_address.address = CALLED.address
+        common.upstream_remote_address.socket_address.port_value = CALLED.port
+        wanted = Called(
+            cluster=CALLED.cluster, address=CALLED.address, port=21000, identity=identity, workload=workload
+        )
+        assert read_http_entry(entry)[1].called == wanted
+
+
+def test_a_clients_proxy_tells_both_sides() -> None:
+    service: Map[str, Value] = Map({"destination.service.host": "reviews.shop.svc.cluster.local"})
+    there: dict[str, Value] = {
+        "destination.name": "reviews-1",
+        "destination.port": 9080,
+        "destination.service.host": "another.shop.svc.cluster.local",
+        "context.reporter.kind": "inbound",
+    }
+    server = Place(attributes=Map(there))
+    own = "spiffe://cluster.local/ns/shop/sa/web"
+    facts = client_facts(CALLER, own, server, CALLED, service)
+    bag = ReportBag(Asked(headers={}), Ended(called=CALLED), facts)
+    expected = {
+        "context.reporter.kind": "outbound",
+        "context.reporter.uid": "kubernetes://web-1.shop",
+        "source.uid": "kubernetes://web-1.shop",
+        "source.principal": "cluster.local/ns/shop/sa/web",
+        "destination.name": "reviews-1",
+        "destination.principal": "cluster.local/ns/shop/sa/reviews",
+        "destination.service.host": "reviews.shop.svc.cluster.local",
+        "destination.port": 9080,
+        "destination.ip": bytes((10, 0, 0, 9)),
+        "connection.mtls": True,
+    }
+    assert {name: bag.get(name) for name in expected} == expected
+
+
+def test_of_a_server_outside_of_the_mesh_its_address_is_known() -> None:
+    called = Called(cluster="outbound|443||bank.test", address="192.0.2.1", port=443)
+    facts = client_facts(CALLER, "spiffe://cluster.local/ns/shop/sa/web", None, called, Map())
+    bag = ReportBag(Asked(headers={}), Ended(called=called), facts)
+    expected = {
+        "destination.ip": bytes((192, 0, 2, 1)),
+        "destination.port": 443,
+        "destination.uid": None,
+        "destination.principal": None,
+        "connection.mtls": False,
+    }
+    assert {name: bag.get(name) for name in expected} == expected
+    party = Party(name="bank", namespace="outside")
+    facts = client_facts(CALLER, "spiffe://cluster.local/ns/shop/sa/web", party, called, Map())
+    assert facts["destination.uid"] == "kubernetes://bank.outside"
 
 
 def test_the_caller_is_told_by_a_tag() -> None:
@@ -111,3 +239,22 @@ def test_refusals_are_told_whoever_knew_of_them() -> None:
         assert bag.get("check.cache_hit") is is_kept
     hit = request(metadata={"filter_metadata": {"proa.mixer": {"hit": True}}})
     assert (hit.get("check.error_code"), hit.get("check.cache_hit")) == (None, True)
+
+
+def test_a_log_is_known_by_its_name() -> None:
+    for viewpoint in (Viewpoint("client"), Viewpoint("tls", 8080), Viewpoint("plain", 65_535)):
+        assert viewpoint_of(viewpoint.name) == viewpoint
+    for name in (
+        "",
+        "proa.reports",
+        "proa.reports|server|80",
+        "proa.reports|tls|x",
+        "a|tls|80",
+        "proa.reports|tls|999999",
+    ):
+        assert viewpoint_of(name) is None
+
+
+def test_what_goes_into_a_listener_of_the_proxys_own_is_told_there() -> None:
+    assert Called(cluster="connect_80").is_on_its_way
+    assert not Called(cluster="outbound|80||connect_80.test").is_on_its_way

@@ -8,7 +8,7 @@ from immutables import Map
 from proa.core.attributes.value_types import Value
 from proa.core.auth.spiffe import workload_id
 from proa.core.mixer.asked import Party, Place
-from proa.core.model.names import service_hostname
+from proa.core.model.names import DOMAIN_SUFFIX, service_hostname
 from proa.core.model.workload import InboundPort, Workload
 
 
@@ -22,6 +22,20 @@ def party_of(workload: Workload) -> Party:
     )
 
 
+def service_attributes(host: str, namespace: str) -> Map[str, Value]:
+    """Of the service that is called, by its host and the namespace that it is of."""
+    name = host.removesuffix(f".{namespace}.{DOMAIN_SUFFIX}")
+    return Map(
+        {
+            "destination.service": host,
+            "destination.service.host": host,
+            "destination.service.name": name,
+            "destination.service.namespace": namespace,
+            "destination.service.uid": f"istio://{namespace}/services/{name}",
+        }
+    )
+
+
 def place_of(workload: Workload, port: InboundPort, trust_domain: str) -> Place:
     """What is the same for all that comes in at a port. `destination.port` is the program's own."""
     namespace = workload.id.namespace
@@ -32,11 +46,7 @@ def place_of(workload: Workload, port: InboundPort, trust_domain: str) -> Place:
         "destination.port": port.app_port,
         "destination.principal": principal,
         "destination.user": principal,
-        "destination.service": host,
-        "destination.service.host": host,
-        "destination.service.name": port.service,
-        "destination.service.namespace": namespace,
-        "destination.service.uid": f"istio://{namespace}/services/{port.service}",
+        **service_attributes(host, namespace),
         "context.reporter.kind": "inbound",
         "context.reporter.uid": attributes["destination.uid"],
     }

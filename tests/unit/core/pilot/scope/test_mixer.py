@@ -6,7 +6,7 @@ from proa.core.attributes.addresses import parse_address
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import InboundPort, Workload
-from proa.core.pilot.scope.mixer import party_of, place_of
+from proa.core.pilot.scope.mixer import party_of, place_of, service_attributes
 
 WORKLOAD = Workload(
     id=WorkloadId("shop", "web-1"),
@@ -49,3 +49,15 @@ def test_a_party_is_who_calls() -> None:
     found = party_of(WORKLOAD).attributes("source")
     assert (found["source.labels"], found["source.serviceAccount"]) == (Map({"app": "web"}), "seller")
     assert found["source.namespace"] == "shop"
+
+
+def test_a_service_outside_of_the_meshs_domain_has_its_whole_host_for_a_name() -> None:
+    for host, namespace, name in (
+        ("cart.shop.svc.cluster.local", "shop", "cart"),
+        ("cart.shop.svc.cluster.local", "other", "cart.shop.svc.cluster.local"),
+        ("bank.test", "shop", "bank.test"),
+    ):
+        found = service_attributes(host, namespace)
+        assert found["destination.service.host"] == found["destination.service"] == host
+        assert found["destination.service.name"] == name
+        assert found["destination.service.uid"] == f"istio://{namespace}/services/{name}"

@@ -1,0 +1,1 @@
+"""Reports between the proxy that tells and the handler that takes them: what is remembered on the way."""
