@@ -32,7 +32,7 @@ _TYPE: Final = "type.googleapis.com/envoy.extensions.filters.http"
 
 _CALLING: Final = """\
 function envoy_on_request(handle)
-  local entry = find(handle, handle:streamInfo())
+  local entry = find(handle, handle:streamInfo(), "closed")
   if entry == nil then
     local asking = {[":method"] = "POST", [":path"] = "/check", [":authority"] = "mixer"}
     for name, value in pairs(handle:headers()) do
@@ -43,19 +43,16 @@ function envoy_on_request(handle)
     local told = handle:httpCall("mixer", asking, "", 1000)
     if told[":status"] ~= "200" then return end
     local words = told["x-shape"]:gsub(";", "\\n")
-    local shape
-    for _, each in ipairs(shapes) do
-      if each.words == words then shape = each end
-    end
-    if shape == nil then
-      shapes[#shapes + 1] = understood(words)
-    end
     entry = {
       ends = handle:timestamp() + tonumber(told["x-ttl"]),
       uses = tonumber(told["x-uses"]),
       code = tonumber(told["x-code"]),
     }
-    if entry.uses ~= 0 then keep(words .. "\\n\\n" .. told["x-key"], entry) end
+    if entry.uses ~= 0 then
+      learn(handle, "closed", {
+        shape = words, key = told["x-key"], ttl_ms = tonumber(told["x-ttl"]), uses = entry.uses, code = entry.code,
+      })
+    end
   end
   if entry.code == 200 then handle:streamInfo():dynamicMetadata():set("proa.mixer", "hit", true) end
 end

@@ -1,5 +1,6 @@
 """Verdicts kept inside a real Envoy: what is asked again, what is not, and what a broken script lets through."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from immutables import Map
 
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.asked import Place, RequestBag
 from proa.core.mixer.reported import ReportBag, read_http_entry
 from proa.core.mixer.verdict.keys import Facts
 from tests.mesh.programs import until, why_no_envoy
-from tests.mesh.verdict_scene import Plan, Scene, ask, scene
+from tests.mesh.verdict_scene import READY_S, Plan, Scene, ask, scene
 
 pytestmark = [
     pytest.mark.mesh,
@@ -142,7 +144,7 @@ def test_memory_has_a_bound_and_what_is_used_stays(tmp_path: Path) -> None:
     "source",
     [
         "function envoy_on_request(handle) error('broken') end",
-        "function envoy_on_request(handle) handle:streamInfo():dynamicMetadata():set('proa.mixer', 'hit', 'true') end",
+        "function envoy_on_request(it) it:streamInfo():dynamicMetadata():set('proa.mixer', 'closed', 'true') end",
         "local x = 1",
     ],
 )
@@ -153,7 +155,52 @@ def test_whatever_is_wrong_with_the_script_mixer_is_asked(tmp_path: Path, source
         assert (calls, statuses) == (5, [403] * 5)
         found.mixer.stop()
         with found.connection() as connection:
-            assert ask(connection).status == 403, "nobody answers: refused"
+            assert ask(connection).status == 503, "nobody answers: refused"
+
+
+def test_rules_of_both_policies_and_a_users_program_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    """All leave what they were told under one name in the request's metadata."""
+
+    def judge(facts: Facts) -> int:
+        return 403 if facts.headers.get("x-kind") == "bad" else 200
+
+    def opens(facts: Facts) -> int:
+        return 429 if facts.headers.get("x-kind") == "busy" else 200
+
+    with scene(tmp_path, policies=("closed", "open"), has_provider=True) as found:
+        plan = Plan(references=("request.headers[x-kind]",), judge=judge, opens=opens)
+        good, bad, busy = (("/", [("x-kind", kind)]) for kind in ("good", "bad", "busy"))
+        calls, statuses = calls_for(found, plan, [good, bad, busy] * 3)
+        assert statuses == [200, 403, 429] * 3
+        assert calls == 5, (
+            "of each kind once, and who is refused by the first is not asked about by the second"
+        )
+        assert found.mixer.by_policy == {"closed": 3, "open": 2, "provider": 9}
+        never = Plan(references=("request.headers[x-kind]",), ttl_ms=600_000, rules="of another time")
+        calls, statuses = calls_for(found, never, [("/", [("x-kind", "new")])] * 3)
+        assert (calls, statuses) == (6, [200] * 3), "what was decided by other rules is not kept"
+
+
+@pytest.mark.parametrize(("policy", "refused"), [("closed", 503), ("open", 200)])
+def test_when_mixer_does_not_answer_each_policy_decides_in_time(
+    tmp_path: Path, policy: FailurePolicy, refused: int
+) -> None:
+    """What is known is still known; a call that hangs costs its deadline and no more."""
+    released = threading.Event()
+
+    def hangs(facts: Facts) -> int:
+        if facts.headers.get("x-kind") == "late":
+            released.wait(READY_S)
+        return 200
+
+    late, known = ("/", [("x-kind", "late")]), ("/", [("x-kind", "known")])
+    plan = Plan(references=("request.headers[x-kind]",), judge=hangs)
+    with scene(tmp_path, policies=(policy,), deadline_ms=1500) as found:
+        assert calls_for(found, plan, [known, late, known])[1] == [200, refused, 200]
+        released.set()
+        until(lambda: found.stat(f"ext_authz.mixer_{policy}.error") == 1, "it was late")
+        found.mixer.stop()
+        assert calls_for(found, plan, [late, known])[1] == [refused, 200]
 
 
 def test_many_workers_and_connections_mostly_know(tmp_path: Path) -> None:
@@ -170,7 +217,7 @@ def test_many_workers_and_connections_mostly_know(tmp_path: Path) -> None:
         assert found.mixer.calls <= 16 * 10, (
             "each connection at most once for each kind: then its worker knows"
         )
-        assert found.stat("scene.ext_authz.ok") == found.mixer.calls
+        assert found.stat("ext_authz.mixer_closed.ok") == found.mixer.calls
 
 
 def test_reports_say_of_a_request_what_its_check_was_told(tmp_path: Path) -> None:

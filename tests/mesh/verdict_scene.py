@@ -1,4 +1,5 @@
-"""An Envoy with the script of kept verdicts in front of the filter that asks, and a Mixer of one page that counts."""
+"""An Envoy with the filters by which sidecars ask Mixer, the script of kept verdicts among them, and a Mixer of one
+page that counts."""
 
 import http.client
 import json
@@ -7,6 +8,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -18,13 +20,26 @@ import msgspec
 from envoy.data.accesslog.v3.accesslog_pb2 import HTTPAccessLogEntry
 from envoy.service.accesslog.v3.als_pb2 import StreamAccessLogsMessage, StreamAccessLogsResponse
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.asked import Asked, read_check
+from proa.core.mixer.context import ON_FAILURE, read_context
+from proa.core.mixer.context import PORT as CONTEXT_PORT
+from proa.core.mixer.needs import Checked
 from proa.core.mixer.reported import PEER_FORMAT, PEER_TAG
 from proa.core.mixer.verdict.keys import Facts, key_of
-from proa.core.mixer.verdict.script import NAMESPACE, TOLD_BY, Told, script
+from proa.core.mixer.verdict.script import Told, script
 from proa.core.mixer.verdict.shapes import Shape, shape_of
+from proa.core.model.check_providers import CheckProvider
+from proa.core.model.names import cluster_name
+from proa.core.pilot.translate.authorization.asking import ask_for_request
+from proa.core.pilot.translate.encode import pack
+from proa.core.pilot.translate.filters.mixer.checks import KEPT, ON_THE_WAY_MS, check_filters
+from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.core.pilot.translate.filters.mixer.place import mixer_name
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
@@ -33,16 +48,22 @@ from proa.testing.authorization.arena import CALLERS, Identity, make_identities
 
 T = "type.googleapis.com/envoy.extensions."
 READY_S = 60.0
+RULES = "rules"
+PORT = 8080
+PROVIDER = "provider"
 CLAIMS = {"iss": "issuer", "sub": "ann", "aud": ["shop", "bank"], "groups": ["a"], "level": 3}
 
 
 class Plan(msgspec.Struct, kw_only=True):
-    """How the Mixer of the test answers: by `judge` a status, from `references`."""
+    """How the Mixer of the test answers: by `judge` a status, from `references`. `opens` instead of `judge` for the
+    rules that fail open; `rules` is the digest of those that it has."""
 
     references: tuple[str, ...]
     judge: Callable[[Facts], int] = lambda facts: 200
+    opens: Callable[[Facts], int] | None = None
     ttl_ms: int = 600_000
     uses: int = -1
+    rules: str = RULES
 
 
 class CountingMixer:
@@ -51,6 +72,8 @@ class CountingMixer:
     def __init__(self) -> None:
         self.plan = Plan(references=())
         self.calls = 0
+        self.by_policy: Counter[str] = Counter()
+        """Calls; those of a program that a CUSTOM policy asks are under its name."""
         self.asked: list[Asked] = []
         self.entries: list[HTTPAccessLogEntry] = []
         self._lock = threading.Lock()
@@ -85,13 +108,19 @@ class CountingMixer:
             pass  # the scene is over
         return StreamAccessLogsResponse()
 
-    def _check(self, request: CheckRequest, context: object) -> CheckResponse:
+    def _check(self, request: CheckRequest, context: grpc.ServicerContext) -> CheckResponse:
         asked = read_check(request, workload_name)
         facts = asked.facts
+        said = read_context({key: str(value) for key, value in context.invocation_metadata()})
+        policy: FailurePolicy = "open" if said.get(ON_FAILURE) == "open" else "closed"
         with self._lock:
-            self.calls += 1
-            self.asked.append(asked)
-        code = self.plan.judge(facts)
+            self.by_policy[said.get(ON_FAILURE, PROVIDER)] += 1
+            if ON_FAILURE in said:
+                assert said[CONTEXT_PORT] == str(PORT)
+                self.calls += 1
+                self.asked.append(asked)
+        judge = self.plan.judge if policy == "closed" else self.plan.opens or self.plan.judge
+        code = judge(facts) if ON_FAILURE in said else 200
         pairs = [each.removesuffix("]").partition("[") for each in self.plan.references]
         shape = shape_of(Reference(name, key if bracket else None, "exact") for name, bracket, key in pairs)
         assert isinstance(shape, Shape)
@@ -114,7 +143,11 @@ class CountingMixer:
                 body="not today",
                 rule="default/deny",
             )
-            response.dynamic_metadata.update(told.metadata())
+            # The program of a CUSTOM policy may say what it likes; of the rules it knows nothing.
+            metadata = told.metadata(policy, self.plan.rules if ON_FAILURE in said else "other")
+            response.dynamic_metadata.update(
+                metadata if ON_FAILURE in said else {**metadata, **metadata[policy]}
+            )
         return response
 
 
@@ -159,11 +192,24 @@ def ask(
 
 @contextmanager
 def scene(
-    folder: Path, *, source: str | None = None, workers: int = 1, entries: int = 5000
+    folder: Path,
+    *,
+    source: str | None = None,
+    workers: int = 1,
+    entries: int = 5000,
+    policies: tuple[FailurePolicy, ...] = ("closed",),
+    deadline_ms: int = 10_000,
+    has_provider: bool = False,
 ) -> Iterator[Scene]:
+    """`source` in place of the script; `has_provider`: a CUSTOM policy's program is asked before Mixer is."""
     mixer = CountingMixer()
     identities, roots = make_identities(folder, CALLERS)
-    config = _bootstrap(mixer.port, identities[0], roots, source or script(entries))
+    source = source or script(policies, RULES, entries=entries)
+    filters = _filters(policies, source, deadline_ms)
+    if has_provider:
+        provider = CheckProvider(name=PROVIDER, host=PROVIDER, port=1, is_grpc=True)
+        filters.insert(1, _written(PROVIDER, ask_for_request(provider, "nobody")))
+    config = _bootstrap(mixer.port, identities[0], roots, _manager(filters))
     (folder / "envoy.json").write_text(json.dumps(config))
     addresses = folder / "admin"
     argv = [
@@ -210,8 +256,8 @@ def _page(port: int, path: str) -> bytes:
         return connection.getresponse().read()
 
 
-def _bootstrap(mixer_port: int, server: Identity, roots: str, source: str) -> dict[str, Any]:
-    chain = {"filters": [_manager(source)]}
+def _bootstrap(mixer_port: int, server: Identity, roots: str, manager: dict[str, Any]) -> dict[str, Any]:
+    chain = {"filters": [manager]}
     tls = {
         "name": "tls",
         "typed_config": {
@@ -245,21 +291,26 @@ def _bootstrap(mixer_port: int, server: Identity, roots: str, source: str) -> di
                 },
             ],
             "clusters": [
-                {
-                    "name": "mixer",
-                    "type": "STATIC",
-                    "typed_extension_protocol_options": {
-                        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
-                            "@type": f"{T}upstreams.http.v3.HttpProtocolOptions",
-                            "explicit_http_config": {"http2_protocol_options": {}},
-                        }
-                    },
-                    "load_assignment": {
-                        "cluster_name": "mixer",
-                        "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(mixer_port)}}]}],
-                    },
-                }
+                _cluster(name, mixer_port)
+                for name in (MIXER_CLUSTER, cluster_name("outbound", 1, "", PROVIDER))
             ],
+        },
+    }
+
+
+def _cluster(name: str, port: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "STATIC",
+        "typed_extension_protocol_options": {
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": f"{T}upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": {"http2_protocol_options": {}},
+            }
+        },
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}],
         },
     }
 
@@ -268,30 +319,34 @@ def _address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _manager(source: str) -> dict[str, Any]:
-    filters = [
+def _filters(policies: Sequence[FailurePolicy], source: str, deadline_ms: int) -> list[dict[str, Any]]:
+    """As they stand in a sidecar: those that ask in one place."""
+    checks = [
+        Checked(policy=policy, rules=(), deadline_ms=deadline_ms - ON_THE_WAY_MS, digest=RULES)
+        for policy in policies
+    ]
+    held = [MessageToDict(each) for each in check_filters(checks, PORT, has_peer=True)]
+    assert [each["name"] for each in held] == [KEPT, *(f"proa.mixer.{policy}" for policy in policies)]
+    held[0]["typedConfig"]["defaultSourceCode"] = {"inlineString": source}
+    place = {
+        "@type": f"{T}filters.http.filter_chain.v3.FilterChainConfig",
+        "default_filter_chain": {"filters": held},
+    }
+    return [
         _filter(
             "http.set_metadata.v3.Config",
             metadata=[{"metadata_namespace": "envoy.filters.http.jwt_authn", "value": {"payload": CLAIMS}}],
         ),
-        _filter("http.lua.v3.Lua", default_source_code={"inline_string": source}),
-        _filter(
-            "http.ext_authz.v3.ExtAuthz",
-            transport_api_version="V3",
-            grpc_service={"envoy_grpc": {"cluster_name": "mixer"}, "timeout": "10s"},
-            include_peer_certificate=True,
-            include_tls_session=True,
-            metadata_context_namespaces=["envoy.filters.http.jwt_authn"],
-            filter_enabled_metadata={
-                "filter": NAMESPACE,
-                "path": [{"key": "hit"}],
-                "value": {"bool_match": True},
-                "invert": True,
-            },
-        ),
+        {"name": mixer_name(PORT, has_peer=True), "typed_config": place},
         _filter("http.router.v3.Router"),
     ]
-    assert filters[2]["name"] == TOLD_BY
+
+
+def _written(name: str, config: Message) -> dict[str, Any]:
+    return {"name": name, "typed_config": MessageToDict(pack(config))}
+
+
+def _manager(filters: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": "hcm",
         "typed_config": {
@@ -305,7 +360,7 @@ def _manager(source: str) -> dict[str, Any]:
                         "common_config": {
                             "log_name": "reports",
                             "transport_api_version": "V3",
-                            "grpc_service": {"envoy_grpc": {"cluster_name": "mixer"}},
+                            "grpc_service": {"envoy_grpc": {"cluster_name": MIXER_CLUSTER}},
                             "buffer_flush_interval": "0.05s",
                             "custom_tags": [{"tag": PEER_TAG, "value": PEER_FORMAT}],
                         },

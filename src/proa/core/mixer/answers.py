@@ -5,6 +5,7 @@ from typing import cast
 from envoy.service.auth.v3.external_auth_pb2 import CheckResponse
 from envoy.type.v3.http_status_pb2 import StatusCode
 
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.asked import Asked
 from proa.core.mixer.plan.verdict import OK, Verdict
 from proa.core.mixer.refusals import http_status, refusal_text
@@ -18,7 +19,8 @@ def decided_by(verdict: Verdict) -> str:
     return f"{verdict.rule.namespace}/{verdict.rule.name}" if verdict.rule else ""
 
 
-def answer(verdict: Verdict, asked: Asked) -> CheckResponse:
+def answer(verdict: Verdict, asked: Asked, policy: FailurePolicy = "closed") -> CheckResponse:
+    """`policy` is that of the rules which were asked."""
     response = CheckResponse()
     message = _told_text(verdict)
     response.status.code = verdict.code
@@ -31,12 +33,15 @@ def answer(verdict: Verdict, asked: Asked) -> CheckResponse:
         response.denied_response.body = message
     told = kept(verdict, asked)
     if isinstance(told, Told):
-        response.dynamic_metadata.update(told.metadata())
-    if verdict.code != OK:
-        # For the access log, also of a refusal that nobody may keep.
-        response.dynamic_metadata.update(
-            {"rule": decided_by(verdict), "grpc": float(verdict.code), "body": message}
-        )
+        response.dynamic_metadata.update(told.metadata(policy, verdict.rules))
+    elif verdict.code != OK:
+        # For the access log.
+        refused: dict[str, str | float] = {
+            "rule": decided_by(verdict),
+            "grpc": float(verdict.code),
+            "body": message,
+        }
+        response.dynamic_metadata.update({policy: refused})
     return response
 
 

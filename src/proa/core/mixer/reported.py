@@ -195,13 +195,15 @@ def _called(common: AccessLogCommon) -> Called:
 def _checked(common: AccessLogCommon) -> tuple[int, str, bool]:
     """What the filters say of the check: the refusal's code and reason, and whether the proxy knew the answer."""
     metadata = common.metadata.filter_metadata
-    for namespace, known in ((NAMESPACE, True), (TOLD_BY, False)):
-        found = metadata[namespace].fields if namespace in metadata else {}
-        if "grpc" in found:
-            return int(found["grpc"].number_value), found["body"].string_value, known
-        if "hit" in found:
-            return 0, "", True
-    return 0, "", False
+    kept = metadata[NAMESPACE].fields if NAMESPACE in metadata else {}
+    if "grpc" in kept:
+        return int(kept["grpc"].number_value), kept["body"].string_value, True
+    told = metadata[TOLD_BY].fields if TOLD_BY in metadata else {}
+    for policy in ("closed", "open"):
+        found = told[policy].struct_value.fields if policy in told else {}
+        if "grpc" in found and found["grpc"].number_value:
+            return int(found["grpc"].number_value), found["body"].string_value, False
+    return 0, "", "hit" in kept
 
 
 def _asked(common: AccessLogCommon, headers: Mapping[str, str]) -> Asked:

@@ -1,8 +1,9 @@
 """`envoy.service.auth.v3.Authorization`: a proxy asks whether a request may go on.
 
 Who asks is the workload whose certificate the connection shows; at which of its ports, and which rules are meant, say
-the `context_extensions` that Pilot gave the filter. They come over the workload's own connection, so that they can
-only lead it to questions about itself.
+the call's metadata that Pilot gave the filter (`proa-port`), or `context_extensions` (`port`) where an Envoy of
+somebody else's has them in its routes. They come over the workload's own connection, so that they can only lead it to
+questions about itself.
 """
 
 from functools import lru_cache
@@ -15,17 +16,15 @@ from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from google.protobuf.message import DecodeError
 
 from proa.core.auth.spiffe import workload_of_dns_name
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.answers import answer
 from proa.core.mixer.asked import Asked, read_check
+from proa.core.mixer.context import NO_PEER, ON_FAILURE, PEER, PORT, read_context
 from proa.core.mixer.plan.verdict import Verdict
 from proa.core.model.names import WorkloadId
 from proa.servers.grpc_edge import ByteStream, Peer, PeerRefused, Service, service
 
 SERVICE: Final = "envoy.service.auth.v3.Authorization"
-PORT: Final = "port"
-"""Among the context: the service port at which the request came in."""
-ON_FAILURE: Final = "on_failure"
-"""Among the context: `closed` or `open`, the rules that are meant."""
 CERTIFICATES: Final = 4096
 """Peers' certificates whose names are remembered."""
 
@@ -54,8 +53,10 @@ def checks_service(checks: Checks, trust_domain: str) -> Service:
             request = CheckRequest.FromString(body or b"")
         except DecodeError:
             raise PeerRefused("that is no CheckRequest") from None
-        context = dict(request.attributes.context_extensions)
+        context = {**request.attributes.context_extensions, **read_context(wire.metadata)}
         asked = read_check(request, workload_name)
+        if context.get(PEER) == NO_PEER:
+            asked = msgspec.structs.replace(asked, identity="", workload="")
         port = context.get(PORT, "")
         question = Question(
             server=server,
@@ -65,7 +66,8 @@ def checks_service(checks: Checks, trust_domain: str) -> Service:
             caller=workload_of_dns_name(asked.workload, trust_domain),
         )
         verdict = await checks.check(question)
-        await wire.write(answer(verdict, asked).SerializeToString())
+        policy: FailurePolicy = "open" if context.get(ON_FAILURE) == "open" else "closed"
+        await wire.write(answer(verdict, asked, policy).SerializeToString())
 
     return service(SERVICE, {"Check": check})
 

@@ -1,3 +1,6 @@
+import msgspec
+from google.protobuf.json_format import MessageToDict
+
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.answers import answer, decided_by, kept
 from proa.core.mixer.asked import Asked
@@ -13,12 +16,14 @@ CALL = Call(rule=DENY, action=Action(handler="h", instance="i", variety="check")
 
 
 def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
-    verdict = Verdict(code=9, message="deny:not today", rule=DENY, references=(USER,), valid_uses=-1)
-    response = answer(verdict, ASKED)
+    verdict = Verdict(
+        code=9, message="deny:not today", rule=DENY, references=(USER,), valid_uses=-1, rules="digest"
+    )
+    response = answer(verdict, ASKED, "open")
     assert response.status.code == 9
     assert response.denied_response.status.code == 400
     assert response.denied_response.body == "FAILED_PRECONDITION:deny:not today"
-    assert dict(response.dynamic_metadata) == {
+    assert MessageToDict(response.dynamic_metadata)["open"] == {
         "shape": "h:user",
         "key": "3:ann",
         "ttl_ms": 60_000,
@@ -28,7 +33,11 @@ def test_a_refusal_has_the_status_of_2018_and_can_be_kept() -> None:
         "body": "FAILED_PRECONDITION:deny:not today",
         "message": "FAILED_PRECONDITION:deny:not today",
         "rule": "shop/deny",
+        "rules": "digest",
     }
+    unkept = answer(msgspec.structs.replace(verdict, valid_ms=0), ASKED)
+    told = MessageToDict(unkept.dynamic_metadata)["closed"]
+    assert told == {"rule": "shop/deny", "grpc": 9, "body": "FAILED_PRECONDITION:deny:not today"}
 
 
 def test_what_nobody_else_may_use_says_nothing_about_keeping() -> None:
@@ -46,7 +55,7 @@ def test_what_nobody_else_may_use_says_nothing_about_keeping() -> None:
         assert why in unkept.reason
         response = answer(verdict, asked)
         assert response.HasField("ok_response")
-        assert "shape" not in response.dynamic_metadata
+        assert not response.dynamic_metadata
 
 
 def test_nobody_decides_what_is_allowed() -> None:
@@ -56,4 +65,4 @@ def test_nobody_decides_what_is_allowed() -> None:
 def test_a_message_that_is_too_long_is_cut() -> None:
     response = answer(Verdict(code=7, message="x" * 9000), ASKED)
     assert len(response.denied_response.body) == 1024
-    assert response.dynamic_metadata["body"] == response.denied_response.body
+    assert MessageToDict(response.dynamic_metadata)["closed"]["body"] == response.denied_response.body

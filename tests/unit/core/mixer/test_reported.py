@@ -231,12 +231,19 @@ def test_the_caller_is_told_by_a_tag() -> None:
 
 
 def test_refusals_are_told_whoever_knew_of_them() -> None:
-    for namespace, is_kept in (("envoy.filters.http.ext_authz", False), ("proa.mixer", True)):
-        metadata = {"filter_metadata": {namespace: {"grpc": 7, "body": "deny:no", "rule": "shop/deny"}}}
-        bag = request(metadata=metadata)
+    refused = {"grpc": 7, "body": "deny:no", "rule": "shop/deny"}
+    allowed = {"closed": {"grpc": 0, "body": ""}}
+    for found, is_kept in (
+        ({"envoy.filters.http.ext_authz": {"closed": refused}}, False),
+        ({"envoy.filters.http.ext_authz": {**allowed, "open": refused}}, False),
+        ({"proa.mixer": refused}, True),
+    ):
+        bag = request(metadata={"filter_metadata": found})
         assert bag.get("check.error_code") == 7
         assert bag.get("check.error_message") == "deny:no"
         assert bag.get("check.cache_hit") is is_kept
+    of_somebody_else = request(metadata={"filter_metadata": {"envoy.filters.http.ext_authz": refused}})
+    assert of_somebody_else.get("check.error_code") is None
     hit = request(metadata={"filter_metadata": {"proa.mixer": {"hit": True}}})
     assert (hit.get("check.error_code"), hit.get("check.cache_hit")) == (None, True)
 

@@ -8,11 +8,12 @@ import grpc.aio
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict
 
 from proa.core.auth.ca import Ca, issue, private_pem
 from proa.core.auth.template import CertificateTemplate, node_leaf, serial_from, workload_leaf
 from proa.core.expression.tracing import Reference
+from proa.core.mixer.context import written_context
 from proa.core.mixer.plan.verdict import Verdict
 from proa.core.model.names import WorkloadId
 from proa.servers.asgi import bind_tcp
@@ -44,7 +45,9 @@ def of_workload(workload: WorkloadId, trust_domain: str = TRUST_DOMAIN) -> tuple
     return certified(workload_leaf(trust_domain, workload, "web", serial_from(b"1" * 20), validity))
 
 
-def ask(identity: tuple[str, str], body: bytes) -> tuple[list[Question], CheckResponse | str]:
+def ask(
+    identity: tuple[str, str], body: bytes, *metadata: tuple[str, str]
+) -> tuple[list[Question], CheckResponse | str]:
     """With what was answered, or why it was not."""
     checks = Remembering()
 
@@ -58,7 +61,7 @@ def ask(identity: tuple[str, str], body: bytes) -> tuple[list[Question], CheckRe
             ):
                 call = connection.unary_unary("/envoy.service.auth.v3.Authorization/Check", bytes, bytes)
                 try:
-                    return bytes(await call(body, timeout=PATIENCE_S))
+                    return bytes(await call(body, timeout=PATIENCE_S, metadata=metadata))
                 except grpc.aio.AioRpcError as error:
                     return str(error.details())
 
@@ -86,7 +89,22 @@ def test_the_server_is_known_by_its_connection_and_the_caller_by_what_it_showed(
     assert question.context["on_failure"] == "open"
     assert isinstance(response, CheckResponse)
     assert response.denied_response.status.code == 403
-    assert response.dynamic_metadata["key"] == "2:/a"
+    assert MessageToDict(response.dynamic_metadata)["open"]["key"] == "2:/a"
+
+
+def test_metadata_of_the_call_says_where_and_which_rules() -> None:
+    said = written_context(9090, "closed", has_peer=True)
+    questions, response = ask(of_workload(CART), request(quote(of_workload(WEB)[1])), *said)
+    assert (questions[0].port, questions[0].context["on_failure"]) == (9090, "closed")
+    assert questions[0].caller == WEB
+    assert isinstance(response, CheckResponse)
+    assert "closed" in response.dynamic_metadata
+
+
+def test_a_certificate_where_mesh_tls_does_not_end_is_nobodys() -> None:
+    said = written_context(9090, "closed", has_peer=False)
+    questions, _ = ask(of_workload(CART), request(quote(of_workload(WEB)[1])), *said)
+    assert (questions[0].caller, questions[0].asked.identity) == (None, "")
 
 
 @pytest.mark.parametrize("certificate", ["", "nonsense", quote(of_workload(WEB, "partner.example")[1])])

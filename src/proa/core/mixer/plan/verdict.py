@@ -58,11 +58,13 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True):
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`code`, `valid_ms` and `valid_uses` as of a CheckAnswer. `rule`: of the first denial, who decided. `references`
-    are all that it depends on. `failed`: calls that failed, whatever they came to."""
+    are all that it depends on. `failed`: calls that failed, whatever they came to. `rules`: the digest of the rules
+    that could match at the place, whoever asked (`needs.Checked`)."""
 
     code: int = OK
     message: str = ""
     rule: ObjectRef | None = None
+    rules: str = ""
     valid_ms: int = UNASKED_MS
     valid_uses: int = UNASKED_USES
     references: tuple[Reference, ...] = ()

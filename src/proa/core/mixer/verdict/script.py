@@ -1,23 +1,32 @@
-"""The proxy's side of kept verdicts: Envoy's Lua filter, in front of the filter that asks Mixer.
+"""The proxy's side of kept verdicts: Envoy's Lua filter, in front of the filters that ask Mixer, one for the rules that
+fail closed and one for those that fail open.
 
-It says `hit` in the request's metadata when it knows that Mixer allowed the same, and answers itself when Mixer
-refused the same. In any other case, a broken script included, it says nothing, and then Mixer is asked: nothing
-here can let anybody through. Each worker of a proxy keeps its own verdicts, and a changed configuration forgets all.
+It says `closed` or `open` in the request's metadata when it knows that Mixer allowed the same by those rules, and
+answers itself when Mixer refused the same. In any other case, a broken script included, it says nothing, and then
+Mixer is asked: nothing here can let anybody through. Each worker of a proxy keeps its own verdicts, and a changed
+configuration forgets all. So the digest of the rules is part of it, and of each answer: an answer by other rules, of
+a control plane that is ahead or behind, is not kept.
+
+All filters that ask, those of CUSTOM policies too, leave what they were told under one name in the metadata. Mixer's
+answers have a key of their own there for each of the policies, so that none is taken for another.
 
 What Mixer's answer carries in metadata (`Told`) is written down on the way back. Two generations of entries take
 turns: when the younger is full, the older is dropped, so that an entry that is used stays and memory has a bound.
 """
 
 import string
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
+from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.verdict.shapes import Shape
 
 NAMESPACE: Final = "proa.mixer"
-"""Of the metadata in which the script says what it found: `hit` true, or `rule`, `grpc` and `body` of a refusal."""
+"""Of the metadata in which the script says what it found: a failure policy true whose rules need not be asked, `hit`
+true when nobody need be; or `rule`, `grpc` and `body` of a refusal."""
 TOLD_BY: Final = "envoy.filters.http.ext_authz"
 """Where Envoy puts the metadata that comes with an answer."""
 ENTRIES: Final = 5000
@@ -41,9 +50,11 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     body: str = ""
     rule: str = ""
 
-    def metadata(self) -> dict[str, str | float]:
-        """As the script reads it."""
-        return {
+    def metadata(
+        self, policy: FailurePolicy = "closed", rules: str = ""
+    ) -> dict[str, dict[str, str | float]]:
+        """As the script reads it. `rules` is the digest of those that it follows from."""
+        told: dict[str, str | float] = {
             "shape": self.shape.text,
             "key": self.key,
             "ttl_ms": float(self.ttl_ms),
@@ -53,20 +64,40 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
             "body": self.body,
             "message": quote(self.body, safe=_PLAIN),
             "rule": self.rule,
+            "rules": rules,
         }
+        return {policy: told}
 
 
-def script(entries: int = ENTRIES) -> str:
-    """The source of the filter; `entries` of one generation."""
-    return _SOURCE.replace("@ENTRIES@", str(entries)).replace("@SHAPES@", str(SHAPES))
+def script(
+    policies: Sequence[FailurePolicy] = ("closed",),
+    rules: str = "",
+    *,
+    has_peer: bool = True,
+    entries: int = ENTRIES,
+) -> str:
+    """The source of the filter. `policies` of the rules that are asked, in order, and the digest of all these rules.
+    Without `has_peer` a certificate says nothing. `entries` of one generation."""
+    parts = {
+        "ENTRIES": str(entries),
+        "SHAPES": str(SHAPES),
+        "POLICIES": ", ".join(f'"{policy}"' for policy in policies),
+        "RULES": rules,
+        "HAS_PEER": "true" if has_peer else "false",
+    }
+    source = _SOURCE
+    for name, text in parts.items():
+        source = source.replace(f"@{name}@", text)
+    return source
 
 
 _SOURCE: Final = """\
-local shapes = {}
+local policies = {@POLICIES@}
+local shapes, known = {}, 0
 local young, old, count = {}, {}, 0
 
 local function certificate(info)
-  return info:downstreamSslConnection()
+  return @HAS_PEER@ and info:downstreamSslConnection() or nil
 end
 
 local function payload(info)
@@ -116,12 +147,12 @@ local readers = {
   end,
 }
 
-local function understood(words)
+local function understood(policy, words)
   local parts = {}
   for word in words:gmatch("[^\\n]+") do
     parts[#parts + 1] = {read = readers[word:sub(1, 1)], name = word:sub(3)}
   end
-  return {words = words, parts = parts}
+  return {policy = policy, words = words, parts = parts}
 end
 
 local function key_of(shape, handle, info)
@@ -130,7 +161,7 @@ local function key_of(shape, handle, info)
     local value = part.read(handle, info, part.name)
     pieces[number] = value == nil and "-" or #value .. ":" .. value
   end
-  return shape.words .. "\\n\\n" .. table.concat(pieces, ",")
+  return shape.policy .. "\\n" .. shape.words .. "\\n\\n" .. table.concat(pieces, ",")
 end
 
 local function keep(key, entry)
@@ -141,8 +172,8 @@ local function keep(key, entry)
   young[key] = entry
 end
 
-local function find(handle, info)
-  for _, shape in ipairs(shapes) do
+local function find(handle, info, policy)
+  for _, shape in ipairs(shapes[policy] or {}) do
     local key = key_of(shape, handle, info)
     local entry = young[key]
     if entry == nil then
@@ -163,14 +194,7 @@ local function find(handle, info)
   end
 end
 
-function envoy_on_request(handle)
-  local info = handle:streamInfo()
-  local entry = find(handle, info)
-  if entry == nil then return end
-  if entry.code == 200 then
-    info:dynamicMetadata():set("proa.mixer", "hit", true)
-    return
-  end
+local function refuse(handle, info, entry)
   info:dynamicMetadata():set("proa.mixer", "rule", entry.rule)
   info:dynamicMetadata():set("proa.mixer", "grpc", entry.grpc)
   info:dynamicMetadata():set("proa.mixer", "body", entry.body)
@@ -187,19 +211,19 @@ function envoy_on_request(handle)
   end
 end
 
-function envoy_on_response(handle)
-  local told = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.ext_authz")
-  if told == nil or told["shape"] == nil then return end
-  local words = told["shape"]
-  local shape
-  for _, each in ipairs(shapes) do
+local function learn(handle, policy, told)
+  local words, shape = told["shape"], nil
+  for _, each in ipairs(shapes[policy] or {}) do
     if each.words == words then shape = each end
   end
   if shape == nil then
-    if #shapes >= @SHAPES@ then shapes, young, old, count = {}, {}, {}, 0 end
-    shapes[#shapes + 1] = understood(words)
+    if known >= @SHAPES@ then shapes, known, young, old, count = {}, 0, {}, {}, 0 end
+    shape = understood(policy, words)
+    shapes[policy] = shapes[policy] or {}
+    table.insert(shapes[policy], shape)
+    known = known + 1
   end
-  keep(words .. "\\n\\n" .. told["key"], {
+  keep(policy .. "\\n" .. words .. "\\n\\n" .. told["key"], {
     ends = handle:timestamp() + told["ttl_ms"],
     uses = told["uses"],
     code = told["code"],
@@ -208,5 +232,33 @@ function envoy_on_response(handle)
     message = told["message"],
     rule = told["rule"],
   })
+end
+
+function envoy_on_request(handle)
+  local info = handle:streamInfo()
+  local all = true
+  for _, policy in ipairs(policies) do
+    local entry = find(handle, info, policy)
+    if entry == nil then
+      all = false
+    elseif entry.code == 200 then
+      info:dynamicMetadata():set("proa.mixer", policy, true)
+    elseif all then
+      refuse(handle, info, entry)
+      return
+    end
+  end
+  if all then info:dynamicMetadata():set("proa.mixer", "hit", true) end
+end
+
+function envoy_on_response(handle)
+  local found = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.ext_authz")
+  if found == nil then return end
+  for _, policy in ipairs(policies) do
+    local told = found[policy]
+    if type(told) == "table" and told["shape"] ~= nil and told["rules"] == "@RULES@" then
+      learn(handle, policy, told)
+    end
+  end
 end
 """

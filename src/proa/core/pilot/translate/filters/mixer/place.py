@@ -23,6 +23,7 @@ from proa.core.model.names import ObjectRef
 from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import ADS, build_resource, pack
+from proa.core.pilot.translate.filters.mixer.checks import check_filters
 from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
 
 PLACES: Final = "proa.mixer."
@@ -72,4 +73,7 @@ def build_mixer(intent: MixerIntent) -> Resource:
 
 
 def _filters(intent: MixerIntent) -> list[TypedExtensionConfig]:
-    return [*quota_filters(intent.charges, intent.port, has_peer=intent.has_peer)]
+    return [
+        *check_filters(intent.checks, intent.port, has_peer=intent.has_peer),
+        *quota_filters(intent.charges, intent.port, has_peer=intent.has_peer),
+    ]

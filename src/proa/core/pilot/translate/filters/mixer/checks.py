@@ -1,0 +1,72 @@
+"""The filters that have Mixer asked whether a request may go on: in front the script of kept verdicts, then one call
+for the rules that fail closed and one for those that fail open, each only where there is such a rule.
+
+A call is given as long as the slowest handler of its rules, and what the way takes. Mixer answers within that and
+decides itself what a failed handler comes to; only when it is not there, or late, the filter decides, by the same
+policy.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from envoy.config.core.v3.base_pb2 import HeaderValue
+from envoy.config.core.v3.config_source_pb2 import ApiVersion
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
+from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
+from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
+from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
+from envoy.type.matcher.v3.value_pb2 import ValueMatcher
+from envoy.type.v3.http_status_pb2 import HttpStatus, StatusCode
+
+from proa.core.mixer.context import written_context
+from proa.core.mixer.needs import Checked
+from proa.core.mixer.verdict.script import NAMESPACE, script
+from proa.core.pilot.translate.encode import millis, pack
+from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.core.pilot.translate.filters.names import JWT
+
+ON_THE_WAY_MS: Final = 250
+"""Beyond the deadlines of handlers: so that it is Mixer who says that one of them was late."""
+KEPT: Final = "proa.mixer.kept"
+
+
+def check_filters(checks: Sequence[Checked], port: int, *, has_peer: bool) -> list[TypedExtensionConfig]:
+    """None where there are no checks. All have the digest of the same rules."""
+    if not checks:
+        return []
+    source = script([each.policy for each in checks], checks[0].digest, has_peer=has_peer)
+    kept = Lua()
+    kept.default_source_code.inline_string = source
+    asking = (
+        TypedExtensionConfig(
+            name=f"proa.mixer.{each.policy}", typed_config=pack(_ask(each, port, has_peer=has_peer))
+        )
+        for each in checks
+    )
+    return [TypedExtensionConfig(name=KEPT, typed_config=pack(kept)), *asking]
+
+
+def _ask(checked: Checked, port: int, *, has_peer: bool) -> ExtAuthz:
+    context = written_context(port, checked.policy, has_peer=has_peer)
+    return ExtAuthz(
+        transport_api_version=ApiVersion.V3,
+        grpc_service=GrpcService(
+            envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER),
+            timeout=millis(checked.deadline_ms + ON_THE_WAY_MS),
+            initial_metadata=[HeaderValue(key=key, value=value) for key, value in context],
+        ),
+        failure_mode_allow=checked.policy == "open",
+        status_on_error=HttpStatus(code=StatusCode.ServiceUnavailable),
+        stat_prefix=f"mixer_{checked.policy}",
+        include_peer_certificate=has_peer,
+        include_tls_session=True,
+        metadata_context_namespaces=[JWT],
+        filter_enabled_metadata=_unless_known(checked.policy),
+    )
+
+
+def _unless_known(policy: str) -> MetadataMatcher:
+    """Whatever else the script says, or if it says nothing: asked."""
+    path = [MetadataMatcher.PathSegment(key=policy)]
+    return MetadataMatcher(filter=NAMESPACE, path=path, value=ValueMatcher(bool_match=True), invert=True)
