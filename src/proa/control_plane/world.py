@@ -68,6 +68,8 @@ class World:
         self.memo = Memo()
         self.generation = 0
         self._rules = MixerRules(catalogue)
+        # Of those servers whose proxies have asked; a few facts each.
+        self._places: dict[WorkloadId, dict[int, Place]] = {}
         self._scopes = Scopes(self.memo)
         self._proxyless: dict[Client, ProxylessBundle] = {}
         self._routes: dict[Client, ClientRoutes] = {}
@@ -123,6 +125,8 @@ class World:
         if affected == Affected():
             return affected
         self.generation += 1
+        for workload in tuple(self._places) if affected.settings else affected.workloads:
+            self._places.pop(workload, None)
         differing = self._rules.update(self.snapshot, self.index) if affected.mixer else frozenset[str]()
         moves = self._move(affected)
         scopes = self._scopes.update(self.snapshot, self.index, affected)
@@ -157,12 +161,17 @@ class World:
         return self._rules.compilations
 
     def place(self, workload: WorkloadId, port: int) -> Place | None:
-        """What is the same for all requests to a workload's service port. None: nobody of that name serves it."""
+        """What is the same for all requests to a workload's service port. None: nobody of that name serves it. The same
+        value until the workload is another."""
         known = self.snapshot.workloads.get(workload)
-        served = next((each for each in known.inbound if each.service_port == port), None) if known else None
-        if known is None or served is None:
+        if known is None:
             return None
-        return place_of(known, served, self.snapshot.settings.trust_domain)
+        places = self._places.get(workload)
+        if places is None:
+            trust_domain = self.snapshot.settings.trust_domain
+            places = {each.service_port: place_of(known, each, trust_domain) for each in known.inbound}
+            self._places[workload] = places
+        return places.get(port)
 
     def party(self, workload: WorkloadId) -> Party | None:
         """Who a workload is for Mixer. None: nobody of that name is there."""

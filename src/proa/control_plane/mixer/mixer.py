@@ -18,6 +18,8 @@ from proa.core.attributes.value_types import Bag
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.asked import Party, Place, RequestBag
+from proa.core.mixer.context import ON_FAILURE
+from proa.core.mixer.needs import checks_digest
 from proa.core.mixer.plan.dispatch import NOTHING, Learned, Prepared, checks, generators, learn
 from proa.core.mixer.plan.values import DispatchPlan, RulePlan
 from proa.core.mixer.plan.verdict import (
@@ -30,7 +32,7 @@ from proa.core.mixer.plan.verdict import (
     combine,
 )
 from proa.core.model.names import WorkloadId
-from proa.servers.mixer.checks import ON_FAILURE, Question
+from proa.servers.mixer.checks import Question
 
 T = TypeVar("T")
 log = logging.getLogger("proa.control_plane.mixer")
@@ -80,6 +82,8 @@ class Mixer:
         self.counts: Counter[str] = Counter(allowed=0, refused=0, failed=0)
         self._moved = asyncio.Event()
         self._seen: Rules | None = None
+        self._digests_of: DispatchPlan | None = None
+        self._digests: dict[tuple[WorkloadId, int], tuple[Place, str]] = {}
 
     def look(self, *_: object) -> None:
         """To be called after each round of the world's."""
@@ -121,10 +125,21 @@ class Mixer:
         bag = RequestBag(question.asked, place, caller)
         with self.handlers.held() as standing:
             decided = await decide(standing, bag, policy)
-        if is_known:
-            return decided
-        verdict = msgspec.structs.replace(decided.verdict, valid_ms=0)
+            rules = self._digest(standing.plan, question, place)
+        verdict = msgspec.structs.replace(decided.verdict, rules=rules)
+        if not is_known:
+            verdict = msgspec.structs.replace(verdict, valid_ms=0)
         return msgspec.structs.replace(decided, verdict=verdict)
+
+    def _digest(self, plan: DispatchPlan, question: Question, place: Place) -> str:
+        """Of the rules that can match at a place: the proxy keeps what was decided by those that it was told of."""
+        if plan is not self._digests_of:
+            self._digests_of, self._digests = plan, {}
+        known = self._digests.get((question.server, question.port))
+        if known is None or known[0] is not place:
+            known = place, checks_digest(plan, place)
+            self._digests[question.server, question.port] = known
+        return known[1]
 
     def _caller(self, workload: WorkloadId | None) -> tuple[Party | None, bool]:
         """With whether all is known of it. One that has just come, or has just gone, is what its certificate says, and

@@ -171,11 +171,21 @@ def _fails(node: Typed, facts: Facts) -> bool:
             return any(_fails(each, facts) for each in node.arguments)
 
 
+def checks_digest(plan: DispatchPlan, place: Place, protocols: tuple[str, ...] = REQUESTS) -> str:
+    """As `Checked.digest` has it: whoever answers says by it which rules he went by."""
+    learning = tuple(rules_met(plan, place, "generator", protocols))
+    return _digest(plan, learning, tuple(rules_met(plan, place, "check", protocols)))
+
+
+def _digest(plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...]) -> str:
+    """Of the rules of both policies: a call that both ask for is closed."""
+    return digest_of([*_written(plan, learning, "generator"), *_written(plan, met, "check")])
+
+
 def _checks(
     plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...], first_ms: int
 ) -> Iterator[Checked]:
-    # Of the others' policies too: a call that both ask for is closed.
-    digest = digest_of([*_written(plan, learning, "generator"), *_written(plan, met, "check")])
+    digest = _digest(plan, learning, met)
     policies: tuple[FailurePolicy, ...] = ("closed", "open")
     for policy in policies:
         those = tuple(each for each in met if each.rule.policy_for("check") == policy)

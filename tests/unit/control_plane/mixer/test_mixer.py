@@ -11,6 +11,7 @@ from proa.control_plane.mixer.handlers import Handlers
 from proa.control_plane.mixer.mixer import Mixer
 from proa.core.config.config import Config
 from proa.core.mixer.asked import Asked, Party, Place
+from proa.core.mixer.needs import checks_digest
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.values import DispatchPlan
 from proa.core.mixer.plan.verdict import CheckAnswer, Verdict
@@ -221,5 +222,21 @@ def test_new_rules_are_followed_as_soon_as_they_are_there() -> None:
         mixer.look()
         await seen(lambda: mixer.handlers.plan is small.mixer.plan)
         assert (await mixer.check(question())).code == 7
+
+    of_scene(small, scene)
+
+
+def test_a_verdict_says_by_which_rules_it_was_made() -> None:
+    small = Small()
+
+    async def scene(mixer: Mixer, scripted: Scripted, tasks: asyncio.TaskGroup) -> None:
+        before = (await mixer.check(question("closed"))).rules
+        assert before == (await mixer.check(question("open"))).rules == checks_digest(small.mixer.plan, PLACE)
+        small.mixer = OfPlan(plan_of(rule("deny", "no", "any", namespace="shop")))
+        mixer.look()
+        while (verdict := await mixer.check(question("closed"))).rules == before:
+            assert verdict.code == 0
+            await asyncio.sleep(0)
+        assert (verdict.code, verdict.rules) == (7, checks_digest(small.mixer.plan, PLACE))
 
     of_scene(small, scene)

@@ -100,6 +100,11 @@ def test_the_world_knows_places_and_parties() -> None:
     place = mesh.world.place(SERVER, PORT)
     assert place is not None
     assert place.attributes["destination.service.host"] == "web.default.svc.cluster.local"
+    assert mesh.world.place(SERVER, PORT) is place
+    mesh.place(simple("web", "v1", address="10.0.0.8"))
+    moved = mesh.world.place(SERVER, PORT)
+    assert moved is not None
+    assert moved is not place
     assert mesh.world.place(SERVER, 1) is None
     assert mesh.world.place(WorkloadId("default", "nobody"), PORT) is None
     party = mesh.world.party(OTHER)

@@ -10,7 +10,7 @@ from immutables import Map
 from proa.core.attributes.value_types import Value
 from proa.core.config.config import Config
 from proa.core.mixer.asked import Asked, Place, RequestBag
-from proa.core.mixer.needs import STREAMS, Needs, needs_of, rules_met
+from proa.core.mixer.needs import STREAMS, Needs, checks_digest, needs_of, rules_met
 from proa.core.mixer.plan.dispatch import checks
 from proa.core.mixer.plan.in_force import InForce, compile_in_force
 from proa.testing.mixer import all_run, mixer_config, rule
@@ -121,7 +121,9 @@ def test_policies_are_asked_for_apart_each_as_long_as_its_slowest_handler() -> N
 
 def test_the_digest_is_of_all_that_an_answer_follows_from() -> None:
     def digest(*objects: Config) -> str:
-        (found,) = needs_of(in_force(*objects), PLACE).checks
+        rules = in_force(*objects)
+        (found,) = needs_of(rules, PLACE).checks
+        assert found.digest == checks_digest(rules.plan, PLACE)
         return found.digest
 
     entry = [
