@@ -13,13 +13,14 @@ from proa.core.auth.spiffe import workload_dns_name, workload_id
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.answers import kept
 from proa.core.mixer.asked import Asked, Place
+from proa.core.mixer.context import ON_FAILURE
 from proa.core.mixer.needs import rules_met
 from proa.core.mixer.plan.verdict import OK, Answered, Failure
 from proa.core.mixer.refusals import code_name, http_status
 from proa.core.mixer.verdict.shapes import Unkept, part_in_words
 from proa.core.model.names import WorkloadId, service_hostname
 from proa.servers.admin.mixer import CallMade, CheckTried, CheckTry, PolicyVerdict
-from proa.servers.mixer.checks import ON_FAILURE, Question
+from proa.servers.mixer.checks import Question
 
 POLICIES: Final[tuple[FailurePolicy, ...]] = ("closed", "open")
 """In the order in which proxies ask."""
