@@ -1,7 +1,7 @@
 """One Envoy that holds many expressions at once: a route for the value of each, and one for it as a condition.
 
 The value comes back in a header by `%CEL(...)%`, the condition as 403 from an RBAC matcher: the two forms in which
-expressions reach a proxy.
+expressions reach a proxy. Chains of filters have a route each, too.
 """
 
 import http.client
@@ -16,12 +16,15 @@ from http.client import HTTPMessage
 from pathlib import Path
 
 import msgspec
+from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from google.protobuf.json_format import MessageToDict
 
 from proa.core.attributes.value_types import Bag, Value
 from proa.core.expression.cel import Literal, cel_text, choice, infix, parsed
 from proa.core.expression.envoy_form import EnvoyForm
 from proa.core.mixer.asked import JWT, Asked, Place, RequestBag
+from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
+from proa.core.pilot.translate.encode import pack
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
@@ -51,11 +54,12 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     caller: int | None = None
     server_name: str = ""
 
-    def bag(self, facts: Mapping[str, Value | None]) -> Bag:
-        """The attributes that Mixer makes of what the proxy would tell it, and what is known without."""
+    @property
+    def asked(self) -> Asked:
+        """What the proxy would tell Mixer."""
         scheme = "http" if self.caller is None else "https"
         pseudo = {":path": self.path, ":method": "GET", ":authority": self.host, ":scheme": scheme}
-        asked = Asked(
+        return Asked(
             headers={**self.headers, **pseudo},
             identity=f"spiffe://{principal(self.caller)}"
             if self.caller is not None and self.caller >= 0
@@ -64,10 +68,13 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
             claims=CLAIMS if self.caller is None else {},
             nanoseconds=time.time_ns(),
         )
+
+    def bag(self, facts: Mapping[str, Value | None]) -> Bag:
+        """The attributes that Mixer makes of what the proxy would tell it, and what is known without."""
         known = {name: value for name, value in facts.items() if value is not None}
         if self.caller is not None:
             known["destination.principal"] = known["destination.user"] = principal(SERVER)
-        return _Known(known, RequestBag(asked, Place(), None))
+        return _Known(known, RequestBag(self.asked, Place(), None))
 
 
 class _Known:
@@ -82,6 +89,12 @@ class _Known:
         return self._second.get(name) if found is None else found
 
 
+class Answer(msgspec.Struct, frozen=True):
+    status: int
+    body: str
+    headers: HTTPMessage
+
+
 class Proxy(msgspec.Struct, frozen=True):
     """`secured` takes TLS, with a certificate of the caller or without."""
 
@@ -94,18 +107,22 @@ class Proxy(msgspec.Struct, frozen=True):
 
     def value(self, case: int, request: Sent) -> str | None:
         """As Envoy writes it; None when there is none."""
-        status, headers = self._ask(f"{case}-value", request)
-        assert status == 200
-        if headers["x-has-value"] != "yes":
+        found = self._ask(f"{case}-value", request)
+        assert found.status == 200
+        if found.headers["x-has-value"] != "yes":
             return None
         # Python reads headers byte by byte.
-        return headers["x-value"].removeprefix("v").encode("latin-1").decode()
+        return found.headers["x-value"].removeprefix("v").encode("latin-1").decode()
 
     def is_met(self, case: int, request: Sent) -> bool:
-        status, headers = self._ask(f"{case}-condition", request)
-        assert status in (200, 403)
+        found = self._ask(f"{case}-condition", request)
+        assert found.status in (200, 403)
         # A refusal of gRPC is a status of its own.
-        return status == 403 or headers["grpc-status"] == "7"
+        return found.status == 403 or found.headers["grpc-status"] == "7"
+
+    def passed(self, chain: int, request: Sent) -> Answer:
+        """What the filters of a chain say to it: 200 without a body lets it pass."""
+        return self._ask(f"{chain}-chain", request)
 
     def logged(self, request: Sent) -> list[str]:
         """What the access log says of one more request."""
@@ -138,24 +155,31 @@ class Proxy(msgspec.Struct, frozen=True):
         connection.sock = context.wrap_socket(plain, server_hostname=request.server_name or None)
         return connection
 
-    def _ask(self, case: str, request: Sent) -> tuple[int, HTTPMessage]:
+    def _ask(self, case: str, request: Sent) -> Answer:
         connection = self._connection(request)
         connection.putrequest("GET", request.path, skip_host=True, skip_accept_encoding=True)
         for name, text in {"host": request.host, "x-case": case, **request.headers}.items():
             connection.putheader(name, text)
         connection.endheaders()
         response = connection.getresponse()
-        response.read()
-        return response.status, response.headers
+        body = response.read()
+        return Answer(response.status, body.decode(), response.headers)
 
 
 @contextmanager
-def proxy_of(forms: Sequence[EnvoyForm], folder: Path, logged: Sequence[str] = ()) -> Iterator[Proxy]:
-    """Ready to be asked about forms, by their number, and about format strings, all at once."""
+def proxy_of(
+    forms: Sequence[EnvoyForm],
+    folder: Path,
+    logged: Sequence[str] = (),
+    chains: Sequence[Sequence[TypedExtensionConfig]] = (),
+) -> Iterator[Proxy]:
+    """Ready to be asked about forms and chains, by their number, and about format strings, all at once."""
     config, admin, log_file = folder / "envoy.json", folder / "admin.txt", folder / "access.log"
     log_file.touch()
     identities, roots = make_identities(folder, CALLERS)
-    config.write_text(json.dumps(_bootstrap(forms, logged, log_file, identities[SERVER], roots)))
+    routes = [route for number, form in enumerate(forms) for route in _routes(number, form)]
+    routes += [_through(number, chain) for number, chain in enumerate(chains)]
+    config.write_text(json.dumps(_bootstrap(routes, logged, log_file, identities[SERVER], roots)))
     envoy = find_envoy(NodeOptions(home=Home(folder)))
     words = [envoy, "-c", config, "--use-dynamic-base-id", "--concurrency", "1", "-l", "error"]
     words += ["--file-flush-interval-msec", "20"]
@@ -166,9 +190,11 @@ def proxy_of(forms: Sequence[EnvoyForm], folder: Path, logged: Sequence[str] = (
         try:
             ports = _listening(process, admin, folder)
             proxy = Proxy(ports["plain"], ports["secured"], folder, identities, roots, {})
-            yield proxy
-            for connection in proxy.connections.values():
-                connection.close()
+            try:
+                yield proxy
+            finally:
+                for connection in proxy.connections.values():
+                    connection.close()
         finally:
             process.terminate()
             process.wait()
@@ -192,10 +218,14 @@ def _listening(process: subprocess.Popen[bytes], admin: Path, folder: Path) -> d
 
 
 def _bootstrap(
-    forms: Sequence[EnvoyForm], logged: Sequence[str], log_file: Path, server: Identity, roots: str
+    routes: Sequence[Mapping[str, object]],
+    logged: Sequence[str],
+    log_file: Path,
+    server: Identity,
+    roots: str,
 ) -> Mapping[str, object]:
-    routes = [route for number, form in enumerate(forms) for route in _routes(number, form)]
     filters = [
+        {"name": "chain", "typed_config": {"@type": FILTER_CHAIN_URL}},
         {"name": "rbac", "typed_config": {"@type": T + "extensions.filters.http.rbac.v3.RBAC"}},
         {"name": "router", "typed_config": {"@type": T + "extensions.filters.http.router.v3.Router"}},
     ]
@@ -266,6 +296,13 @@ def _routes(number: int, form: EnvoyForm) -> Iterator[Mapping[str, object]]:
         "rbac": {"matcher": _deny(form)},
     }
     yield {**_match(f"{number}-condition"), "typed_per_filter_config": {"rbac": per_route}}
+
+
+def _through(number: int, chain: Sequence[TypedExtensionConfig]) -> Mapping[str, object]:
+    if not chain:
+        return _match(f"{number}-chain")
+    held = MessageToDict(pack(filter_chain(chain, per_route=True)), preserving_proto_field_name=True)
+    return {**_match(f"{number}-chain"), "typed_per_filter_config": {"chain": held}}
 
 
 def _match(case: str) -> dict[str, object]:

@@ -27,6 +27,12 @@ class EmptyMap(msgspec.Struct, frozen=True):
     pass
 
 
+class Texts(msgspec.Struct, frozen=True):
+    """A list of constant texts."""
+
+    values: tuple[str, ...]
+
+
 class Operation(msgspec.Struct, frozen=True):
     """`function` in CEL's own names: `_==_`, `_?_:_`, `_[_]`, `@in`, or a global function's."""
 
@@ -40,7 +46,7 @@ class Method(msgspec.Struct, frozen=True):
     arguments: tuple["Cel", ...]
 
 
-Cel: TypeAlias = Literal | Path | EmptyMap | Operation | Method
+Cel: TypeAlias = Literal | Path | EmptyMap | Texts | Operation | Method
 
 _INFIX = {f"_{sign}_": sign for sign in ("==", "!=", "<", "<=", ">", ">=", "&&", "||", "+")} | {"@in": "in"}
 TRUE, FALSE, EMPTY_TEXT = Literal(True), Literal(False), Literal("")
@@ -74,6 +80,8 @@ def cel_text(node: Cel) -> str:
             return f"has({name})" if node.is_test else name
         case EmptyMap():
             return "{}"
+        case Texts():
+            return f"[{', '.join(map(_literal_text, node.values))}]"
         case Method():
             arguments = ", ".join(map(cel_text, node.arguments))
             return f"{cel_text(node.target)}.{node.function}({arguments})"
@@ -114,6 +122,10 @@ def _fill(expr: Expr, node: Cel, number: int) -> int:
             return _fill_path(expr, node, number)
         case EmptyMap():
             expr.struct_expr.SetInParent()
+        case Texts():
+            expr.list_expr.SetInParent()
+            for value in node.values:
+                number = _fill(expr.list_expr.elements.add(), Literal(value), number)
         case Method():
             expr.call_expr.function = node.function
             number = _fill(expr.call_expr.target, node.target, number)
@@ -179,6 +191,8 @@ def _extent(node: Cel, known: dict[int, Extent], room: int) -> Extent:
 
 def _measured(node: Cel, known: dict[int, Extent], room: int) -> Extent:
     match node:
+        case Texts():
+            return Extent(len(cel_text(node)), 4)
         case Literal() | Path() | EmptyMap():
             return Extent(len(cel_text(node)), 2 * len(node.names) if isinstance(node, Path) else 2)
         case Operation():

@@ -72,12 +72,15 @@ def _default(node: Apply, arguments: list[Typed], facts: Facts) -> Typed:
 
 
 def _is_absent(node: Typed, facts: Facts) -> bool:
-    """Known to be so: an attribute of which that is a fact, or a key that a known map does not have."""
+    """Known to be so: an attribute of which that is a fact, or a key that a known map does not have, or an absent
+    one."""
     match node:
         case Read():
             return node.name in facts
         case Apply("[]", arguments=(Constant(value=content), Constant(value=key))):
             return isinstance(content, Mapping) and key not in content
+        case Apply("[]", arguments=(Read() as content, Constant())):
+            return content.name in facts
         case _:
             return False
 

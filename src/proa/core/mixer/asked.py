@@ -189,3 +189,6 @@ _MADE: Final[Mapping[str, Callable[[Asked], Value | None]]] = {
     "context.protocol": _protocol,
     "context.time": _time,
 }
+
+OF_REQUESTS: Final = frozenset(_MADE)
+"""Attributes of the request and its connection. Others are of the place or of the caller, or not there."""

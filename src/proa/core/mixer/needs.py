@@ -101,7 +101,7 @@ def rules_met(
     plan: DispatchPlan, place: Place, variety: Variety, protocols: tuple[str, ...] = REQUESTS
 ) -> Iterator[Met]:
     """Those that can match at a place, in the order in which they count."""
-    told = frozenset[str]() if variety == "generator" else _told(plan)
+    told = frozenset[str]() if variety == "generator" else told_by(plan)
     facts = _facts(place, told)
     known = terms_of({name: value for name, value in facts.items() if value is not None})
     for namespace in _namespaces(plan, place, told):
@@ -116,12 +116,12 @@ def rules_met(
             if not any(action.variety == variety for action in rule.actions):
                 continue
             match = fold(rule.match.program.checked.root, facts) if rule.match else None
-            if match is None or not _is_never(match, facts):
+            if match is None or not is_never(match, facts):
                 is_always = isinstance(match, Constant)
                 yield Met(rule=rule, match=None if is_always else match)
 
 
-def _told(plan: DispatchPlan) -> frozenset[str]:
+def told_by(plan: DispatchPlan) -> frozenset[str]:
     """What generators may say in place of what is known."""
     return frozenset(name for instance in plan.instances.values() for name, _ in instance.bindings)
 
@@ -143,7 +143,7 @@ def _namespaces(plan: DispatchPlan, place: Place, told: frozenset[str]) -> tuple
     return tuple(dict.fromkeys((plan.root, own if isinstance(own, str) else "")))
 
 
-def _is_never(node: Typed, facts: Facts) -> bool:
+def is_never(node: Typed, facts: Facts) -> bool:
     """Whether it is false, or fails, for every request: what is absent at the place is read where it must not be."""
     match node:
         case Constant():
@@ -151,9 +151,9 @@ def _is_never(node: Typed, facts: Facts) -> bool:
         case Read():
             return facts.get(node.name, node) is None
         case Apply("&&"):
-            return any(_is_never(each, facts) for each in node.arguments)
+            return any(is_never(each, facts) for each in node.arguments)
         case Apply("||"):
-            return all(_is_never(each, facts) for each in node.arguments)
+            return all(is_never(each, facts) for each in node.arguments)
         case Apply("|" | "conditional"):
             return False
         case Apply():

@@ -80,11 +80,16 @@ def build(plan: InstancePlan, bag: Bag, *, traced: bool = True) -> Built:
         found = formula.trace(bag) if traced else formula.evaluate(bag)
         seen.update(dict.fromkeys(found.references))
         if found.error is not None or found.value is None:
-            failure = f"{'.'.join(path)} of {plan.name} cannot be told: {found.error}"
+            failure = not_told(plan, path, str(found.error))
             return Built(instance=None, failure=failure, references=tuple(seen))
         _put(fields, path, found.value)
     instance = Instance(name=plan.name, template=plan.template, fields=_frozen(fields))
     return Built(instance=instance, failure="", references=tuple(seen))
+
+
+def not_told(plan: InstancePlan, path: tuple[str, ...], error: str) -> str:
+    """Why an instance was not made."""
+    return f"{'.'.join(path)} of {plan.name} cannot be told: {error}"
 
 
 def _put(fields: dict[str, "_Building"], path: tuple[str, ...], value: Value) -> None:

@@ -28,7 +28,7 @@ def folded(text: str) -> Typed:
         ('context.reporter.kind == "inbound"', True),
         ('destination.labels["app"]', "reviews"),
         ('destination.labels["version"] | "none"', "none"),
-        ('source.labels["app"] | "unknown"', None),
+        ('source.labels["app"] | "unknown"', "unknown"),
         ('source.namespace | "unknown"', "unknown"),
         ("context.reporter.kind | request.path", "inbound"),
         ('request.path == "/" || true', None),

@@ -36,24 +36,30 @@ _TERMS: Final = frozenset((*DESTINATION, PROTOCOL))
 
 def demand_of(match: Formula | None) -> Demand:
     """What must hold whenever the match is true."""
-    return _demand(match.program.checked.root) if match is not None else Map()
+    return demanded(match.program.checked.root, _TERMS) if match is not None else Map()
 
 
-def _demand(node: Typed) -> Demand:
+def demanded(node: Typed, terms: frozenset[Term] | None = None) -> Demand:
+    """What must hold whenever it is true, of these terms; None: of all."""
     match node:
         case Apply(function="&&"):
             found: dict[Term, frozenset[str]] = {}
-            for term, values in (pair for each in node.arguments for pair in _demand(each).items()):
+            for term, values in (pair for each in node.arguments for pair in demanded(each, terms).items()):
                 found[term] = found[term] & values if term in found else values
             return Map(found)
         case Apply(function="||"):
-            several = [_demand(each) for each in node.arguments]
+            several = [demanded(each, terms) for each in node.arguments]
             common = set(several[0]).intersection(*several[1:])
             return Map({term: frozenset[str]().union(*(each[term] for each in several)) for term in common})
         case Apply(function="==", arguments=(first, second)):
             asked = _term(first) or _term(second)
             value = second if isinstance(second, Constant) else first
-            if asked in _TERMS and isinstance(value, Constant) and isinstance(value.value, str):
+            if (
+                asked
+                and (terms is None or asked in terms)
+                and isinstance(value, Constant)
+                and isinstance(value.value, str)
+            ):
                 return Map({asked: frozenset((value.value,))})
         case _:
             pass

@@ -1,0 +1,1 @@
+"""Which of Mixer's rules a proxy decides itself, where all the others run, and why."""

@@ -1,0 +1,92 @@
+"""What rules read of their callers, decided before anybody calls: workloads that agree in it are one group.
+
+A caller is known by the name in its certificate, and what the world knows of that workload is constant until it comes
+or goes. So a rule about labels of callers is one about a set of names, which is another set only when a workload that
+the rule can tell from a stranger is another one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+from immutables import Map
+
+from proa.core.attributes.value_types import Value
+from proa.core.expression.folding import Facts
+from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.mixer.asked import Party
+
+SOURCE: Final = "source."
+OF_REQUEST: Final = frozenset(("source.principal", "source.user", "source.ip"))
+"""Not of the workload: the certificate and the connection tell them."""
+_LABELS: Final = "source.labels"
+
+Terms = frozenset[tuple[str, str | None]]
+"""Attributes of callers, or keys of their labels; the key None: the attribute as a whole."""
+NO_TERMS: Final[Terms] = frozenset()
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Callers of whom the same is known; `names` in order, as `workload.namespace`."""
+
+    facts: Facts
+    names: tuple[str, ...]
+
+
+def terms_of(roots: Iterable[Typed]) -> Terms:
+    return frozenset(term for root in roots for term in _terms(root))
+
+
+def _terms(node: Typed) -> Iterator[tuple[str, str | None]]:
+    match node:
+        case Apply(function="[]", arguments=(Read(name="source.labels"), Constant(value=str() as key))):
+            yield _LABELS, key
+        case Read(name=name):
+            if name.startswith(SOURCE) and name not in OF_REQUEST:
+                yield name, None
+        case Apply():
+            for argument in node.arguments:
+                yield from _terms(argument)
+        case Constant():
+            pass
+
+
+def facts_of_caller(terms: Terms, party: Party | None) -> Facts:
+    """What is known of a caller, as far as it is read. None: a stranger, of whom all of it is absent."""
+    known: Mapping[str, Value] = party.attributes("source") if party else {}
+    facts: dict[str, Value | None] = {name: known.get(name) for name, _ in terms}
+    if party and _LABELS in facts and (_LABELS, None) not in terms:
+        keys = sorted(key for name, key in terms if name == _LABELS and key is not None)
+        facts[_LABELS] = Map({key: party.labels[key] for key in keys if key in party.labels})
+    return facts
+
+
+class Callers:
+    """All workloads that may call, by their names as certificates have them: `workload.namespace`. A value: one with
+    other workloads is another one. Groups are made when they are asked for, and kept."""
+
+    def __init__(self, parties: Map[str, Party] = Map()) -> None:
+        self.parties = parties
+        self._groups: dict[Terms, tuple[Group, ...]] = {}
+
+    def groups(self, terms: Terms) -> tuple[Group, ...]:
+        """In the order of their first names."""
+        if terms not in self._groups:
+            self._groups[terms] = tuple(self._grouped(terms))
+        return self._groups[terms]
+
+    def _grouped(self, terms: Terms) -> Iterator[Group]:
+        found: dict[object, tuple[Facts, list[str]]] = {}
+        for name in sorted(self.parties):
+            facts = facts_of_caller(terms, self.parties[name])
+            _, names = found.setdefault(tuple(sorted(facts.items(), key=_by_name)), (facts, []))
+            names.append(name)
+        for facts, names in found.values():
+            yield Group(facts, tuple(names))
+
+
+def _by_name(item: tuple[str, Value | None]) -> str:
+    return item[0]
+
+
+NOBODY: Final = Callers()
