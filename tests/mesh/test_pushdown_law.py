@@ -41,7 +41,7 @@ from tests.properties.expression.drawn import texts_of
 pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy())]
 
 OWN = "cluster.local"
-LABELS = ({"k": "a", "10s": "b"}, {"k": "b"}, {"k": "a"}, {"k": "b"}, {})
+LABELS: tuple[dict[str, str], ...] = ({"k": "a", "10s": "b"}, {"k": "b"}, {"k": "a"}, {"k": "b"}, {})
 # The last one is not known to the world, and the partner's workload is called like one of ours.
 PARTIES = {
     f"{workload.name}.{workload.namespace}": Party(
@@ -75,7 +75,7 @@ STATUSES = st.fixed_dictionaries(
     }
 )
 ENTRIES = st.lists(st.sampled_from(("", "a", "b", "ab", "/a", "k", "a*", "10s")), min_size=1, max_size=3)
-HANDLERS = st.one_of(
+HANDLERS: st.SearchStrategy[tuple[str, object]] = st.one_of(
     st.tuples(st.just("denier"), st.fixed_dictionaries({}, optional={"status": STATUSES})),
     st.tuples(
         st.just("listchecker"),

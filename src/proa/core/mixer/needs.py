@@ -220,7 +220,7 @@ def _charges(
         for charge in (charge for rule in rules.charges.specs[ref].rules for charge in rule.quotas):
             specs.setdefault(charge.quota.lower(), {})[ref] = None
     met = tuple(rules_met(rules.plan, place, "quota", protocols)) if specs else ()
-    facts = _facts(place, _told(rules.plan))
+    facts = _facts(place, told_by(rules.plan))
     first_ms = _longest_ms(rules.plan, learning, "generator")
     for quota, those in sorted(specs.items()):
         sending = tuple(each for each in met if _sends(rules.plan, each.rule, quota))

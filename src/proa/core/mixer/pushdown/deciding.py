@@ -1,9 +1,9 @@
 """Which calls of a place's checks the proxy answers itself.
 
-The law: with and without the pushdown the same requests are refused, and a request that the proxy refuses has the status
-that Mixer would give it, and Mixer's message as far as the proxy's own denials go; a remote check that comes later is
-not asked any more, and adds nothing to it. The status is that of the first denial in the order of the rules. So a call
-that has a form stays remote behind a remote one that may refuse the same request: that one has to be asked first.
+The law: with and without the pushdown the same requests are refused, and a request that the proxy refuses has the
+status that Mixer would give it, and Mixer's message as far as the proxy's own denials go; a remote check that comes
+later is not asked any more, and adds nothing to it. The status is that of the first denial in the order of the rules.
+So a call that has a form stays remote behind a remote one that may refuse the same request: that one is asked first.
 """
 
 from collections.abc import Iterable, Iterator

@@ -26,8 +26,8 @@ class Whose(msgspec.Struct, frozen=True):
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):
     """One way for one call to deny. `condition` may fail, which is no; `whose` None: anybody's requests. `code` is of
-    google.rpc.Code. The handler's message is `text`; with a `value`, a text, that one without its `prefix` is behind it,
-    shortened, and then `after`."""
+    google.rpc.Code. The handler's message is `text`; with a `value`, a text, that one without its `prefix` is behind
+    it, shortened, and then `after`."""
 
     rule: ObjectRef
     handler: str
