@@ -14,6 +14,7 @@ from proa.cli.surroundings import Failure
 
 if TYPE_CHECKING:
     from proa.core.attributes.vocabulary import Vocabulary
+    from proa.core.expression.typed import Language
     from proa.core.mixer.evaluation.cases import Answer
     from proa.core.mixer.evaluation.files import Vocabularies
 
@@ -40,6 +41,12 @@ command.add_command(check)
     "--batch", metavar="FILE", help="Cases, one JSON object a line; answers come in the same order."
 )
 @click.option("--manifests", metavar="FILE", help="Of a batch: the manifests that its cases name.")
+@click.option(
+    "--language",
+    type=click.Choice(["MIXER", "CEL"], case_sensitive=False),
+    default="MIXER",
+    help="What the expression is written in. Default: MIXER.",
+)
 @output_option
 @click.pass_context
 def evaluate(
@@ -49,6 +56,7 @@ def evaluate(
     manifest: str | None,
     batch: str | None,
     manifests: str | None,
+    language: "Language",
     output: Format,
 ) -> None:
     """Evaluate an expression of Mixer's language and print its type, its value and the attributes that it depended on.
@@ -64,10 +72,12 @@ def evaluate(
     Examples:
       proa mixer eval 'source.labels["app"] | "unknown"' --attributes request.yaml
       proa mixer eval 'match(request.path, "/api/*")' --attributes request.yaml -o json
+      proa mixer eval --language CEL 'request.method in ["GET", "HEAD"]' --attributes request.yaml
       proa mixer eval --batch cases.jsonl --manifests manifests.json
     """
     if batch is not None:
-        if expression is not None or attributes is not None or manifest is not None:
+        others = (expression, attributes, manifest)
+        if any(each is not None for each in others) or language != "MIXER":
             raise click.UsageError("--batch goes with --manifests alone", context)
         context.exit(_batch(batch, manifests))
     if expression is None:
@@ -76,10 +86,12 @@ def evaluate(
         raise click.UsageError(
             "--manifests goes with --batch; for one expression there is --manifest", context
         )
-    context.exit(_one(expression, attributes, manifest, output))
+    context.exit(_one(expression, language, attributes, manifest, output))
 
 
-def _one(expression: str, attributes: str | None, manifest: str | None, output: Format) -> int:
+def _one(
+    expression: str, language: "Language", attributes: str | None, manifest: str | None, output: Format
+) -> int:
     from proa.core.attributes.vocabulary import STANDARD
     from proa.core.expression.program import compile_expression
     from proa.core.mixer.evaluation.cases import answer_of
@@ -99,7 +111,7 @@ def _one(expression: str, attributes: str | None, manifest: str | None, output: 
     if isinstance(bag, tuple):
         print_problems(bag)
         return 1
-    answer = answer_of(compile_expression(expression, vocabulary), bag)
+    answer = answer_of(compile_expression(expression, vocabulary, language=language), bag)
     if output == "table":
         _print(answer)
     else:

@@ -1,6 +1,7 @@
 """Mixer's objects in few words: for tests of plans, and of adapters by those who write them."""
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import msgspec
 from immutables import Map
@@ -18,9 +19,10 @@ def mixer_config(
     annotations: Mapping[str, str] | None = None,
     catalogue: Catalogue = BUILT_IN,
 ) -> Config:
-    """A valid object of config.istio.io; an AssertionError with its problems when it is not."""
+    """A valid object of config.istio.io, or Proa's MixerRule; an AssertionError with its problems when it is not."""
     metadata = {"name": name, "namespace": namespace, "annotations": dict(annotations or {})}
-    value = {"apiVersion": "config.istio.io/v1alpha2", "kind": kind, "metadata": metadata, "spec": spec}
+    version = "proa.dev/v1alpha1" if kind == "MixerRule" else "config.istio.io/v1alpha2"
+    value = {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
     (document,) = parse(msgspec.json.encode(value).decode(), f"{name}.yaml").documents
     examined = examine(document, only_in_force=False, catalogue=catalogue)
     assert examined.config is not None, "\n".join(map(str, examined.problems))
@@ -34,10 +36,11 @@ def rule(
     match: str = "",
     namespace: str = "default",
     annotations: Mapping[str, str] | None = None,
+    kind: Literal["rule", "MixerRule"] = "rule",
 ) -> Config:
     """One with a single action."""
     spec = {"match": match, "actions": [{"handler": handler, "instances": list(instances)}]}
-    return mixer_config("rule", name, spec, namespace, annotations)
+    return mixer_config(kind, name, spec, namespace, annotations)
 
 
 def all_run(catalogue: Catalogue = BUILT_IN, names: Iterable[str] | None = None) -> Catalogue:

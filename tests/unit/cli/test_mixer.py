@@ -27,6 +27,15 @@ def test_a_value(proa: Proa, attributes: Path) -> None:
     ]
 
 
+def test_a_value_in_cel(proa: Proa, attributes: Path) -> None:
+    words = ("mixer", "eval", "--language", "cel", "--attributes", str(attributes))
+    done = proa(*words, "!has(source.labels.version) && source.labels.app in ['ratings', 'reviews']")
+    assert done.stdout.splitlines()[:2] == ["type        BOOL", "value       true"]
+    refused = proa(*words, "request.host | 1")
+    assert refused.exit_code == 1
+    assert "|| is or" in refused.stderr
+
+
 def test_a_value_as_json(proa: Proa, attributes: Path) -> None:
     result = proa("mixer", "eval", "source.labels", "--attributes", attributes, "-o", "json")
     assert json.loads(result.stdout) == {

@@ -10,6 +10,7 @@ from typing import assert_never
 
 from proa.core.attributes.value_types import ValueType
 from proa.core.attributes.vocabulary import STANDARD, Vocabulary
+from proa.core.expression.cel_reader import UnknownAttribute, read_cel
 from proa.core.expression.checker import check
 from proa.core.expression.parser import parse
 from proa.core.expression.syntax import (
@@ -24,7 +25,7 @@ from proa.core.expression.syntax import (
     Truth,
     Unary,
 )
-from proa.core.expression.typed import Checked
+from proa.core.expression.typed import Checked, Language
 
 
 def expression_faults(
@@ -32,8 +33,11 @@ def expression_faults(
     expected: ValueType | None = None,
     *,
     outputs: Mapping[str, ValueType] | None = None,
+    language: Language = "MIXER",
 ) -> tuple[str, ...]:
     """What is wrong with it, in a user's words. `outputs`: it may speak of what a generator gives, `$out.name`."""
+    if language == "CEL":
+        return _cel_faults(text, expected)
     found = parse(text, outputs is not None)
     if isinstance(found, Fault):
         return (f"no expression: {found}",)
@@ -44,6 +48,14 @@ def expression_faults(
         return ()
     checked = check(found, Vocabulary(types), expected)
     return () if isinstance(checked, Checked) else tuple(map(str, checked))
+
+
+def _cel_faults(text: str, expected: ValueType | None) -> tuple[str, ...]:
+    """In CEL names and keys are told apart by what is an attribute: a name that none begins may be a manifest's."""
+    read = read_cel(text, STANDARD, expected)
+    if isinstance(read, Checked):
+        return ()
+    return tuple(f"no condition in CEL: {fault}" for fault in read if not isinstance(fault, UnknownAttribute))
 
 
 def attributes_of(expression: Expression) -> Iterator[str]:

@@ -31,6 +31,10 @@ _COUNTING: Final = ("lowerAscii", "size")
 _CALLS: Final = ("duration", "has", "ip", "size", "timestamp")
 
 
+class UnknownAttribute(Fault, frozen=True):
+    """Perhaps one that a manifest declares."""
+
+
 def read_cel(text: str, vocabulary: Vocabulary, expected: ValueType | None = None) -> Checked | tuple[Fault]:
     """`expected`: the type that it must have; None takes any."""
     try:
@@ -289,7 +293,9 @@ class _Reading:
         hint = (
             f'did you mean "{near[0]}"?' if near else "quote it if it is a text, or declare it in a manifest"
         )
-        raise Unreadable(first.column, f'there is no attribute "{name[:80]}"', hint)
+        error = Unreadable(first.column, f'there is no attribute "{name[:80]}"', hint)
+        error.fault = UnknownAttribute(first.column, str(error), hint)
+        raise error
 
     def _called(self, name: Token) -> Typed:
         column = name.column

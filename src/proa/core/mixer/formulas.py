@@ -3,6 +3,8 @@
 Compiling takes long beside everything else that a new plan needs, and most of its expressions were in the one before.
 """
 
+from typing import TypeAlias
+
 import msgspec
 from immutables import Map
 
@@ -12,14 +14,18 @@ from proa.core.expression.program import Program, compile_expression
 from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.syntax import Fault
 from proa.core.expression.tracing import Evaluation
+from proa.core.expression.typed import Language
+
+_Key: TypeAlias = tuple[str, ValueType | None, Map[str, ValueType], Language]
 
 
 class Formula(msgspec.Struct, frozen=True, eq=False):
-    """Equal by text and type: so plans can be compared, whose code cannot."""
+    """Equal by text, language and type: so plans can be compared, whose code cannot."""
 
     text: str
     type: ValueType
     program: Program
+    language: Language = "MIXER"
 
     def trace(self, bag: Bag) -> Evaluation:
         return self.program.trace(bag)
@@ -32,10 +38,14 @@ class Formula(msgspec.Struct, frozen=True, eq=False):
             return Evaluation(None, error, ())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Formula) and (self.text, self.type) == (other.text, other.type)
+        return isinstance(other, Formula) and self._meaning == other._meaning
 
     def __hash__(self) -> int:
-        return hash((self.text, self.type))
+        return hash(self._meaning)
+
+    @property
+    def _meaning(self) -> tuple[str, ValueType, Language]:
+        return self.text, self.type, self.language
 
 
 class Formulas:
@@ -43,31 +53,35 @@ class Formulas:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
-        self._known: dict[tuple[str, ValueType | None, Map[str, ValueType]], Formula | tuple[Fault, ...]] = {}
-        self._used: set[tuple[str, ValueType | None, Map[str, ValueType]]] = set()
+        self._known: dict[_Key, Formula | tuple[Fault, ...]] = {}
+        self._used: set[_Key] = set()
         self.compiled = 0
         """How many have been compiled since it was made."""
 
     def get(
-        self, text: str, expected: ValueType | None, outputs: Map[str, ValueType] = Map()
+        self,
+        text: str,
+        expected: ValueType | None,
+        outputs: Map[str, ValueType] = Map(),
+        language: Language = "MIXER",
     ) -> Formula | tuple[Fault, ...]:
         """`outputs`: what `$out.name` is, for bindings of attributes."""
-        key = (text, expected, outputs)
+        key = (text, expected, outputs, language)
         self._used.add(key)
         if key not in self._known:
             self.compiled += 1
-            self._known[key] = self._compile(text, expected, outputs)
+            self._known[key] = self._compile(*key)
         return self._known[key]
 
     def _compile(
-        self, text: str, expected: ValueType | None, outputs: Map[str, ValueType]
+        self, text: str, expected: ValueType | None, outputs: Map[str, ValueType], language: Language
     ) -> Formula | tuple[Fault, ...]:
         vocabulary = self.vocabulary
         if outputs:
             named = {f"$out.{name}": value_type for name, value_type in outputs.items()}
             vocabulary = Vocabulary(vocabulary.types.update(named))
-        found = compile_expression(text, vocabulary, expected, outputs=bool(outputs))
-        return Formula(text, found.type, found) if isinstance(found, Program) else found
+        found = compile_expression(text, vocabulary, expected, outputs=bool(outputs), language=language)
+        return Formula(text, found.type, found, language) if isinstance(found, Program) else found
 
     def forget_unused(self) -> None:
         self._known = {key: found for key, found in self._known.items() if key in self._used}

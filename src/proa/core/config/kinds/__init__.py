@@ -56,7 +56,7 @@ from proa.core.config.kinds.mixer_out_of_process.validate import (
 from proa.core.config.kinds.mixer_quota_spec.schema import QuotaSpec, QuotaSpecBinding
 from proa.core.config.kinds.mixer_quota_spec.validate import validate_binding as validate_quota_spec_binding
 from proa.core.config.kinds.mixer_quota_spec.validate import validate_spec as validate_quota_spec
-from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.kinds.mixer_rule.schema import CelRule, Rule
 from proa.core.config.kinds.mixer_rule.validate import validate as validate_mixer_rule
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
 from proa.core.config.kinds.peer_authentication.validate import validate as validate_peer_authentication
@@ -557,6 +557,7 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
     _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule"),
+    _read_only(f"{PROA}/v1alpha1", "mixerrules", CelRule, validate_mixer_rule, "mr", kind="MixerRule"),
     _read_only(
         _OLD_API,
         "attributemanifests",

@@ -16,7 +16,7 @@ from proa.core.attributes.vocabulary import STANDARD, Vocabulary
 from proa.core.config.analyze.message import Message
 from proa.core.config.config import Config
 from proa.core.config.kinds.mixer_attributes.schema import AttributeManifest
-from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.kinds.mixer_rule.schema import CelRule, Rule
 from proa.core.config.mixer.annotations import (
     bounds_of,
     failure_policy_of,
@@ -28,6 +28,7 @@ from proa.core.config.mixer.compiled import Configured, Shaped, handler_of, inst
 from proa.core.config.mixer.instances import expressions_of
 from proa.core.config.mixer.references import Table, canonical, table_of
 from proa.core.config.path import Path
+from proa.core.expression.typed import Language
 from proa.core.mixer.formulas import Formula, Formulas
 from proa.core.mixer.plan.index import build_index, demand_of
 from proa.core.mixer.plan.values import Action, DispatchPlan, HandlerPlan, RulePlan, Rules
@@ -145,7 +146,10 @@ class _Compiling:
     def _rule(self, config: Config, spec: Rule) -> RulePlan:
         """Without actions when its match makes no sense."""
         text, at = spec.match.strip(), ("spec", "match")
-        match = self._formula(config.ref, at, text, ValueType.BOOL) if text not in ("", "true") else None
+        language: Language = "CEL" if isinstance(spec, CelRule) else "MIXER"
+        match = None
+        if text not in ("", "true"):
+            match = self._formula(config.ref, at, text, ValueType.BOOL, language=language)
         actions: list[Action] = []
         for index, action in enumerate(spec.actions):
             actions += self._actions(config, ("spec", "actions", index), action.handler, action.instances)
@@ -241,9 +245,10 @@ class _Compiling:
         wanted: ValueType | None,
         outputs: Map[str, ValueType] = Map(),
         also: tuple[ValueType, ...] = (),
+        language: Language = "MIXER",
     ) -> Formula | None:
         """Of the first type that fits; what is told is what is wrong with the one that is `wanted`."""
-        found = self._formulas.get(text, wanted, outputs)
+        found = self._formulas.get(text, wanted, outputs, language)
         for other in also:
             if not isinstance(found, Formula):
                 second = self._formulas.get(text, other, outputs)

@@ -42,12 +42,12 @@ def demand_of(match: Formula | None) -> Demand:
 def demanded(node: Typed, terms: frozenset[Term] | None = None) -> Demand:
     """What must hold whenever it is true, of these terms; None: of all."""
     match node:
-        case Apply(function="&&"):
+        case Apply(function="&&" | "all"):
             found: dict[Term, frozenset[str]] = {}
             for term, values in (pair for each in node.arguments for pair in demanded(each, terms).items()):
                 found[term] = found[term] & values if term in found else values
             return Map(found)
-        case Apply(function="||"):
+        case Apply(function="||" | "any"):
             several = [demanded(each, terms) for each in node.arguments]
             common = set(several[0]).intersection(*several[1:])
             return Map({term: frozenset[str]().union(*(each[term] for each in several)) for term in common})
@@ -70,7 +70,7 @@ def _term(node: Typed) -> Term | None:
     match node:
         case Read():
             return node.name, None
-        case Apply(function="[]", arguments=(Read() as read, Constant(value=str() as key))):
+        case Apply(function="[]" | "get[]", arguments=(Read() as read, Constant(value=str() as key))):
             return read.name, key
         case _:
             return None

@@ -46,6 +46,25 @@ def test_a_rule_becomes_calls_with_whole_names() -> None:
     assert found.messages == ()
 
 
+def test_a_rule_of_proas_own_kind_is_in_cel() -> None:
+    """Where the languages share a text, they do not mean the same: in CEL a key that is not there is an error."""
+    text = 'request.headers["x-a"] != "b"'
+    both = compiled(
+        DENIER,
+        NOTHING,
+        rule("old", "no.denier", "any.checknothing", match=text),
+        rule("own", "no.denier", "any.checknothing", match=text, kind="MixerRule"),
+    )
+    own, old = both.plan.rules["default"].rules
+    assert old.match is not None
+    assert own.match is not None
+    assert old.match != own.match
+    assert old.match.evaluate({"request.headers": {}}).value is True
+    assert own.match.evaluate({"request.headers": {}}).value is None
+    wrong = rule("own", "no.denier", "any.checknothing", match="request.nothing == 1", kind="MixerRule")
+    assert codes(compiled(DENIER, NOTHING, wrong)) == ["own mixer-expression"]
+
+
 @pytest.mark.parametrize(
     ("handler", "instance"),
     [

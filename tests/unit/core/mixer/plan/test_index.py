@@ -43,6 +43,14 @@ def test_what_a_match_demands(text: str, demand: dict[tuple[str, str | None], se
     assert {term: set(values) for term, values in demand_of(formula(text)).items()} == demand
 
 
+def test_what_a_match_in_cel_demands() -> None:
+    text = 'destination.labels.app in ["a", "b"] && context.protocol == "http" && !has(request.headers.a)'
+    found = Formulas(STANDARD).get(text, None, language="CEL")
+    assert isinstance(found, Formula)
+    demanded = {term: set(values) for term, values in demand_of(found).items()}
+    assert demanded == {LABEL: {"a", "b"}, PROTOCOL: {"http"}}
+
+
 def test_no_match_demands_nothing() -> None:
     assert demand_of(None) == Map()
 

@@ -1,6 +1,6 @@
-"""What Mixer's rule says, as users wrote it. Read by its validator."""
+"""What Mixer's rules say, as users wrote them. Read by their validator and by plans."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from proa.core.config.record import Filled, NotEmpty, ReadOnlySpec, Record
 
@@ -17,3 +17,9 @@ class Rule(ReadOnlySpec, frozen=True, kw_only=True):
 
     match: str = ""
     actions: tuple[Action, ...] = ()
+
+
+class CelRule(Rule, frozen=True, kw_only=True):
+    """Proa's own kind MixerRule: the same with a `match` in CEL."""
+
+    LANGUAGE: ClassVar[str] = "Proa"

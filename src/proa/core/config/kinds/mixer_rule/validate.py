@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 from proa.core.attributes.value_types import ValueType
 from proa.core.config.expressions import expression_faults
-from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.kinds.mixer_rule.schema import CelRule, Rule
 from proa.core.config.meta import Meta
 from proa.core.config.mixer.annotations import rule_annotation_faults
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.tree import shorten
+from proa.core.expression.typed import Language
 
 SPEC: Path = ("spec",)
 # Names of adapters and templates are words; of objects, names of Kubernetes.
@@ -21,7 +22,9 @@ _REFERENCE = re.compile(
 
 def validate(spec: Rule, meta: Meta) -> Iterator[Finding]:
     yield from rule_annotation_faults(meta.annotations)
-    for fault in expression_faults(spec.match, ValueType.BOOL) if spec.match.strip() else ():
+    language: Language = "CEL" if isinstance(spec, CelRule) else "MIXER"
+    is_written = bool(spec.match.strip())
+    for fault in expression_faults(spec.match, ValueType.BOOL, language=language) if is_written else ():
         yield Finding((*SPEC, "match"), "bad-value", fault)
     if not spec.actions:
         yield warning((*SPEC, "actions"), "no-effect", "a rule without actions does nothing; add one")

@@ -34,6 +34,30 @@ from tests.unit.core.config.judged import judge
             {"badField": 1, "actions": [{"handler": "a.denier", "instances": ["b.checknothing"]}]},
             ["spec.badField unknown-field"],
         ),
+        (
+            "MixerRule",
+            {
+                "match": 'request.method in ["GET", "PUT"] && has(a.of.a.manifest)',
+                "actions": [{"handler": "a.denier", "instances": ["b.checknothing"]}],
+            },
+            [],
+        ),
+        (
+            "MixerRule",
+            {
+                "match": '(request.method | "GET") == "GET"',
+                "actions": [{"handler": "a.denier", "instances": ["b.checknothing"]}],
+            },
+            ["spec.match bad-value"],
+        ),
+        (
+            "rule",
+            {
+                "match": "has(request.path)",
+                "actions": [{"handler": "a.denier", "instances": ["b.checknothing"]}],
+            },
+            ["spec.match bad-value"],
+        ),
     ],
 )
 def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:
