@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from proa.adapters.policy.denier.adapter import DenierAdapter
+from proa.adapters.policy.influxdb.adapter import InfluxdbAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
@@ -116,6 +117,19 @@ class TestNoop(AdapterContract):
                 "request.path": "/products",
                 "request.headers": {"x-b3-traceid": "463ac35c9f6413ad"},
             },
+        ),
+    )
+
+
+class TestInfluxdb(AdapterContract):
+    """Nobody is there: reports are taken all the same, and given up at the end (`test_adapter` has a real one)."""
+
+    adapter = InfluxdbAdapter()
+    examples = (
+        Example(
+            parameters={"url": "http://127.0.0.1:1", "database": "mesh"},
+            instances={"metric": METRIC},
+            attributes=REQUEST,
         ),
     )
 

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 import msgspec
 
 from proa.adapters.policy.denier.adapter import DenierAdapter
+from proa.adapters.policy.influxdb.adapter import InfluxdbAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
@@ -21,6 +22,7 @@ from proa.ports.policy_adapter import Exposing, PolicyAdapter
 
 OURS: tuple[PolicyAdapter, ...] = (
     DenierAdapter(),
+    InfluxdbAdapter(),
     ListCheckerAdapter(),
     MemQuotaAdapter(),
     NoopAdapter(),

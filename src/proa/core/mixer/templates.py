@@ -3,6 +3,7 @@
 The templates themselves are configuration: `core.config.mixer.templates`.
 """
 
+import math
 from collections.abc import Mapping
 from typing import TypeAlias
 
@@ -10,7 +11,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_texts import written_value
-from proa.core.attributes.value_types import Bag, Value, ValueType
+from proa.core.attributes.value_types import Bag, Span, Value, ValueType
 from proa.core.config.mixer.templates import Variety
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.formulas import Formula
@@ -42,6 +43,29 @@ def text_of(value: Value) -> str:
     """A value as quotas compare it and logs show it: texts as they are, numbers and times as they are written."""
     written = written_value(value)
     return str(written).lower() if isinstance(written, bool) else str(written)
+
+
+def flat_text(value: Field) -> str:
+    """The same of a field that may be a map: as JSON, in the order of its keys."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Map):
+        return msgspec.json.encode(
+            {str(key): flat_text(each) for key, each in value.items()}, order="sorted"
+        ).decode()
+    return text_of(value)
+
+
+def number_of(value: object) -> float:
+    """What is measured: a duration in seconds, a text as the number that it is; NaN of what is none."""
+    if isinstance(value, Span):
+        return value.nanoseconds / 1e9
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan
 
 
 class InstancePlan(msgspec.Struct, frozen=True, kw_only=True):

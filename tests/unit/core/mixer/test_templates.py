@@ -1,9 +1,12 @@
+import math
+
+import pytest
 from immutables import Map
 
-from proa.core.attributes.value_types import Span, ValueType
+from proa.core.attributes.value_types import Span, Timestamp, Value, ValueType
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.mixer.formulas import Formula, Formulas
-from proa.core.mixer.templates import Instance, InstancePlan, build, text_of
+from proa.core.mixer.templates import Instance, InstancePlan, build, flat_text, number_of, text_of
 
 
 def plan(**fields: str) -> InstancePlan:
@@ -67,3 +70,20 @@ def test_values_as_texts() -> None:
     assert instance.texts("dimensions") == Map(port="8080", who="u", ip="10.0.0.1", on="true", took="19ms")
     assert instance.texts("other") == Map()
     assert [text_of(value) for value in (False, 1.5, "a")] == ["false", "1.5", "a"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3), (0.5, 0.5), (Span(1_500_000_000), 1.5), ("2.5", 2.5), ("1e3", 1000)]
+)
+def test_values_are_numbers_and_durations_seconds(value: Value, number: float) -> None:
+    assert number_of(value) == number
+
+
+@pytest.mark.parametrize("value", [None, True, "many", b"\x0a\x00\x00\x01", Timestamp(0)])
+def test_what_is_no_number(value: Value | None) -> None:
+    assert math.isnan(number_of(value))
+
+
+def test_a_map_is_one_text() -> None:
+    assert flat_text(Map(b="2", a="1")) == '{"a":"1","b":"2"}'
+    assert (flat_text("x"), flat_text(200), flat_text(b"")) == ("x", "200", "")

@@ -3,7 +3,6 @@
 A page shows what all handlers count (`stock`). Nothing here waits for anybody.
 """
 
-import math
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
@@ -13,12 +12,12 @@ from immutables import Map
 
 from proa.adapters.policy.prometheus.definitions import definition_of
 from proa.adapters.policy.prometheus.stock import Shared, Stock
-from proa.core.attributes.value_types import Span, ValueType
+from proa.core.attributes.value_types import ValueType
 from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind
 from proa.core.config.mixer.parameters import ExpirationPolicy, Prometheus
 from proa.core.config.mixer.reporting_faults import plain_name
 from proa.core.mixer.plan.values import HandlerPlan
-from proa.core.mixer.templates import Field, Instance, text_of
+from proa.core.mixer.templates import Field, Instance, flat_text, number_of
 from proa.ports.policy_adapter import PolicyHandler
 
 _DIMENSIONS: Final = "dimensions."
@@ -86,27 +85,7 @@ class _Counted:
         """Empty where the instance has no such dimension."""
         found = instance.fields.get("dimensions", _NO_DIMENSIONS)
         assert isinstance(found, Map)
-        return tuple(_label(found.get(name, "")) for name in self._dimensions)
-
-
-def _label(value: Field) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Map):
-        return msgspec.json.encode(dict(value), order="sorted").decode()
-    return text_of(value)
-
-
-def number_of(value: object) -> float:
-    """A duration in seconds, a text as the number that it is; NaN of what is none."""
-    if isinstance(value, Span):
-        return value.nanoseconds / 1e9
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return math.nan
-    try:
-        return float(value)
-    except ValueError:
-        return math.nan
+        return tuple(flat_text(found.get(name, "")) for name in self._dimensions)
 
 
 class _Handler(PolicyHandler):

@@ -1,7 +1,7 @@
 """Which adapters there are: their parameters, the templates they take, and whether they run here.
 
-Validators read handlers by it, plans refuse what does not run. The twenty of 2018 are built in; whoever installs others
-hands in a Catalogue that has them too, so that nobody below has a list of his own.
+Validators read handlers by it, plans refuse what does not run. The twenty of 2018 and ours are built in; whoever
+installs others hands in a Catalogue that has them too, so that nobody below has a list of his own.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from immutables import Map
 
-from proa.core.config.mixer import parameters
+from proa.core.config.mixer import own_parameters, parameters
 from proa.core.config.mixer.parameter_faults import parameter_faults
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
@@ -126,6 +126,10 @@ _ROWS: Final = (
     _built_in("statsd", "metric", parameters.Statsd),
     _built_in("stdio", "logentry metric", parameters.Stdio),
 )
+_OWN_ROWS: Final = (
+    _built_in("influxdb", "metric", own_parameters.Influxdb),
+    _built_in("otlp", "logentry metric tracespan", own_parameters.Otlp),
+)
 
-BUILT_IN: Final = Catalogue(Map({row.name: row for row in _ROWS}))
-"""The twenty adapters of Mixer 1.0."""
+BUILT_IN: Final = Catalogue(Map({row.name: row for row in (*_ROWS, *_OWN_ROWS)}))
+"""The twenty adapters of Mixer 1.0, and those that are ours."""

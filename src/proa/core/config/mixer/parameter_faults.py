@@ -10,6 +10,7 @@ from typing import Final
 
 from proa.core.config.hostnames import subnet_fault
 from proa.core.config.jwt_keys import web_address_fault
+from proa.core.config.mixer.own_faults import OWN
 from proa.core.config.mixer.parameters import (
     Bypass,
     Denier,
@@ -227,6 +228,7 @@ _JUDGES: Final[Mapping[type[Record], Judge]] = MappingProxyType(
             judge_of(RedisQuota, _check_redis),
             judge_of(ServiceControl, _check_control),
             *REPORTING.items(),
+            *OWN.items(),
         )
     )
 )

@@ -136,7 +136,7 @@ def _check_prometheus(spec: Prometheus, at: Path) -> Iterator[Finding]:
         taken.setdefault(full, index)
         yield from _check_labels(metric, (*place, "labelNames"))
         if metric.buckets is not None:
-            yield from _check_buckets(metric.buckets, (*place, "buckets"))
+            yield from check_buckets(metric.buckets, (*place, "buckets"))
             if metric.kind in ("COUNTER", "GAUGE"):
                 message = f"a {metric.kind} has no buckets; write DISTRIBUTION, or remove them"
                 yield warning((*place, "buckets"), "no-effect", message)
@@ -157,7 +157,7 @@ def _check_labels(metric: PrometheusMetric, at: Path) -> Iterator[Finding]:
         taken.add(plain)
 
 
-def _check_buckets(buckets: Buckets, at: Path) -> Iterator[Finding]:
+def check_buckets(buckets: Buckets, at: Path) -> Iterator[Finding]:
     linear, exponential, explicit = (
         buckets.linear_buckets,
         buckets.exponential_buckets,
@@ -229,7 +229,7 @@ def _check_stackdriver(spec: Stackdriver, at: Path) -> Iterator[Finding]:
         yield Finding(at, "conflict", message)
     for name, metric in spec.metric_info.items():
         if metric.buckets is not None:
-            yield from _check_buckets(metric.buckets, (*at, "metricInfo", name, "buckets"))
+            yield from check_buckets(metric.buckets, (*at, "metricInfo", name, "buckets"))
     for name, log in spec.log_info.items():
         yield from _check_template(log.payload_template, (*at, "logInfo", name, "payloadTemplate"))
     if spec.trace is not None:

@@ -1,5 +1,4 @@
 import asyncio
-import math
 import shutil
 import subprocess
 import urllib.request
@@ -9,14 +8,9 @@ import pytest
 from immutables import Map
 from prometheus_client import CollectorRegistry
 
-from proa.adapters.policy.prometheus.adapter import (
-    PrometheusAdapter,
-    check_interval_of,
-    expiry_of,
-    number_of,
-)
+from proa.adapters.policy.prometheus.adapter import PrometheusAdapter, check_interval_of, expiry_of
 from proa.adapters.policy.prometheus.stock import Stock
-from proa.core.attributes.value_types import Span, Timestamp, Value
+from proa.core.attributes.value_types import Span, Value
 from proa.core.config.mixer.parameters import ExpirationPolicy
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.dispatch import reports
@@ -135,18 +129,6 @@ def test_when_series_expire() -> None:
     assert (expiry_of(half), check_interval_of(half)) == (60, 30)
     said = ExpirationPolicy(metrics_expiry_duration=60_000, expiry_check_interval_duration=5000)
     assert check_interval_of(said) == 5
-
-
-@pytest.mark.parametrize(
-    ("value", "number"), [(3, 3), (0.5, 0.5), (Span(1_500_000_000), 1.5), ("2.5", 2.5), ("1e3", 1000)]
-)
-def test_values_are_numbers_and_durations_seconds(value: Value, number: float) -> None:
-    assert number_of(value) == number
-
-
-@pytest.mark.parametrize("value", [None, True, "many", b"\x0a\x00\x00\x01", Timestamp(0)])
-def test_what_is_no_number(value: Value | None) -> None:
-    assert math.isnan(number_of(value))
 
 
 LABELS = {"app": 'source.labels["app"] | "unknown"'}

@@ -25,3 +25,25 @@ def test_metrics_have_the_dimensions_that_their_labels_say() -> None:
         "prom spec.metrics[1].instanceName mixer-limit-unused",
         "prom spec.metrics[2].instanceName mixer-labels-differ",
     ]
+
+
+def test_dimensions_that_are_chosen_are_there() -> None:
+    count = mixer_config(
+        "metric", "count", {"value": "1", "dimensions": {"app": '"a"', "code": "response.code"}}
+    )
+    metrics = [
+        {"instanceName": "count.metric.default", "dimensions": ["app"]},
+        {"instanceName": "count.metric.other", "dimensions": ["app"]},
+        {"instanceName": "odd.metric.default", "dimensions": ["app"]},
+    ]
+    odd = mixer_config("metric", "odd", {"value": '"text"', "dimensions": {"ap": '"a"'}})
+    for kind, where in (
+        ("influxdb", {"url": "http://a:1", "database": "b"}),
+        ("otlp", {"endpoint": "http://a:1"}),
+    ):
+        handler = mixer_config(kind, "h", {**where, "metrics": metrics})
+        assert told(handler, count, odd, rule("r", "h", "count", "odd")) == [
+            "h spec.metrics[1].instanceName mixer-limit-unused",
+            "h spec.metrics[2].dimensions mixer-labels-differ",
+            "h spec.metrics[2].instanceName mixer-labels-differ",
+        ]

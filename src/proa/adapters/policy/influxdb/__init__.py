@@ -1,0 +1,1 @@
+"""influxdb: metrics as points of InfluxDB's line protocol, sent in batches."""
