@@ -25,6 +25,7 @@ from benchmarks.growth.run import measure_growth
 from benchmarks.language import measure_language
 from benchmarks.machine import describe_machine
 from benchmarks.memory import measure_memory
+from benchmarks.policy.run import measure_policy
 from benchmarks.propagation.run import measure_propagation
 from benchmarks.signing import measure_signing
 from benchmarks.storm import measure_storm
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[Workshop, bool], Awaitable[Sequence[Figure]]]] =
     "B12": measure_churn,
     "B13": measure_memory,
     "B14": measure_signing,
+    "B15": measure_policy,
     "B16": measure_growth,
     "EXPRESSIONS": measure_expressions,
     "LANGUAGE": measure_language,

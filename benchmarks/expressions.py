@@ -58,15 +58,15 @@ async def measure_expressions(shop: Workshop, full: bool) -> Sequence[Figure]:
 
 def measure(tell: Callable[[str], None], times: int, pairs: int) -> list[Figure]:
     """Both figures; smaller numbers for a test."""
-    programs = [_compiled(text) for text in EXPRESSIONS]
+    programs = [compiled(text) for text in EXPRESSIONS]
     evaluated, walked, traced, again = [list[float]() for _ in range(4)]
     same = all(
-        _outcome(program.evaluate, bag) == _outcome(_walker(program), bag)
+        _outcome(program.evaluate, bag) == _outcome(walker(program), bag)
         for program in programs
         for bag in BAGS
     )
     flaws = () if same else ("the walk finds other values",)
-    walkers = [_walker(program) for program in programs]
+    walkers = [walker(program) for program in programs]
     for number, side in rounds(("ours", "peer"), pairs):
         tell(f"pair {number + 1} of {pairs}: {side}")
         if side == "ours":
@@ -96,7 +96,7 @@ def _figure(
     )
 
 
-def _compiled(text: str) -> Program:
+def compiled(text: str) -> Program:
     program = compile_expression(text, STANDARD)
     if not isinstance(program, Program):
         raise RuntimeError(f"{text}: {program[0]}")
@@ -121,7 +121,7 @@ def _per_second(evaluations: Sequence[Callable[[Mapping[str, Value]], object]], 
     return len(evaluations) * len(BAGS) * times / (time.thread_time() - began)
 
 
-def _walker(program: Program) -> Callable[[Mapping[str, Value]], Value]:
+def walker(program: Program) -> Callable[[Mapping[str, Value]], Value]:
     searchers = {text: searcher(text) for text in _patterns(program.checked.root)}
     return lambda bag: _walk(program.checked.root, bag, searchers)
 

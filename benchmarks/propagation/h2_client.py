@@ -19,7 +19,7 @@ from proa.node.credentials import Credential
 
 _WINDOW: Final = 2**31 - 1
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW_UPDATE, _CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-_ACK, _END_HEADERS = 1, 4
+_ACK, _END_STREAM, _END_HEADERS = 1, 1, 4
 _PUSH, _INITIAL_WINDOW, _MAX_FRAME = 2, 4, 5
 _HEADER: Final = 9
 """RFC 9113: frame types, flags, settings, and the length of a frame's header. The server pads nothing."""
@@ -44,6 +44,10 @@ class Call:
     def send(self, body: bytes) -> None:
         """Queues one message; `Connection.flush` writes it."""
         self._connection.queue(self.number, b"\0" + len(body).to_bytes(4, "big") + body)
+
+    def finish(self) -> None:
+        """Nothing more will be sent."""
+        self._connection.end(self.number)
 
     def feed(self, data: bytes, now: int) -> None:
         if not self._buffer:
@@ -112,6 +116,10 @@ class Connection(asyncio.Protocol):
             self._send_held_back()
         else:
             self._send(number, data)
+
+    def end(self, number: int) -> None:
+        """To be called when all that was queued has gone out."""
+        self._out.append(_frame(_DATA, _END_STREAM, number, b""))
 
     def _room(self, number: int) -> int:
         return min(self._window, self._windows[number], self._largest)

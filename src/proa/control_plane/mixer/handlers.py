@@ -40,6 +40,8 @@ class Standing:
     def __init__(self, plan: DispatchPlan, handlers: Mapping[str, Running]) -> None:
         self.plan = plan
         self.handlers = handlers
+        self.learns = any("generator" in rules.index for rules in plan.rules.values())
+        """Whether there are generators at all."""
         self._holds = 0
 
     def handler(self, name: str) -> Running:

@@ -165,6 +165,8 @@ async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | No
 
 async def learn_of(standing: Standing, bag: Bag) -> Learning:
     """Ask the generators. One that fails is a failed call of whatever is asked next."""
+    if not standing.learns:
+        return _NOTHING_LEARNED
     found = generators(standing.plan, bag)
     learned, failed = NOTHING, list[Answered]()
     for each, told in zip(found.calls, await at_once(standing.generate, found.calls), strict=True):
@@ -173,6 +175,9 @@ async def learn_of(standing: Standing, bag: Bag) -> Learning:
         else:
             learned = learned.update(learn(standing.plan, each.call, told, bag))
     return Learning(learned=learned, failed=tuple(failed), references=found.references)
+
+
+_NOTHING_LEARNED: Final = Learning()
 
 
 async def at_once(

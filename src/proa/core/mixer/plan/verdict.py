@@ -6,6 +6,7 @@ A call that failed counts for what its rule says, and a verdict with such a call
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -80,9 +81,18 @@ class QuotaVerdict(msgspec.Struct, frozen=True, kw_only=True):
     failed: tuple[tuple[Call, Failure], ...] = ()
 
 
+_SETS: Final = 1024
+"""Of references, whose order is remembered."""
+
+
 def united(*references: Iterable[Reference]) -> tuple[Reference, ...]:
     """Each once, in order. Of a map that is referred to as a whole its being there says nothing more."""
-    found = {each for some in references for each in some}
+    return _in_order(frozenset(each for some in references for each in some))
+
+
+@lru_cache(maxsize=_SETS)
+def _in_order(found: frozenset[Reference]) -> tuple[Reference, ...]:
+    """Most requests depend on what many before them did."""
     exact = {each.name for each in found if each.key is None and each.condition == "exact"}
     kept = (each for each in found if each.condition != "present" or each.name not in exact)
     return tuple(sorted(kept, key=lambda each: (each.name, each.key or "", each.condition)))

@@ -18,6 +18,7 @@ requests share, or that the proxy does not know when it asks, makes a verdict of
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -104,8 +105,17 @@ class Unkept(msgspec.Struct, frozen=True):
     reason: str
 
 
+_SHAPES: Final = 1024
+"""That are remembered, by what they are made from."""
+
+
 def shape_of(references: Iterable[Reference]) -> Shape | Unkept:
     """`references` as evaluation records them, absent attributes too."""
+    return _shape_of(tuple(references))
+
+
+@lru_cache(maxsize=_SHAPES)
+def _shape_of(references: tuple[Reference, ...]) -> Shape | Unkept:
     parts: set[str] = set()
     for reference in references:
         found = parts_of(reference)

@@ -1,0 +1,1 @@
+"""B15: what it costs to ask Mixer."""

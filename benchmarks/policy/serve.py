@@ -1,0 +1,56 @@
+"""Run as a program with a file of its Spec: the check service of the control plane with all that answers behind it
+(world, rules, handlers), and nothing else of `proa serve`."""
+
+import asyncio
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.policy.scene import PORT, SERVER, Spec, configs, registrations
+from proa.adapters.policy_catalog import installed
+from proa.control_plane.mixer.handlers import Handlers
+from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.world import World
+from proa.core.auth.peer_policy import settled
+from proa.core.model.names import DEFAULT_TRUST_DOMAIN
+from proa.core.model.settings import MeshSettings
+from proa.core.model.snapshot import Change
+from proa.core.pilot.registry.registration import contribution_of_registration
+from proa.runtime.supervise import Supervisor
+from proa.servers.asgi import bind_tcp
+from proa.servers.grpc_edge import Credentials, serving_grpc
+from proa.servers.mixer.checks import checks_service
+
+
+def world_of(rules: int) -> World:
+    world = World(MeshSettings(), lambda: 0.0, catalogue=installed().catalogue)
+    contributions = tuple(
+        contribution_of_registration(
+            each,
+            accounts={"ratings": (SERVER.name,)},
+            port_tls={PORT: settled("STRICT")},
+            trust_domain=DEFAULT_TRUST_DOMAIN,
+        )
+        for each in registrations()
+    )
+    world.fold_in([Change(contributions=contributions, configs=tuple(configs(rules)))])
+    return world
+
+
+async def main(spec: Spec) -> None:
+    host, _, port = spec.address.rpartition(":")
+    mixer = Mixer(world_of(spec.rules), Handlers(installed().adapters))
+    credentials = Credentials(spec.key_pem, spec.chain_pem, spec.root_pem)
+    async with AsyncExitStack() as stack, Supervisor() as tasks:
+        tasks.keep("mixer", mixer.run())
+        await mixer.stands.wait()
+        socket = stack.enter_context(bind_tcp(host, int(port)))
+        services = [checks_service(mixer, DEFAULT_TRUST_DOMAIN)]
+        await stack.enter_async_context(serving_grpc(services, [socket], credentials, 0.2))
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)))
