@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,8 @@ from proa.servers.admin.operations import (
 from proa.testing.http1 import Response
 from proa.testing.load import LoadResult, acceptance_plan, offer_load
 from tests.mesh.bookstore import page_url, start_gateway, start_programs
-from tests.mesh.harness import Mesh, why_no_envoy
+from tests.mesh.harness import Mesh, app, until, why_no_envoy
+from tests.mesh.spans import hops, spans
 
 pytestmark = pytest.mark.mesh
 
@@ -227,6 +229,46 @@ def test_a_rule_before_its_subsets_heals(mesh: Mesh) -> None:
     mesh.delete(config_path("destination-rule-all.yaml"))
     jason, others = visit(mesh)
     assert not (jason | others) & {V1, V2, V3}
+
+
+TRACING: Final = """
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: {name: istio, namespace: istio-system}
+spec:
+  extensionProviders:
+  - {name: zipkin, zipkin: {service: default/zipkin, port: 9411}}
+  defaultProviders: {tracing: [zipkin]}
+---
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata: {name: traces, namespace: istio-system}
+spec: {tracing: [{randomSamplingPercentage: 100}]}
+"""
+CALLS: Final = {
+    ("ingressgateway", "productpage-v1"),
+    ("productpage-v1", "details-v1"),
+    ("productpage-v1", "reviews-v3"),
+    ("reviews-v3", "ratings-v1"),
+}
+
+
+def test_a_page_is_one_trace_with_two_spans_for_each_hop(mesh: Mesh) -> None:
+    """The task of 2018 on distributed tracing: nobody but the programs, who hand the headers on, knows of it."""
+    with mesh.running("zipkin", app("http_collector"), port="9411:auto/http") as zipkin:
+        mesh.apply(*(config_path(file) for file in (*FIRST_FILES, "reviews-v3.yaml")), TRACING)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(page_url(mesh), timeout=30) as answer:
+            assert answer.status == 200
+        until(lambda: len(hops(spans(zipkin), "")) >= len(CALLS), "all spans of the page have come")
+        pairs = hops(spans(zipkin), "")
+    names = {(client.service.partition(".")[0], server.service.partition(".")[0]) for client, server in pairs}
+    assert names == CALLS
+    assert len({server.trace_id for _, server in pairs}) == 1
+    roots = [client for client, _ in pairs if not client.parent_id]
+    assert [root.service for root in roots] == ["ingressgateway.istio-system"]
+    served = {server.service: server.id for _, server in pairs}
+    assert {client.parent_id for client, _ in pairs if client not in roots} <= set(served.values())
 
 
 def _label(response: Response) -> str:
