@@ -22,6 +22,7 @@ from proa.core.mixer.plan.index import terms_of
 from proa.core.mixer.plan.values import DispatchPlan, RulePlan
 from proa.core.mixer.rate_limits.parts import parts_for
 from proa.core.mixer.rate_limits.told import Bucket, asked_of, bucket_of, read_by, readings
+from proa.core.mixer.reporting.trace_headers import carriers_of
 from proa.core.model.digest import digest_of
 from proa.core.model.names import ObjectRef
 
@@ -29,6 +30,7 @@ REQUESTS: Final = ("http", "grpc")
 STREAMS: Final = ("tcp",)
 """Values of `context.protocol`."""
 
+_SPANS: Final = "tracespan"
 _OF_PLACES: Final = ("destination.", "context.reporter.")
 _NAMESPACES: Final = ("destination.namespace", "source.namespace", "context.reporter.kind")
 
@@ -66,11 +68,13 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """What reports need to be told: the keys of headers that expressions read, in lower case. None: any may be read."""
+    """What reports need to be told: the keys of headers that expressions read, in lower case. None: any may be read.
+    `has_spans`: a proxy must give its requests places in traces, for what is reported are spans."""
 
     rules: tuple[ObjectRef, ...]
     request_headers: tuple[str, ...] | None
     response_headers: tuple[str, ...] | None
+    has_spans: bool = False
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,10 +269,17 @@ def _reports(plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...]
     if not met:
         return None
     read = [*_read_by(plan, learning, "generator"), *_read_by(plan, met, "report")]
+    headers = _keys(read, "request.headers")
     return Reported(
         rules=tuple(each.rule.ref for each in met),
-        request_headers=_keys(read, "request.headers"),
+        request_headers=None if headers is None else carriers_of(headers),
         response_headers=_keys(read, "response.headers"),
+        has_spans=any(
+            plan.instances[action.instance].template == _SPANS
+            for each in met
+            for action in each.rule.actions
+            if action.variety == "report"
+        ),
     )
 
 

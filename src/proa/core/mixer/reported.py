@@ -25,6 +25,7 @@ from proa.core.attributes.addresses import parse_address
 from proa.core.attributes.value_types import Span, StringMap, Timestamp, Value
 from proa.core.mixer.asked import JWT, Asked, Party, Place, RequestBag
 from proa.core.mixer.reporting.connections import Carried, Moment
+from proa.core.mixer.reporting.trace_headers import add_b3
 from proa.core.mixer.verdict.script import NAMESPACE, TOLD_BY
 from proa.core.model.metering import Side
 
@@ -122,6 +123,7 @@ def read_http_entry(entry: HTTPAccessLogEntry) -> tuple[Asked, Ended]:
     ):
         if value:
             headers[name] = value
+    add_b3(headers)
     asked = _asked(common, headers)
     if method == "CONNECT":
         return asked, _tunnel(entry)

@@ -110,6 +110,10 @@ class ZipkinTracer(msgspec.Struct, frozen=True, kw_only=True):
         return cluster_name("outbound", self.port, "", self.host)
 
 
+class TraceIds(msgspec.Struct, frozen=True):
+    """Gives requests their places in traces, in B3's headers and W3C's, and sends no spans: others make them."""
+
+
 class SpanTag(msgspec.Struct, frozen=True, kw_only=True):
     """`value` is a text, the name of a variable of the proxy or of a header, or a form with Envoy's operators."""
 
@@ -123,7 +127,7 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     """`percent` of requests that nobody has decided about begin a trace. `names_itself`: spans tell of the workload.
     `by_request_id`: the decision is carried in the request's id."""
 
-    tracer: Tracer | ZipkinTracer
+    tracer: Tracer | ZipkinTracer | TraceIds
     percent: float = 1.0
     tags: tuple[SpanTag, ...] = ()
     names_itself: bool = True

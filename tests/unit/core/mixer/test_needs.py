@@ -52,6 +52,9 @@ ATTRIBUTES: dict[str, Value] = {
 PLACE = Place(attributes=Map(ATTRIBUTES))
 
 
+NOOP = mixer_config("noop", "none", {}, ROOT)
+
+
 def in_force(*objects: Config) -> InForce:
     return compile_in_force((*OBJECTS, *objects), RUN, None, ROOT)[0]
 
@@ -189,6 +192,7 @@ def test_reports_want_the_headers_that_their_expressions_read() -> None:
     found = needs_of(in_force(log('request.headers["X-Kind"] == "a"')), PLACE).reports
     assert found is not None
     assert (found.request_headers, found.response_headers) == (("user-agent", "x-kind"), ("content-type",))
+    assert not found.has_spans
     anything = needs_of(in_force(log('request.headers[request.method] == "a"')), PLACE).reports
     assert anything is not None
     assert anything.request_headers is None
@@ -228,3 +232,11 @@ def test_whatever_needs_nothing_is_never_asked(match: str, headers: Mapping[str,
 def test_a_place_without_anything_meets_what_is_for_all() -> None:
     nowhere: Map[str, Value] = Map()
     assert needs_of(in_force(deny("", namespace=ROOT)), Place(attributes=nowhere))
+
+
+def test_spans_want_places_in_traces_and_all_that_tells_of_them() -> None:
+    span = mixer_config("tracespan", "span", {"traceId": 'request.headers["x-b3-traceid"]'}, ROOT)
+    found = needs_of(in_force(span, rule("spans", "none.noop", "span.tracespan", namespace=ROOT), NOOP), PLACE).reports
+    assert found is not None
+    assert found.has_spans
+    assert found.request_headers == ("b3", "traceparent", "x-b3-traceid")

@@ -6,6 +6,7 @@ they are, and no span of ours joins their trace.
 
 from typing import Final
 
+import msgspec
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.http_service_pb2 import HttpService
@@ -30,12 +31,23 @@ from envoy.type.tracing.v3.custom_tag_pb2 import CustomTag
 from envoy.type.v3.percent_pb2 import FractionalPercent
 
 from proa.core.model.names import cluster_name
-from proa.core.model.settings import SpanTag, Tracer, Tracing, ZipkinTracer
+from proa.core.model.settings import Observed, SpanTag, TraceIds, Tracer, Tracing, ZipkinTracer
 from proa.core.model.span_names import SPAN_NAMES
+from proa.core.pilot.translate.clusters import BLACK_HOLE
 from proa.core.pilot.translate.encode import boolean, millis, pack, uint32
 
+_ZIPKIN: Final = "envoy.tracers.zipkin"
 UNSAMPLED: Final = ("x-b3-sampled", "0")
 """Goes with reports to Zipkin: a collector in the mesh has a sidecar, which must not tell of what it is told."""
+
+
+def with_trace_ids(observed: Observed) -> Observed:
+    """For places whose reports become spans. A tracer of the operator's gives requests places in traces already, and
+    decides which requests have one."""
+    if observed.tracing is not None:
+        return observed
+    ids = Tracing(tracer=TraceIds(), percent=100.0, names_itself=False)
+    return msgspec.structs.replace(observed, tracing=ids)
 
 
 def trace(manager: HttpConnectionManager, tracing: Tracing) -> None:
@@ -43,8 +55,9 @@ def trace(manager: HttpConnectionManager, tracing: Tracing) -> None:
     made.client_sampling.value = 100.0
     made.random_sampling.value = tracing.percent
     made.overall_sampling.value = 100.0
-    if tracing.tracer.longest_path:
-        made.max_path_tag_length.CopyFrom(uint32(tracing.tracer.longest_path))
+    longest = 0 if isinstance(tracing.tracer, TraceIds) else tracing.tracer.longest_path
+    if longest:
+        made.max_path_tag_length.CopyFrom(uint32(longest))
     if tracing.names_itself:
         made.custom_tags.extend(
             CustomTag(tag=tag, environment=CustomTag.Environment(name=variable, default_value="unknown"))
@@ -56,6 +69,8 @@ def trace(manager: HttpConnectionManager, tracing: Tracing) -> None:
             made.provider.CopyFrom(_otlp(tracing.tracer, tracing))
         case ZipkinTracer():
             made.provider.CopyFrom(_zipkin(tracing.tracer))
+        case TraceIds():
+            made.provider.CopyFrom(_ids_alone())
     if not tracing.by_request_id:
         plain = UuidRequestIdConfig(use_request_id_for_trace_sampling=boolean(False))
         manager.request_id_extension.CopyFrom(RequestIDExtension(typed_config=pack(plain)))
@@ -87,7 +102,20 @@ def _zipkin(tracer: ZipkinTracer) -> Provider.Http:
         else ZipkinConfig.USE_B3,
     )
     _post(config.collector_service, tracer.path, tracer, UNSAMPLED)
-    return Provider.Http(name="envoy.tracers.zipkin", typed_config=pack(config))
+    return Provider.Http(name=_ZIPKIN, typed_config=pack(config))
+
+
+def _ids_alone() -> Provider.Http:
+    """Envoy's only tracer that speaks both kinds of headers, which cannot be without a collector."""
+    config = ZipkinConfig(
+        collector_cluster=BLACK_HOLE,
+        collector_endpoint="/",
+        collector_endpoint_version=ZipkinConfig.HTTP_JSON,
+        trace_id_128bit=True,
+        shared_span_context=boolean(False),
+        trace_context_option=ZipkinConfig.USE_B3_WITH_W3C_PROPAGATION,
+    )
+    return Provider.Http(name=_ZIPKIN, typed_config=pack(config))
 
 
 def _post(service: HttpService, path: str, tracer: Tracer | ZipkinTracer, *own: tuple[str, str]) -> None:

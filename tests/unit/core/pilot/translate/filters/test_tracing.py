@@ -6,9 +6,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
-from proa.core.model.settings import SpanTag, Tracer, Tracing, ZipkinTracer
+from proa.core.model.settings import Observed, SpanTag, Tracer, Tracing, ZipkinTracer
 from proa.core.pilot.simulate.resources import unpack
-from proa.core.pilot.translate.filters.tracing import trace
+from proa.core.pilot.translate.filters.tracing import trace, with_trace_ids
 
 HOST = Tracer(host="spans.istio-system.svc.cluster.local", port=4317)
 
@@ -86,3 +86,16 @@ def test_headers_go_with_reports_of_either_way() -> None:
     _, by_grpc = traced(Tracing(tracer=Tracer(host="a.x", port=1, headers=headers)))
     (sent,) = by_grpc.grpc_service.initial_metadata
     assert (sent.key, sent.value) == ("x-key", "k")
+
+
+def test_ids_alone_where_nobody_else_gives_them() -> None:
+    made = with_trace_ids(Observed()).tracing
+    assert made is not None
+    manager = HttpConnectionManager()
+    trace(manager, made)
+    config = unpack(manager.tracing.provider.typed_config, ZipkinConfig)
+    assert config is not None
+    assert config.collector_cluster == "BlackHoleCluster"
+    assert manager.tracing.random_sampling.value == 100
+    mine = Observed(tracing=Tracing(tracer=HOST))
+    assert with_trace_ids(mine) is mine
