@@ -236,7 +236,9 @@ def test_a_place_without_anything_meets_what_is_for_all() -> None:
 
 def test_spans_want_places_in_traces_and_all_that_tells_of_them() -> None:
     span = mixer_config("tracespan", "span", {"traceId": 'request.headers["x-b3-traceid"]'}, ROOT)
-    found = needs_of(in_force(span, rule("spans", "none.noop", "span.tracespan", namespace=ROOT), NOOP), PLACE).reports
+    found = needs_of(
+        in_force(span, rule("spans", "none.noop", "span.tracespan", namespace=ROOT), NOOP), PLACE
+    ).reports
     assert found is not None
     assert found.has_spans
     assert found.request_headers == ("b3", "traceparent", "x-b3-traceid")

@@ -3,7 +3,7 @@
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.model.metering import METRICS, Metering
 from proa.core.model.names import ObjectRef, parse_workload_id
-from proa.core.model.settings import Handling, LogSink, MeshSettings, SpanTag, ZipkinTracer
+from proa.core.model.settings import Handling, LogSink, MeshSettings, SpanTag, Tracer, ZipkinTracer
 from proa.core.pilot.registry.mesh_config import settings_of
 from proa.core.pilot.scope.telemetry import Observing, observed, observing_of
 from proa.testing.builders import Mesh, configs, simple
@@ -70,7 +70,7 @@ def test_of_the_mesh_of_the_namespace_of_the_workload_the_narrowest_counts() -> 
     assert own.client.tracing is not None
     assert far.server.tracing is not None
     assert own.client.tracing.percent == 30
-    assert own.client.tracing.tracer.host == "collector.istio-system.svc.cluster.local"
+    assert own.client.tracing.tracer == Tracer(host="collector.istio-system.svc.cluster.local", port=4317)
     assert far.server.tracing.percent == 10
     assert own.objects == (
         ObjectRef("Telemetry", "istio-system", "t"),
