@@ -7,7 +7,7 @@ operand decides), `get[]` (fails without the key), `has` (of a Read) and `has[]`
 """
 
 from collections.abc import Iterator
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -37,6 +37,9 @@ class Apply(msgspec.Struct, frozen=True):
 
 
 Typed: TypeAlias = Read | Constant | Apply
+
+KEYED: Final = frozenset(("[]", "get[]", "has[]"))
+"""Functions of a map and a key, which read no other key of it."""
 
 
 class Checked(msgspec.Struct, frozen=True):

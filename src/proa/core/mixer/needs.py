@@ -14,7 +14,7 @@ from proa.core.attributes.vocabulary import STANDARD
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.config.mixer.templates import Variety
 from proa.core.expression.folding import Facts, fold
-from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.asked import Place
 from proa.core.mixer.plan.bound_services import bound_to
 from proa.core.mixer.plan.in_force import InForce
@@ -154,9 +154,9 @@ def is_never(node: Typed, facts: Facts) -> bool:
             return node.value is False
         case Read():
             return facts.get(node.name, node) is None
-        case Apply("&&"):
+        case Apply("&&" | "all"):
             return any(is_never(each, facts) for each in node.arguments)
-        case Apply("||"):
+        case Apply("||" | "any"):
             return all(is_never(each, facts) for each in node.arguments)
         case Apply("|" | "conditional"):
             return False
@@ -169,7 +169,7 @@ def _fails(node: Typed, facts: Facts) -> bool:
     match node:
         case Read():
             return facts.get(node.name, node) is None
-        case Apply("|" | "conditional" | "&&" | "||") | Constant():
+        case Apply("|" | "conditional" | "&&" | "||" | "any" | "all" | "has") | Constant():
             return False
         case Apply():
             return any(_fails(each, facts) for each in node.arguments)
@@ -308,7 +308,9 @@ def _keys_of(node: Typed, name: str) -> set[str] | None:
     match node:
         case Read():
             return None if node.name == name else set()
-        case Apply("[]", arguments=(Read() as read, Constant(value=str() as key))) if read.name == name:
+        case Apply(function, arguments=(Read() as read, Constant(value=str() as key))) if (
+            function in KEYED and read.name == name
+        ):
             return {key.lower()}
         case Apply():
             below = [_keys_of(each, name) for each in node.arguments]

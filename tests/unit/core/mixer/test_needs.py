@@ -66,6 +66,10 @@ def deny(
     return rule(name, handler, "any.checknothing", match=match, namespace=namespace, annotations=annotations)
 
 
+def deny_in_cel(match: str) -> Config:
+    return rule("deny", "no.denier", "any.checknothing", match=match, namespace="shop", kind="MixerRule")
+
+
 @pytest.mark.parametrize(
     "match",
     [
@@ -193,6 +197,17 @@ def test_reports_want_the_headers_that_their_expressions_read() -> None:
     assert found is not None
     assert (found.request_headers, found.response_headers) == (("user-agent", "x-kind"), ("content-type",))
     assert not found.has_spans
+    in_cel = rule(
+        "log",
+        "out.stdio",
+        "line.logentry",
+        match='has(request.headers["X-A"]) || request.headers.b == "c"',
+        namespace="shop",
+        kind="MixerRule",
+    )
+    found = needs_of(in_force(in_cel), PLACE).reports
+    assert found is not None
+    assert found.request_headers == ("b", "user-agent", "x-a")
     anything = needs_of(in_force(log('request.headers[request.method] == "a"')), PLACE).reports
     assert anything is not None
     assert anything.request_headers is None
@@ -203,23 +218,39 @@ MATCHES = (
     *('request.method == "GET"', 'request.path.startsWith("/a")', 'source.namespace == "x"'),
     *('(destination.owner | "") == ""', 'destination.service.name == "web"', '(source.name | "b") == "b"'),
 )
-matches = st.recursive(
-    st.sampled_from(MATCHES),
-    lambda below: st.tuples(below, st.sampled_from(["&&", "||"]), below).map(
-        lambda each: f"({' '.join(each)})"
+IN_CEL = (
+    *('destination.labels.app == "web"', 'destination.labels.none == "a"', 'destination.owner == "x"'),
+    *(
+        'request.method in ["GET"]',
+        "has(destination.owner)",
+        "has(destination.labels.app)",
+        "has(source.name)",
     ),
-    max_leaves=5,
+    *('"app" in source.labels', 'request.headers["x-none"] == "a"', "has(request.headers.none)"),
+)
+
+
+def _joined(below: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    joined = st.tuples(below, st.sampled_from(["&&", "||"]), below)
+    return joined.map(lambda each: f"({' '.join(each)})")
+
+
+rules_drawn = st.one_of(
+    st.recursive(st.sampled_from(MATCHES), _joined, max_leaves=5).map(deny),
+    st.recursive(
+        st.sampled_from(IN_CEL), lambda below: _joined(below) | below.map("!({})".format), max_leaves=5
+    ).map(deny_in_cel),
 )
 
 
 @given(
-    match=matches,
+    drawn=rules_drawn,
     headers=st.fixed_dictionaries(
         {":method": st.sampled_from(["GET", "PUT"]), ":path": st.sampled_from(["/a", "/b"])}
     ),
 )
-def test_whatever_needs_nothing_is_never_asked(match: str, headers: Mapping[str, str]) -> None:
-    rules = in_force(deny(match))
+def test_whatever_needs_nothing_is_never_asked(drawn: Config, headers: Mapping[str, str]) -> None:
+    rules = in_force(drawn)
     asked = checks(rules.plan, RequestBag(Asked(headers=headers), PLACE, None)).calls
     met = tuple(rules_met(rules.plan, PLACE, "check"))
     assert bool(needs_of(rules, PLACE)) == bool(met)

@@ -11,7 +11,7 @@ from proa.core.attributes.vocabulary import ATTRIBUTES, Producer
 from proa.core.config.analyze.message import Message
 from proa.core.config.mixer.instances import expressions_of
 from proa.core.config.path import Path
-from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.formulas import Formula
 from proa.core.mixer.plan.compiling import Compiled
 from proa.core.mixer.plan.values import RulePlan
@@ -68,7 +68,9 @@ def _odd(name: str) -> tuple[str, str]:
 
 def _headers_of(node: Typed) -> frozenset[str]:
     match node:
-        case Apply(function="[]", arguments=(Read(name="request.headers"), Constant(value=str() as key))):
+        case Apply(function, arguments=(Read(name="request.headers"), Constant(value=str() as key))) if (
+            function in KEYED
+        ):
             return frozenset((key.lower(),))
         case Apply():
             return frozenset[str]().union(*map(_headers_of, node.arguments))

@@ -70,7 +70,7 @@ def _term(node: Typed) -> Term | None:
     match node:
         case Read():
             return node.name, None
-        case Apply(function="[]" | "get[]", arguments=(Read() as read, Constant(value=str() as key))):
+        case Apply("[]" | "get[]", arguments=(Read() as read, Constant(value=str() as key))):
             return read.name, key
         case _:
             return None

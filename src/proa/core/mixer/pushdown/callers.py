@@ -13,7 +13,7 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.expression.folding import Facts
-from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.asked import Party
 
 SOURCE: Final = "source."
@@ -39,7 +39,9 @@ def terms_of(roots: Iterable[Typed]) -> Terms:
 
 def _terms(node: Typed) -> Iterator[tuple[str, str | None]]:
     match node:
-        case Apply(function="[]", arguments=(Read(name="source.labels"), Constant(value=str() as key))):
+        case Apply(function, arguments=(Read(name="source.labels"), Constant(value=str() as key))) if (
+            function in KEYED
+        ):
             yield _LABELS, key
         case Read(name=name):
             if name.startswith(SOURCE) and name not in OF_REQUEST:

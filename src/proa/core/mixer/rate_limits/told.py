@@ -15,7 +15,7 @@ from proa.core.config.mixer.parameters import MemQuota
 from proa.core.expression.cel import Cel, cel_text, infix
 from proa.core.expression.envoy_form import EnvoyForm, envoy_form
 from proa.core.expression.folding import Facts, fold
-from proa.core.expression.typed import Apply, Constant, Read, Typed
+from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.plan.values import Action, DispatchPlan, RulePlan
 from proa.core.mixer.quota.limits import choose
 from proa.core.mixer.quota.parameters import limits_of
@@ -65,7 +65,7 @@ def readings(roots: Iterable[Typed], specs: Iterable[QuotaSpec], quota: str) -> 
 
 def _read(node: Typed) -> Iterator[Reading]:
     match node:
-        case Apply("[]", arguments=(Read() as read, Constant(value=str() as key))):
+        case Apply(function, arguments=(Read() as read, Constant(value=str() as key))) if function in KEYED:
             yield read.name, key
         case Apply():
             for argument in node.arguments:
