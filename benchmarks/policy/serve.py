@@ -45,7 +45,7 @@ async def main(spec: Spec) -> None:
     credentials = Credentials(spec.key_pem, spec.chain_pem, spec.root_pem)
     async with AsyncExitStack() as stack, Supervisor() as tasks:
         tasks.keep("mixer", mixer.run())
-        await mixer.stands.wait()
+        await mixer.settled()
         socket = stack.enter_context(bind_tcp(host, int(port)))
         services = [checks_service(mixer, DEFAULT_TRUST_DOMAIN)]
         await stack.enter_async_context(serving_grpc(services, [socket], credentials, 0.2))

@@ -287,7 +287,7 @@ async def run(options: ServeOptions) -> None:
             tasks.keep("token keys", token_keys.run())
             await token_keys.tried()
             tasks.keep("mixer", mixer.run())
-            await mixer.stands.wait()
+            await mixer.settled()
             tasks.keep("federation", federations.run())
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))

@@ -30,6 +30,13 @@ class NoKeys:
         return ()
 
 
+class NoRules:
+    """Mixer has nothing to follow."""
+
+    async def settled(self) -> None:
+        return
+
+
 class Clock:
     now = 100.0
 
@@ -54,7 +61,7 @@ def asked(control_plane: ControlPlane, configuration: Configuration | None = Non
         servers=tuple,
         token_keys=cast(Any, NoKeys()),
         federations=NOBODY,
-        mixer=NOBODY,
+        mixer=cast(Any, NoRules()),
     )
 
 

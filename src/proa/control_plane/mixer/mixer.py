@@ -32,6 +32,7 @@ from proa.core.mixer.plan.verdict import (
     combine,
 )
 from proa.core.model.names import WorkloadId
+from proa.runtime.cell import Cell
 from proa.servers.mixer.checks import Question
 
 T = TypeVar("T")
@@ -72,33 +73,38 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mixer:
-    """`run` is its one task; `stands` is set as soon as rules are in force, before which nobody should be answered.
-    `counts`: checks by what they came to."""
+    """`run` is its one task; nobody should be answered before `settled` has returned once. `counts`: checks by what
+    they came to."""
 
     def __init__(self, surroundings: Surroundings, handlers: Handlers) -> None:
         self._surroundings = surroundings
         self.handlers = handlers
-        self.stands = asyncio.Event()
         self.counts: Counter[str] = Counter(allowed=0, refused=0, failed=0)
-        self._moved = asyncio.Event()
-        self._seen: Rules | None = None
+        self._wanted = Cell(1)
+        """Counts the rules that there have been."""
+        self._standing = Cell(0)
+        """Those of them by which questions are answered."""
+        self._seen = surroundings.mixer
         self._digests_of: DispatchPlan | None = None
         self._digests: dict[tuple[WorkloadId, int], tuple[Place, str]] = {}
 
     def look(self, *_: object) -> None:
         """To be called after each round of the world's."""
         if self._surroundings.mixer is not self._seen:
-            self._moved.set()
+            self._seen = self._surroundings.mixer
+            self._wanted.set(self._wanted.value + 1)
 
     async def run(self) -> None:
         """Until cancelled."""
         async with self.handlers:
-            while True:
-                self._moved.clear()
-                self._seen = self._surroundings.mixer
+            async for wanted in self._wanted.follow():
                 await self.handlers.swap(self._seen.plan)
-                self.stands.set()
-                await self._moved.wait()
+                self._standing.set(wanted)
+
+    async def settled(self) -> None:
+        """Returns when questions are answered by the rules that were in force when it was called, or by newer ones."""
+        wanted = self._wanted.value
+        await self._standing.until(lambda standing: standing >= wanted)
 
     async def check(self, question: Question) -> Verdict:
         verdict = (await self.decide(question)).verdict

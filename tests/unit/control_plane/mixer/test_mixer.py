@@ -91,7 +91,7 @@ def of_scene(
         mixer = Mixer(small, Handlers(adapters))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(mixer.run())
-            await mixer.stands.wait()
+            await mixer.settled()
             await scene(mixer, scripted, tasks)
             running.cancel()
 
@@ -238,5 +238,22 @@ def test_a_verdict_says_by_which_rules_it_was_made() -> None:
             assert verdict.code == 0
             await asyncio.sleep(0)
         assert (verdict.code, verdict.rules) == (7, checks_digest(small.mixer.plan, PLACE))
+
+    of_scene(small, scene)
+
+
+def test_who_waits_for_rules_waits_until_questions_are_answered_by_them() -> None:
+    small = Small()
+
+    async def scene(mixer: Mixer, scripted: Scripted, tasks: asyncio.TaskGroup) -> None:
+        scripted.opening.clear()
+        small.mixer = OfPlan(plan_of(rule("a", "scripted", "any", namespace="shop")))
+        mixer.look()
+        waiting = tasks.create_task(mixer.settled())
+        await seen(lambda: scripted.tries == 1)
+        assert not waiting.done()
+        scripted.opening.set()
+        await waiting
+        assert mixer.handlers.plan is small.mixer.plan
 
     of_scene(small, scene)

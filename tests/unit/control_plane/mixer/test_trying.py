@@ -40,7 +40,7 @@ def tried(wanted: CheckTry, *rules: Config, fails: bool = False) -> CheckTried:
         mixer = Mixer(mesh.world, Handlers({"noop": scripted, "denier": DenierAdapter()}))
         async with Supervisor() as tasks:
             tasks.keep("mixer", mixer.run())
-            await mixer.stands.wait()
+            await mixer.settled()
             try:
                 return await try_check(mesh.world, mixer, wanted, lambda: 1.5)
             finally:
