@@ -305,7 +305,7 @@ def _asking(snapshot: MeshSnapshot, view: InboundView, workload: Workload, rules
         served.port.service_port: found
         for served in view.ports
         if served.port.protocol not in ("TCP", "TLS")
-        if (found := needs_of(rules, place_of(workload, served.port, trust_domain)))
+        if (found := needs_of(rules, place_of(workload, served.port, trust_domain, rules.apis)))
     }
     return Asking(needs=Map(needs), servers=snapshot.control_planes if needs else ())
 

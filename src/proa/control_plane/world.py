@@ -127,7 +127,7 @@ class World:
         self.generation += 1
         for workload in tuple(self._places) if affected.settings else affected.workloads:
             self._places.pop(workload, None)
-        differing = self._rules.update(self.snapshot, self.index) if affected.mixer else frozenset[str]()
+        differing = self._update_rules() if affected.mixer else frozenset[str]()
         moves = self._move(affected)
         scopes = self._scopes.update(self.snapshot, self.index, affected)
         workloads = {
@@ -162,14 +162,17 @@ class World:
 
     def place(self, workload: WorkloadId, port: int) -> Place | None:
         """What is the same for all requests to a workload's service port. None: nobody of that name serves it. The same
-        value until the workload is another."""
+        value until the workload is another, or the APIs of services are."""
         known = self.snapshot.workloads.get(workload)
         if known is None:
             return None
         places = self._places.get(workload)
         if places is None:
             trust_domain = self.snapshot.settings.trust_domain
-            places = {each.service_port: place_of(known, each, trust_domain) for each in known.inbound}
+            places = {
+                each.service_port: place_of(known, each, trust_domain, self.mixer.apis)
+                for each in known.inbound
+            }
             self._places[workload] = places
         return places.get(port)
 
@@ -182,6 +185,13 @@ class World:
         """What Mixer knows of a host that a proxy called; nothing of one that nobody serves here."""
         service = self.snapshot.services.get(host)
         return service_attributes(host, service.namespace) if service else Map()
+
+    def _update_rules(self) -> frozenset[str]:
+        before = self.mixer.apis
+        differing = self._rules.update(self.snapshot, self.index)
+        if differing and self.mixer.apis != before:
+            self._places.clear()
+        return differing
 
     def _update_needs(
         self, affected: Affected, differing: frozenset[str], workloads: dict[WorkloadId, set[Name]]

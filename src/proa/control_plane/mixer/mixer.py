@@ -165,7 +165,7 @@ async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | No
         *told.failed,
         *(Answered(call=each.call, answer=answer) for each, answer in zip(found.calls, answers, strict=True)),
     )
-    verdict = combine(answered, (*told.references, *found.references))
+    verdict = combine(answered, bag.grounded((*told.references, *found.references)))
     return Decided(verdict=verdict, answered=answered, unmatched=found.unmatched)
 
 

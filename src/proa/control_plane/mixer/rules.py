@@ -28,7 +28,7 @@ class MixerRules:
         found = (snapshot.configs[ref] for ref in index.mixer)
         configs = [config for config in found if isinstance(config, Config)]
         before, root = self.now, snapshot.settings.root_namespace
-        following, self._formulas = compile_in_force(configs, self._catalogue, self._formulas, root)
+        following, self._formulas = compile_in_force(configs, self._catalogue, self._formulas, root, before)
         self.compilations += 1
         differing = namespaces_that_differ(before, following)
         if differing:

@@ -1,11 +1,13 @@
 """A value of one of Mixer's attributes, written out. Shared by the kinds that have it."""
 
+from base64 import b64decode
 from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
 from immutables import Map
 
+from proa.core.attributes.time_texts import parse_timestamp
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding
 from proa.core.config.record import Double, Int64, Milliseconds, Record
@@ -45,3 +47,16 @@ def check_attributes(attributes: Attributes | None, at: Path) -> Iterator[Findin
             yield Finding(place, code, "an attribute has one value, like stringValue; write one")
         if not name:
             yield Finding(place, "required", "an attribute needs a name; write it")
+        if value.bytes_value is not None and not _is_base64(value.bytes_value):
+            yield Finding((*place, "bytesValue"), "bad-value", "bytes are written in base64; write that")
+        if value.timestamp_value is not None and parse_timestamp(value.timestamp_value) is None:
+            message = "a point in time is like 2018-05-17T09:30:00Z; write one"
+            yield Finding((*place, "timestampValue"), "bad-value", message)
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True

@@ -6,7 +6,7 @@ certificate of the mesh is nobody: no header can make it somebody.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 import msgspec
@@ -16,6 +16,8 @@ from immutables import Map
 
 from proa.core.attributes.addresses import parse_address
 from proa.core.attributes.value_types import StringMap, Timestamp, Value
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.api_specs import API_KEY, NO_APIS, Apis, grounded
 from proa.core.mixer.verdict.keys import Facts
 
 JWT: Final = "envoy.filters.http.jwt_authn"
@@ -55,9 +57,11 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a proxy asks, and what is the same for all that comes in there."""
+    """Where a proxy asks, and what is the same for all that comes in there. `apis` tell what HTTPAPISpecs say of each
+    request; what they say of all is among the attributes."""
 
     attributes: Map[str, Value] = Map()
+    apis: Apis = NO_APIS
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,10 +112,14 @@ class RequestBag:
     def __init__(self, asked: Asked, place: Place, caller: Party | None) -> None:
         self._asked = asked
         self._place = place.attributes
+        self._apis = place.apis
         self._caller = caller
         self._source: Mapping[str, Value] | None = None
+        self._told: Mapping[str, Value] | None = None
 
     def get(self, name: str, /) -> Value | None:
+        if name in self._apis.names:
+            return self._of_apis(name)
         made = _MADE.get(name)
         if made is not None:
             return made(self._asked)
@@ -123,6 +131,17 @@ class RequestBag:
                 return _address(self._asked)
             return found
         return self._place.get(name)
+
+    def _of_apis(self, name: str) -> Value | None:
+        if name == API_KEY:
+            return self._apis.find_key(self._asked.headers)
+        if self._told is None:
+            self._told = self._apis.tell(self._asked.headers)
+        return self._told.get(name)
+
+    def grounded(self, references: Iterable[Reference]) -> tuple[Reference, ...]:
+        """What was read, in terms of what the proxy knows."""
+        return tuple(grounded(self._apis, references))
 
 
 def _address(asked: Asked) -> Value | None:

@@ -14,13 +14,15 @@ from proa.core.attributes.vocabulary import STANDARD
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.config.mixer.templates import Variety
 from proa.core.expression.folding import Facts, fold
+from proa.core.expression.tracing import Reference
 from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
+from proa.core.mixer.api_specs import API_KEY, API_NAMES, grounded
 from proa.core.mixer.asked import Place
 from proa.core.mixer.plan.bound_services import bound_to
 from proa.core.mixer.plan.in_force import InForce
 from proa.core.mixer.plan.index import terms_of
 from proa.core.mixer.plan.values import DispatchPlan, RulePlan
-from proa.core.mixer.rate_limits.parts import parts_for
+from proa.core.mixer.rate_limits.parts import Reading, parts_for
 from proa.core.mixer.rate_limits.told import Bucket, asked_of, bucket_of, read_by, readings
 from proa.core.mixer.reporting.trace_headers import carriers_of
 from proa.core.model.digest import digest_of
@@ -95,9 +97,11 @@ def needs_of(rules: InForce, place: Place, protocols: tuple[str, ...] = REQUESTS
     learning = tuple(rules_met(plan, place, "generator", protocols))
     first_ms = _longest_ms(plan, learning, "generator")
     return Needs(
-        checks=tuple(_checks(plan, learning, tuple(rules_met(plan, place, "check", protocols)), first_ms)),
+        checks=tuple(
+            _checks(plan, place, learning, tuple(rules_met(plan, place, "check", protocols)), first_ms)
+        ),
         charges=tuple(_charges(rules, place, protocols, learning)),
-        reports=_reports(plan, learning, tuple(rules_met(plan, place, "report", protocols))),
+        reports=_reports(plan, place, learning, tuple(rules_met(plan, place, "report", protocols))),
     )
 
 
@@ -133,7 +137,10 @@ def told_by(plan: DispatchPlan) -> frozenset[str]:
 def _facts(place: Place, told: frozenset[str]) -> Facts:
     """What the server's side is, and is not: all names of a place that have no value there are known to be absent."""
     facts: dict[str, Value | None] = {
-        name: None for name in STANDARD.types if name.startswith(_OF_PLACES) and name not in told
+        name: None
+        for name in STANDARD.types
+        if (name.startswith(_OF_PLACES) or (name in API_NAMES and name not in place.apis.names))
+        and name not in told
     }
     facts.update((name, value) for name, value in place.attributes.items() if name not in told)
     return facts
@@ -178,18 +185,19 @@ def _fails(node: Typed, facts: Facts) -> bool:
 def checks_digest(plan: DispatchPlan, place: Place, protocols: tuple[str, ...] = REQUESTS) -> str:
     """As `Checked.digest` has it: whoever answers says by it which rules he went by."""
     learning = tuple(rules_met(plan, place, "generator", protocols))
-    return _digest(plan, learning, tuple(rules_met(plan, place, "check", protocols)))
+    return _digest(plan, place, learning, tuple(rules_met(plan, place, "check", protocols)))
 
 
-def _digest(plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...]) -> str:
+def _digest(plan: DispatchPlan, place: Place, learning: tuple[Met, ...], met: tuple[Met, ...]) -> str:
     """Of the rules of both policies: a call that both ask for is closed."""
-    return digest_of([*_written(plan, learning, "generator"), *_written(plan, met, "check")])
+    told = (*_written(plan, learning, "generator"), *_written(plan, met, "check"), *_of_apis(place))
+    return digest_of(told)
 
 
 def _checks(
-    plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...], first_ms: int
+    plan: DispatchPlan, place: Place, learning: tuple[Met, ...], met: tuple[Met, ...], first_ms: int
 ) -> Iterator[Checked]:
-    digest = _digest(plan, learning, met)
+    digest = _digest(plan, place, learning, met)
     policies: tuple[FailurePolicy, ...] = ("closed", "open")
     for policy in policies:
         those = tuple(each for each in met if each.rule.policy_for("check") == policy)
@@ -200,6 +208,12 @@ def _checks(
                 deadline_ms=first_ms + _longest_ms(plan, those, "check"),
                 digest=digest,
             )
+
+
+def _of_apis(place: Place) -> Iterator[list[str]]:
+    """By them what requests are may change, while rules stay."""
+    if place.apis.specs:
+        yield [spec.digest for spec in place.apis.specs]
 
 
 def _written(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iterator[list[str]]:
@@ -239,7 +253,7 @@ def _charges(
                 rules=tuple(each.rule.ref for each in sending),
                 policy="closed" if closed else "open",
                 deadline_ms=first_ms + _longest_ms(rules.plan, sending, "quota"),
-                parts=parts_for(readings(roots, owing, quota)).told,
+                parts=parts_for(_told_of(place, readings(roots, owing, quota))).told,
                 asked="" if learning else asked_of(those_rules, facts),
                 bucket=None if learning else bucket_of(rules.plan, those_rules, owing, quota, facts),
             )
@@ -265,11 +279,20 @@ def _longest_ms(plan: DispatchPlan, met: Iterable[Met], variety: Variety) -> int
     )
 
 
-def _reports(plan: DispatchPlan, learning: tuple[Met, ...], met: tuple[Met, ...]) -> Reported | None:
+def _told_of(place: Place, read: Iterable[Reading]) -> Iterator[Reading]:
+    """What a proxy has to tell for what is read."""
+    references = (Reference(name, key, "exact") for name, key in read)
+    return ((each.name, each.key) for each in grounded(place.apis, references))
+
+
+def _reports(
+    plan: DispatchPlan, place: Place, learning: tuple[Met, ...], met: tuple[Met, ...]
+) -> Reported | None:
     if not met:
         return None
     read = [*_read_by(plan, learning, "generator"), *_read_by(plan, met, "report")]
-    headers = _keys(read, "request.headers")
+    of_key = place.apis.key_headers if any(_reads(root, API_KEY) for root in read) else frozenset[str]()
+    headers = _keys(read, "request.headers", of_key)
     return Reported(
         rules=tuple(each.rule.ref for each in met),
         request_headers=None if headers is None else carriers_of(headers),
@@ -293,8 +316,18 @@ def _read_by(plan: DispatchPlan, met: tuple[Met, ...], variety: Variety) -> Iter
                 yield from (formula.program.checked.root for _, formula in fields)
 
 
-def _keys(roots: Iterable[Typed], name: str) -> tuple[str, ...] | None:
-    found: set[str] = set()
+def _reads(node: Typed, name: str) -> bool:
+    match node:
+        case Read():
+            return node.name == name
+        case Apply():
+            return any(_reads(each, name) for each in node.arguments)
+        case Constant():
+            return False
+
+
+def _keys(roots: Iterable[Typed], name: str, more: frozenset[str] = frozenset()) -> tuple[str, ...] | None:
+    found = set(more)
     for root in roots:
         keys = _keys_of(root, name)
         if keys is None:

@@ -9,7 +9,9 @@ from immutables import Map
 from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.control_plane.mixer.handlers import Handlers
 from proa.control_plane.mixer.mixer import Mixer
+from proa.core.attributes.vocabulary import STANDARD
 from proa.core.config.config import Config
+from proa.core.mixer.api_specs import apis_for, compile_apis
 from proa.core.mixer.asked import Asked, Party, Place
 from proa.core.mixer.needs import checks_digest
 from proa.core.mixer.plan.compiling import compile_plan
@@ -113,6 +115,33 @@ def test_a_rule_denies_and_says_on_what_that_depends() -> None:
         assert mixer.counts == {"refused": 2, "allowed": 2, "failed": 0}
 
     of_scene(small, scene)
+
+
+def test_what_apis_tell_depends_on_what_the_proxy_knows() -> None:
+    told = {"attributes": {"api.operation": {"stringValue": "fill"}}}
+    spec = {"patterns": [{"httpMethod": "*", "uriTemplate": "/fill", "attributes": told}]}
+    bound = {"services": [{"service": "*"}], "apiSpecs": [{"name": "carts"}]}
+    configs = (
+        mixer_config("HTTPAPISpec", "carts", spec, "shop"),
+        mixer_config("HTTPAPISpecBinding", "carts", bound, "shop"),
+    )
+    apis = apis_for(compile_apis(configs, STANDARD), "cart.shop.svc.cluster.local")
+
+    class WithApis(Small):
+        def place(self, workload: WorkloadId, port: int) -> Place | None:
+            return Place(attributes=PLACE.attributes, apis=apis)
+
+    async def scene(mixer: Mixer, scripted: Scripted, tasks: asyncio.TaskGroup) -> None:
+        filling, looking = (
+            await mixer.check(question(path="/fill?a=b")),
+            await mixer.check(question(path="/")),
+        )
+        assert (filling.code, looking.code) == (7, 0)
+        assert {"request.path", "request.method"} <= {each.name for each in looking.references}
+        assert "api.operation" not in {each.name for each in filling.references}
+
+    denying = rule("deny", "no", "any", match='(api.operation | "") == "fill"', namespace="shop")
+    of_scene(WithApis(denying), scene)
 
 
 def test_whoever_is_not_known_yet_is_judged_by_its_certificate_for_one_request() -> None:

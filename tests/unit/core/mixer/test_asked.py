@@ -5,7 +5,10 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Timestamp, has_type
 from proa.core.attributes.vocabulary import STANDARD
+from proa.core.expression.tracing import Reference
+from proa.core.mixer.api_specs import apis_for, compile_apis
 from proa.core.mixer.asked import Asked, Party, Place, RequestBag, read_check
+from proa.testing.mixer import mixer_config
 
 CLAIMS = {"iss": "issuer.example", "sub": "ann", "aud": ["shop", "bank"], "azp": "app", "level": 3}
 REQUEST = ParseDict(
@@ -90,3 +93,35 @@ def test_a_stranger_is_nobody_whatever_its_headers_say() -> None:
         assert bag.get(name) is None
     assert bag.get("connection.mtls") is False
     assert bag.get("context.protocol") == "http"
+
+
+def test_what_apis_tell_is_among_the_attributes() -> None:
+    spec = mixer_config(
+        "HTTPAPISpec",
+        "carts",
+        {
+            "attributes": {"attributes": {"api.service": {"stringValue": "carts"}}},
+            "patterns": [
+                {
+                    "httpMethod": "POST",
+                    "uriTemplate": "/cart",
+                    "attributes": {"attributes": {"api.operation": {"stringValue": "fill"}}},
+                }
+            ],
+            "apiKeys": [{"query": "x"}],
+        },
+    )
+    binding = mixer_config(
+        "HTTPAPISpecBinding", "b", {"services": [{"service": "*"}], "apiSpecs": [{"name": "carts"}]}
+    )
+    told = apis_for(compile_apis((spec, binding), STANDARD), "cart.shop")
+    place = Place(attributes=PLACE.attributes.update(told.constants), apis=told)
+    asked = read_check(REQUEST, lambda _: "")
+    bag = RequestBag(asked, place, CALLER)
+    names = ("api.service", "api.operation", "api.version", "request.api_key", "request.path", "source.name")
+    assert [bag.get(name) for name in names] == ["carts", "fill", None, "1", "/cart?x=1", "web-1"]
+    read = [Reference(name, None, "exact") for name in names]
+    assert {each.name for each in bag.grounded(read)} == {"request.path", "request.method", "source.name"}
+    nobodys = RequestBag(asked, PLACE, CALLER)
+    assert nobodys.get("request.api_key") is None
+    assert [each.name for each in nobodys.grounded(read)] == ["request.path", "source.name"]

@@ -9,6 +9,7 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.config.config import Config
+from proa.core.mixer.api_specs import apis_for
 from proa.core.mixer.asked import Asked, Place, RequestBag
 from proa.core.mixer.needs import STREAMS, Needs, checks_digest, needs_of, rules_met
 from proa.core.mixer.plan.dispatch import checks
@@ -273,3 +274,58 @@ def test_spans_want_places_in_traces_and_all_that_tells_of_them() -> None:
     assert found is not None
     assert found.has_spans
     assert found.request_headers == ("b3", "traceparent", "x-b3-traceid")
+
+
+def spec(*attributes: tuple[str, str], keys: tuple[Mapping[str, str], ...] = ()) -> tuple[Config, ...]:
+    """For all services: those of the requests to `/a`, and `api.service` for all."""
+    of_some = {"attributes": {name: {"stringValue": value} for name, value in attributes}}
+    told = {
+        "attributes": {"attributes": {"api.service": {"stringValue": "shop"}}},
+        "patterns": [{"httpMethod": "*", "uriTemplate": "/a", "attributes": of_some}],
+        "apiKeys": list(keys),
+    }
+    binding = {"apiSpecs": [{"name": "api"}], "services": [{"service": "*"}]}
+    return (
+        mixer_config("HTTPAPISpec", "api", told, "shop"),
+        mixer_config("HTTPAPISpecBinding", "b", binding, "shop"),
+    )
+
+
+def placed(rules: InForce) -> Place:
+    told = apis_for(rules.apis, "web.shop.svc.cluster.local")
+    return Place(attributes=Map({**told.constants, **ATTRIBUTES}), apis=told)
+
+
+def test_what_no_spec_tells_is_absent_and_what_one_tells_of_all_is_known() -> None:
+    bound = spec(("api.operation", "read"))
+    matches = ('api.operation == "read"', 'api.service == "shop"', 'api.service == "b"', 'api.version == "1"')
+    needing = []
+    for match in matches:
+        rules = in_force(deny(match), *bound)
+        assert not needs_of(rules, PLACE)
+        needing.append(bool(needs_of(rules, placed(rules))))
+    assert needing == [True, True, False, False]
+
+
+def test_a_spec_that_changes_makes_other_verdicts() -> None:
+    digests = set()
+    for operation in ("read", "write"):
+        rules = in_force(deny('api.operation == "read"'), *spec(("api.operation", operation)))
+        digests.add(needs_of(rules, placed(rules)).checks[0].digest)
+    assert len(digests) == 2
+
+
+def test_proxies_tell_what_specs_are_matched_by() -> None:
+    keyed = mixer_config("quota", "requests", {"dimensions": {"key": 'request.api_key | ""'}}, ROOT)
+    bound = spec(("api.operation", "read"), keys=({"header": "X-Key"}, {"cookie": "k"}))
+    objects = (each for each in OBJECTS if each.ref != keyed.ref)
+    matching = 'api.operation == "read" && request.api_key != ""'
+    counting = rule("count", "limits.memquota", "requests.quota", namespace="shop", match=matching)
+    configs = (*objects, keyed, *bound, *charge([{"name": "web"}])[:2], counting, log(matching))
+    rules = compile_in_force(configs, RUN, None, ROOT)[0]
+    needs = needs_of(rules, placed(rules))
+    assert needs.reports is not None
+    assert needs.reports.request_headers == ("cookie", "user-agent", "x-key")
+    (charged,) = needs.charges
+    assert {"h::path", "h::method", "h:x-key", "h:cookie"} <= set(charged.parts)
+    assert (charged.asked, charged.bucket) == ("", None)

@@ -18,6 +18,7 @@ from proa.core.config.kinds.mixer_rule.schema import Rule
 from proa.core.config.mixer.catalogue import Catalogue
 from proa.core.config.mixer.parameters import Adapter
 from proa.core.config.mixer.templates import Instance
+from proa.core.mixer.api_specs import ServiceApis, compile_apis
 from proa.core.mixer.formulas import Formulas
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.service_charges import ServiceCharges, compile_charges
@@ -50,6 +51,7 @@ class InForce(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: DispatchPlan = DispatchPlan(root=ROOT_NAMESPACE, rules=Map(), handlers=Map(), instances=Map())
     charges: ServiceCharges = ServiceCharges()
+    apis: ServiceApis = ServiceApis()
 
     @property
     def is_idle(self) -> bool:
@@ -61,20 +63,25 @@ NOTHING = InForce()
 
 
 def compile_in_force(
-    configs: Iterable[Config], catalogue: Catalogue, formulas: Formulas | None, root: str
+    configs: Iterable[Config],
+    catalogue: Catalogue,
+    formulas: Formulas | None,
+    root: str,
+    before: InForce = NOTHING,
 ) -> tuple[InForce, Formulas]:
     """`formulas` are those of the time before, and of the next time."""
     held = tuple(configs)
     compiled = compile_plan(held, catalogue, formulas, root=root)
-    return InForce(plan=compiled.plan, charges=compile_charges(held)), compiled.formulas
+    apis = compile_apis(held, compiled.formulas.vocabulary, before.apis)
+    return InForce(plan=compiled.plan, charges=compile_charges(held), apis=apis), compiled.formulas
 
 
 def namespaces_that_differ(before: InForce, after: InForce) -> frozenset[str]:
     """The namespaces whose servers' proxies may have to do something else now; the empty name: everybody's."""
     if before == after:
         return frozenset()
-    if before.plan.root != after.plan.root or before.charges != after.charges:
-        # Charges are found by hosts, which may be anybody's.
+    if (before.plan.root, before.charges, before.apis) != (after.plan.root, after.charges, after.apis):
+        # Charges and APIs are found by hosts, which may be anybody's.
         return frozenset(("",))
     changed = {
         *_changed(before.plan.handlers, after.plan.handlers),

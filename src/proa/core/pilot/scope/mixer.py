@@ -7,6 +7,7 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.auth.spiffe import workload_id
+from proa.core.mixer.api_specs import NO_APIS, ServiceApis, apis_for
 from proa.core.mixer.asked import Party, Place
 from proa.core.model.names import DOMAIN_SUFFIX, service_hostname
 from proa.core.model.workload import InboundPort, Workload
@@ -36,8 +37,11 @@ def service_attributes(host: str, namespace: str) -> Map[str, Value]:
     )
 
 
-def place_of(workload: Workload, port: InboundPort, trust_domain: str) -> Place:
-    """What is the same for all that comes in at a port. `destination.port` is the program's own."""
+def place_of(
+    workload: Workload, port: InboundPort, trust_domain: str, apis: ServiceApis | None = None
+) -> Place:
+    """What is the same for all that comes in at a port. `destination.port` is the program's own. `apis`: what
+    HTTPAPISpecs in force say of services."""
     namespace = workload.id.namespace
     host = service_hostname(port.service, namespace)
     principal = str(workload_id(trust_domain, namespace, workload.account)).removeprefix("spiffe://")
@@ -50,4 +54,5 @@ def place_of(workload: Workload, port: InboundPort, trust_domain: str) -> Place:
         "context.reporter.kind": "inbound",
         "context.reporter.uid": attributes["destination.uid"],
     }
-    return Place(attributes=Map(attributes))
+    told = apis_for(apis, host) if apis else NO_APIS
+    return Place(attributes=Map({**told.constants, **attributes}), apis=told)

@@ -36,7 +36,7 @@ def test_specs_and_bindings() -> None:
                 {
                     "httpMethod": "get",
                     "uri_template": "/a",
-                    "attributes": {"attributes": {"response.code": {"stringValue": "a"}}},
+                    "attributes": {"attributes": {"api.protocol": {"int64Value": 1}}},
                 },
             ],
         },
@@ -47,6 +47,6 @@ def test_specs_and_bindings() -> None:
         "api  mixer-unused",
         "api spec.attributes.attributes[api.versoin] mixer-expression",
         "api spec.patterns[1] mixer-pattern-repeated",
-        "api spec.patterns[1].attributes.attributes[response.code] mixer-expression",
+        "api spec.patterns[1].attributes.attributes[api.protocol] mixer-expression",
     ]
     assert told(api) == [each for each in told(api, bound) if "unused" not in each and "missing" not in each]

@@ -91,3 +91,12 @@ spec: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}
     assert not is_mixers(entry.spec)
     assert not is_mixers(msgspec.UNSET)
     assert all(is_mixers(each.spec) for each in (*SHARED, SHOP, OTHER))
+
+
+def test_what_specs_tell_may_be_anybodys_affair() -> None:
+    spec = mixer_config("HTTPAPISpec", "s", {"patterns": [{"httpMethod": "GET", "uriTemplate": "/"}]}, "shop")
+    bound = {"apiSpecs": [{"name": "s"}], "services": [{"service": "*"}]}
+    binding = mixer_config("HTTPAPISpecBinding", "b", bound, "shop")
+    found = compiled(*SHARED, SHOP, BANK, OTHER, spec, binding)
+    assert namespaces_that_differ(BEFORE, found) == {""}
+    assert namespaces_that_differ(found, compiled(*SHARED, SHOP, BANK, OTHER, spec, binding)) == frozenset()

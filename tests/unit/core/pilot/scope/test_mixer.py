@@ -4,9 +4,11 @@ from immutables import Map
 
 from proa.core.attributes.addresses import parse_address
 from proa.core.attributes.vocabulary import STANDARD
+from proa.core.mixer.api_specs import compile_apis
 from proa.core.model.names import WorkloadId
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.mixer import party_of, place_of, service_attributes
+from proa.testing.mixer import mixer_config
 
 WORKLOAD = Workload(
     id=WorkloadId("shop", "web-1"),
@@ -61,3 +63,22 @@ def test_a_service_outside_of_the_meshs_domain_has_its_whole_host_for_a_name() -
         assert found["destination.service.host"] == found["destination.service"] == host
         assert found["destination.service.name"] == name
         assert found["destination.service.uid"] == f"istio://{namespace}/services/{name}"
+
+
+def test_a_place_has_what_specs_say_of_its_service() -> None:
+    spec = mixer_config(
+        "HTTPAPISpec",
+        "web",
+        {
+            "attributes": {"attributes": {"api.service": {"stringValue": "web-api"}}},
+            "patterns": [{"httpMethod": "GET", "uriTemplate": "/"}],
+        },
+        "shop",
+    )
+    for service, name in (("web", "web-api"), ("other", None)):
+        bound = {"services": [{"name": service}], "apiSpecs": [{"name": "web"}]}
+        binding = mixer_config("HTTPAPISpecBinding", "b", bound, "shop")
+        apis = compile_apis((spec, binding), STANDARD)
+        found = place_of(WORKLOAD, PORT, "cluster.local", apis)
+        assert found.attributes.get("api.service") == name
+        assert bool(found.apis.specs) == (name is not None)

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from proa.core.config.attribute_values import check_attributes
+from proa.core.attributes.vocabulary import ATTRIBUTES, Producer
+from proa.core.config.attribute_values import Attributes, check_attributes
 from proa.core.config.headers import header_name_fault
 from proa.core.config.istio_service import check_named, check_service
 from proa.core.config.kinds.mixer_api_spec.schema import ApiKey, ApiPattern, HttpApiSpec, HttpApiSpecBinding
@@ -17,19 +18,33 @@ from proa.core.config.tree import shorten
 _METHODS: Final = frozenset(
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "*"]
 )
+_TOLD_BY_MESH: Final = frozenset(
+    row.name for row in ATTRIBUTES if row.producers and Producer.API_SPEC not in row.producers
+)
+_WORD: Final = re.compile(r"[^{}*/:]+")
+_PLAIN: Final = re.compile(r"\*|\*\*|[^{}*/]+")
 _SEGMENT: Final = re.compile(r"\*|\*\*|[^{}*/]+|\{[A-Za-z_][\w.]*(=[^{}]+)?\}")
 
 
 def validate_spec(spec: HttpApiSpec, _meta: Meta) -> Iterator[Finding]:
-    yield from check_attributes(spec.attributes, ("spec", "attributes"))
+    yield from _check_attributes(spec.attributes, ("spec", "attributes"))
     for index, pattern in enumerate(spec.patterns):
         yield from _check_pattern(pattern, ("spec", "patterns", index))
     for index, key in enumerate(spec.api_keys):
         yield from _check_key(key, ("spec", "apiKeys", index))
 
 
+def _check_attributes(attributes: Attributes | None, at: Path) -> Iterator[Finding]:
+    """What the mesh itself tells of a request, no spec tells: a rule about it would be about something else."""
+    yield from check_attributes(attributes, at)
+    for name in attributes.attributes if attributes else ():
+        if name in _TOLD_BY_MESH:
+            message = f"the mesh itself tells {name}; write api.* or an attribute of an attributemanifest"
+            yield Finding((*at, "attributes", name), "conflict", message)
+
+
 def _check_pattern(pattern: ApiPattern, at: Path) -> Iterator[Finding]:
-    yield from check_attributes(pattern.attributes, (*at, "attributes"))
+    yield from _check_attributes(pattern.attributes, (*at, "attributes"))
     if not pattern.http_method:
         yield Finding((*at, "httpMethod"), "required", "a pattern needs a method; write httpMethod")
     elif pattern.http_method.upper() not in _METHODS:
@@ -48,12 +63,15 @@ def _template_fault(template: str) -> str | None:
     """Segments are words, `*`, `**`, `{field}` and `{field=segments}`; behind `**` come words alone."""
     if not template.startswith("/"):
         return "a template begins with a slash; write it"
-    path, _, _ = template[1:].partition(":")
+    path, colon, verb = template[1:].partition(":")
+    if colon and not _WORD.fullmatch(verb):
+        return f'"{shorten(verb)}" is no verb; write a word behind the colon, or remove it'
     # A slash inside braces belongs to the field.
     segments = re.findall(r"(?:\{[^{}]*\}|[^/])+", path)
     many = False
     for segment in segments:
-        if not _SEGMENT.fullmatch(segment):
+        inside = segment.strip("{}").partition("=")[2].split("/") if "=" in segment else []
+        if not _SEGMENT.fullmatch(segment) or not all(map(_PLAIN.fullmatch, inside)):
             return f'"{shorten(segment)}" is no segment; write a word, *, **, {{field}} or {{field=segments}}'
         if many and ("*" in segment or "{" in segment):
             return "behind ** only words can stand; write ** last"

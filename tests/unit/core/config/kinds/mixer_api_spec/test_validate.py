@@ -56,6 +56,32 @@ from tests.unit.core.config.judged import judge
             },
             ["spec.patterns[0].attributes.attributes.a required"],
         ),
+        (
+            "HTTPAPISpec",
+            {
+                "attributes": {
+                    "attributes": {
+                        "source.user": {"stringValue": "ann"},
+                        "a": {"bytesValue": "?"},
+                        "b": {"timestampValue": "today"},
+                    }
+                },
+                "patterns": [
+                    {"httpMethod": "GET", "uriTemplate": "/a/{b=c/*/**}:do"},
+                    {"httpMethod": "GET", "uriTemplate": "/a:"},
+                    {"httpMethod": "GET", "uriTemplate": "/a:b/c"},
+                    {"httpMethod": "GET", "uriTemplate": "/{a=b*}"},
+                ],
+            },
+            [
+                "spec.attributes.attributes.a.bytesValue bad-value",
+                "spec.attributes.attributes.b.timestampValue bad-value",
+                "spec.attributes.attributes[source.user] conflict",
+                "spec.patterns[1].uriTemplate bad-value",
+                "spec.patterns[2].uriTemplate bad-value",
+                "spec.patterns[3].uriTemplate bad-value",
+            ],
+        ),
         ("HTTPAPISpecBinding", {"services": [{"name": "a"}], "apiSpecs": [{"name": "a"}]}, []),
         ("HTTPAPISpecBinding", {}, ["spec.apiSpecs required", "spec.services required"]),
     ],
