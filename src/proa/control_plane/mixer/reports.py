@@ -19,6 +19,7 @@ from proa.control_plane.mixer.report_queue import ReportQueue
 from proa.control_plane.mixer.running import Running
 from proa.core.attributes.value_types import Bag, Value
 from proa.core.auth.spiffe import workload_of_dns_name
+from proa.core.mixer.api_specs import NO_APIS, Apis
 from proa.core.mixer.asked import Asked, Party, Place
 from proa.core.mixer.plan.dispatch import NOTHING, Dispatched, reports
 from proa.core.mixer.plan.values import DispatchPlan
@@ -175,7 +176,7 @@ class Hearing:
         self._place: Place | None = None
         self._own: Party | None = None
         self._generation = -1
-        self._facts: dict[object, Facts] = {}
+        self._facts: dict[object, tuple[Facts, Apis]] = {}
 
     async def take(self, told: Iterable[tuple[Asked, Ended]]) -> None:
         self._look()
@@ -197,7 +198,8 @@ class Hearing:
                 continue
             heard.entries["connection" if ended.is_stream else "request"] += 1
             carried = self._carried(ended) if ended.is_stream else None
-            yield ReportBag(asked, ended, self._known(asked, ended), carried)
+            facts, apis = self._known(asked, ended)
+            yield ReportBag(asked, ended, facts, carried, apis)
 
     def _carried(self, ended: Ended) -> Carried:
         connections = self._reports.connections(self._teller.workload)
@@ -208,7 +210,7 @@ class Hearing:
             self._reports.heard.interrupted += 1
         return carried
 
-    def _known(self, asked: Asked, ended: Ended) -> Facts:
+    def _known(self, asked: Asked, ended: Ended) -> tuple[Facts, Apis]:
         """Of both sides."""
         is_client = self._teller.viewpoint.side == "client"
         called = ended.called
@@ -225,19 +227,21 @@ class Hearing:
             self._facts[key] = found
         return found
 
-    def _of_server(self, asked: Asked) -> Facts:
+    def _of_server(self, asked: Asked) -> tuple[Facts, Apis]:
         caller = self._workload(asked.identity, asked.workload)
-        return server_facts(self._place or _nowhere(self._teller.workload), self._party(caller))
+        place = self._place or _nowhere(self._teller.workload)
+        return server_facts(place, self._party(caller)), place.apis
 
-    def _of_client(self, called: Called) -> Facts:
+    def _of_client(self, called: Called) -> tuple[Facts, Apis]:
         around = self._reports.surroundings
         server = self._workload(called.identity, called.workload)
         host, port = _called(called.cluster)
         place = around.place(server, port) if server else None
         own = self._own or _named(self._teller.workload)
-        return client_facts(
+        facts = client_facts(
             own, self._teller.identity, place or self._party(server), called, around.called(host)
         )
+        return facts, place.apis if place else NO_APIS
 
     def _workload(self, identity: str, name: str) -> WorkloadId | None:
         """Of our own trust domain: a partner's authority writes what names it likes."""

@@ -23,6 +23,7 @@ from immutables import Map
 
 from proa.core.attributes.addresses import parse_address
 from proa.core.attributes.value_types import Span, StringMap, Timestamp, Value
+from proa.core.mixer.api_specs import NO_APIS, Apis
 from proa.core.mixer.asked import JWT, Asked, Party, Place, RequestBag
 from proa.core.mixer.reporting.connections import Carried, Moment
 from proa.core.mixer.reporting.trace_headers import add_b3
@@ -239,6 +240,7 @@ def client_facts(
     if isinstance(server, Place):
         served = server.attributes.items()
         found.update((name, value) for name, value in served if name.startswith("destination."))
+        found.update(server.apis.constants)
     elif server is not None:
         found |= server.attributes("destination")
     if called.identity:
@@ -257,12 +259,18 @@ def client_facts(
 
 class ReportBag:
     """The attributes of what has ended, or of a connection that stands. A core.attributes Bag. `facts` are what is
-    known of both sides besides; `carried` what a connection carried since it was told of last."""
+    known of both sides besides, `apis` those of the service; `carried` what a connection carried since it was told of
+    last."""
 
     def __init__(
-        self, asked: Asked, ended: Ended, facts: Mapping[str, Value], carried: Carried | None = None
+        self,
+        asked: Asked,
+        ended: Ended,
+        facts: Mapping[str, Value],
+        carried: Carried | None = None,
+        apis: Apis = NO_APIS,
     ) -> None:
-        self._asked = RequestBag(asked, Place(), None)
+        self._asked = RequestBag(asked, Place(apis=apis), None)
         self._begun = asked.nanoseconds
         self._ended = ended
         self._facts = facts

@@ -5,7 +5,8 @@ from google.protobuf.json_format import ParseDict
 from immutables import Map
 
 from proa.core.attributes.value_types import Span, Timestamp, Value, has_type
-from proa.core.attributes.vocabulary import ATTRIBUTES
+from proa.core.attributes.vocabulary import ATTRIBUTES, STANDARD
+from proa.core.mixer.api_specs import apis_for, compile_apis
 from proa.core.mixer.asked import Asked, Party, Place
 from proa.core.mixer.reported import (
     CALLED_TAG,
@@ -21,6 +22,7 @@ from proa.core.mixer.reported import (
     viewpoint_of,
 )
 from proa.core.mixer.reporting.connections import Carried
+from proa.testing.mixer import mixer_config
 
 COMMON = {
     "downstream_direct_remote_address": {"socket_address": {"address": "10.0.0.7", "port_value": 1}},
@@ -265,3 +267,27 @@ def test_a_log_is_known_by_its_name() -> None:
 def test_what_goes_into_a_listener_of_the_proxys_own_is_told_there() -> None:
     assert Called(cluster="connect_80").is_on_its_way
     assert not Called(cluster="outbound|80||connect_80.test").is_on_its_way
+
+
+def test_both_ends_tell_what_specs_say_of_the_service() -> None:
+    of_all = {"attributes": {"api.service": {"stringValue": "carts"}}}
+    of_some = {"attributes": {"api.operation": {"stringValue": "fill"}}}
+    spec = {
+        "attributes": of_all,
+        "patterns": [{"httpMethod": "POST", "uriTemplate": "/cart", "attributes": of_some}],
+    }
+    bound = {"services": [{"service": "*"}], "apiSpecs": [{"name": "carts"}]}
+    configs = (
+        mixer_config("HTTPAPISpec", "carts", spec),
+        mixer_config("HTTPAPISpecBinding", "carts", bound),
+    )
+    apis = apis_for(compile_apis(configs, STANDARD), "cart.shop")
+    place = Place(attributes=PLACE.attributes.update(apis.constants), apis=apis)
+    asked = Asked(headers={":path": "/cart?a=b", ":method": "POST", "x-api-key": "k"})
+    own = "spiffe://cluster.local/ns/shop/sa/web"
+    for facts in (server_facts(place, CALLER), client_facts(CALLER, own, place, CALLED, Map())):
+        bag = ReportBag(asked, Ended(code=200), facts, apis=apis)
+        told = [
+            bag.get(name) for name in ("api.service", "api.operation", "request.api_key", "response.code")
+        ]
+        assert told == ["carts", "fill", "k", 200]
