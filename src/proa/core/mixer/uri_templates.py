@@ -5,9 +5,9 @@
     /{name=shelves/*}:sort       a field of several segments; a verb behind the last one
 
 The query is no part of a path, and slashes at its end count for nothing. A path that has a verb of some template is
-first looked up under that verb, then as it stands. Of the templates that fit, the best is decided segment by segment from the
-left: its end before anything, a word before a star, a star before two; of equal ones the one for the method before the
-one for `*`, then the first.
+first looked up under that verb, then as it stands. Of the templates that fit, the best is decided segment by segment
+from the left: its end before anything, a word before a star, a star before two; of equal ones the one for the method
+before the one for `*`, then the first.
 """
 
 from collections.abc import Iterable, Sequence
