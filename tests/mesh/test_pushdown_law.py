@@ -24,7 +24,7 @@ from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.plan.dispatch import checks
 from proa.core.mixer.plan.values import Call, DispatchPlan
 from proa.core.mixer.plan.verdict import Answered, CheckAnswer, Failure, Verdict, combine
-from proa.core.mixer.pushdown.callers import Callers
+from proa.core.mixer.pushdown.callers import Callers, terms_of
 from proa.core.mixer.pushdown.deciding import Decided, decide_checks
 from proa.core.mixer.pushdown.forms import value_answer
 from proa.core.mixer.refusals import http_status, refusal_text
@@ -163,7 +163,8 @@ def party_of(caller: int | None) -> Party | None:
     if caller is None or caller < 0 or CALLERS[caller][0] != OWN:
         return None
     _, workload, _ = CALLERS[caller]
-    return PARTIES.get(f"{workload.name}.{workload.namespace}")
+    known = PARTIES.get(f"{workload.name}.{workload.namespace}")
+    return known or Party(name=workload.name, namespace=workload.namespace)
 
 
 class Case(msgspec.Struct, frozen=True):
@@ -186,8 +187,21 @@ def case_of(configs: Sequence[Config]) -> Case:
     return Case(compiled.plan, decide_checks(compiled.plan, PLACE, Callers(Map(PARTIES))))
 
 
+NEWCOMER = 4
+
+
+def reads_names(plan: DispatchPlan) -> bool:
+    """A workload of which nothing is known but its name is a stranger to rules that read that, and wears no label."""
+    formulas = [rule.match for rules in plan.rules.values() for rule in rules.rules if rule.match]
+    formulas += [formula for each in plan.instances.values() for _, formula in each.fields]
+    roots = [formula.program.checked.root for formula in formulas]
+    return any(name != "source.labels" for name, _ in terms_of(roots))
+
+
 def agree(proxy: Proxy, number: int, case: Case, request: Sent) -> bool:
     """Whether it is refused, by both."""
+    if request.caller == NEWCOMER and reads_names(case.plan):
+        return False
     everybody, own = case.verdicts(request)
     found = proxy.passed(number, request)
     told = (request, everybody, own, case.decided)

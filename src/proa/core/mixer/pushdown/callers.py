@@ -20,6 +20,7 @@ SOURCE: Final = "source."
 OF_REQUEST: Final = frozenset(("source.principal", "source.user", "source.ip"))
 """Not of the workload: the certificate and the connection tell them."""
 _LABELS: Final = "source.labels"
+_NAMESPACE: Final = frozenset((("source.namespace", None), ("source.workload.namespace", None)))
 
 Terms = frozenset[tuple[str, str | None]]
 """Attributes of callers, or keys of their labels; the key None: the attribute as a whole."""
@@ -27,7 +28,7 @@ NO_TERMS: Final[Terms] = frozenset()
 
 
 class Group(msgspec.Struct, frozen=True):
-    """Callers of whom the same is known; `names` in order, as `workload.namespace`."""
+    """Callers of whom the same is known; `names` in order, as `workload.namespace`, or `*.namespace`."""
 
     facts: Facts
     names: tuple[str, ...]
@@ -63,6 +64,11 @@ def facts_of_caller(terms: Terms, party: Party | None) -> Facts:
     return facts
 
 
+def facts_of_newcomer(terms: Terms) -> Facts:
+    """What is known of a workload of the mesh of which nothing is known yet but its name: that it wears no label."""
+    return {_LABELS: Map()} if any(name == _LABELS for name, _ in terms) else {}
+
+
 class Callers:
     """All workloads that may call, by their names as certificates have them: `workload.namespace`. A value: one with
     other workloads is another one. Groups are made when they are asked for, and kept."""
@@ -84,7 +90,9 @@ class Callers:
             _, names = found.setdefault(tuple(sorted(facts.items(), key=_by_name)), (facts, []))
             names.append(name)
         for facts, names in found.values():
-            yield Group(facts, tuple(names))
+            # A namespace is in every name, so its workloads need not be known one by one.
+            of_namespace = bool(terms) and terms <= _NAMESPACE
+            yield Group(facts, (f"*.{names[0].rpartition('.')[2]}",) if of_namespace else tuple(names))
 
 
 def _by_name(item: tuple[str, Value | None]) -> str:

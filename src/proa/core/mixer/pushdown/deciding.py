@@ -50,7 +50,12 @@ class _Before(msgspec.Struct, frozen=True):
     demand: Demand
 
 
-def decide_checks(plan: DispatchPlan, place: Place, callers: Callers) -> Decided:
+WITHOUT_PEER: Final[Facts] = Map({"source.principal": None, "source.user": None, "connection.mtls": False})
+"""Where no certificate of the mesh is shown."""
+
+
+def decide_checks(plan: DispatchPlan, place: Place, callers: Callers, *, has_peer: bool = True) -> Decided:
+    """Without `has_peer` everybody who calls is a stranger."""
     met = tuple(rules_met(plan, place, "check"))
     told = told_by(plan)
     denials: list[Denial] = []
@@ -59,7 +64,8 @@ def decide_checks(plan: DispatchPlan, place: Place, callers: Callers) -> Decided
     mixed = _of_two_policies(plan, met)
     for rule in met:
         for action in _checks_of(rule):
-            found = denials_of(_asking(plan, rule, action, place, told), callers)
+            asking = _asking(plan, rule, action, place, told, has_peer)
+            found = denials_of(asking, callers if has_peer else None)
             obstacle = found if isinstance(found, NoForm) else None
             obstacle = obstacle or mixed.get((action.handler, action.instance))
             if found and obstacle is None:
@@ -86,7 +92,9 @@ def _checks_of(met: Met) -> Iterator[Action]:
     return (action for action in met.rule.actions if action.variety == "check")
 
 
-def _asking(plan: DispatchPlan, met: Met, action: Action, place: Place, told: frozenset[str]) -> Asking:
+def _asking(
+    plan: DispatchPlan, met: Met, action: Action, place: Place, told: frozenset[str], has_peer: bool
+) -> Asking:
     asking = Asking(
         plan=plan,
         rule=met.rule.ref,
@@ -96,7 +104,10 @@ def _asking(plan: DispatchPlan, met: Met, action: Action, place: Place, told: fr
         facts=Map(),
         told=told,
     )
-    return msgspec.structs.replace(asking, facts=facts_of_checks(place, told, asking.roots))
+    facts = dict(facts_of_checks(place, told, asking.roots))
+    if not has_peer:
+        facts.update((name, value) for name, value in WITHOUT_PEER.items() if name not in told)
+    return msgspec.structs.replace(asking, facts=facts)
 
 
 def facts_of_checks(place: Place, told: frozenset[str], roots: Iterable[Typed]) -> Facts:

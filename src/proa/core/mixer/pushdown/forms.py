@@ -24,7 +24,13 @@ from proa.core.mixer.lists import decide, overrides_of, value_fault
 from proa.core.mixer.needs import is_never
 from proa.core.mixer.plan.values import Action, DispatchPlan
 from proa.core.mixer.plan.verdict import INTERNAL, OK, CheckAnswer
-from proa.core.mixer.pushdown.callers import Callers, facts_of_caller, terms_of
+from proa.core.mixer.pushdown.callers import (
+    Callers,
+    Terms,
+    facts_of_caller,
+    facts_of_newcomer,
+    terms_of,
+)
 from proa.core.mixer.pushdown.values import Denial, Whose
 from proa.core.mixer.templates import InstancePlan, not_told
 from proa.core.model.names import ObjectRef
@@ -67,35 +73,56 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
         return fields if self.match is None else (self.match, *fields)
 
 
-def denials_of(asking: Asking, callers: Callers) -> tuple[Denial, ...] | NoForm:
-    """None at all: nobody is ever denied."""
+def denials_of(asking: Asking, callers: Callers | None) -> tuple[Denial, ...] | NoForm:
+    """None at all: nobody is ever denied. `callers` None: only strangers call."""
     obstacle = _obstacle(asking)
     if obstacle is not None:
         return obstacle
     terms = terms_of(asking.roots)
     try:
         strangers = tuple(_ways(asking, facts_of_caller(terms, None)))
+        if callers is None:
+            return strangers
+        newcomers = _of_newcomers(asking, terms, strangers)
         told_apart: dict[tuple[Denial, ...], list[str]] = {}
         many = 0
         for group in callers.groups(terms) if terms else ():
             ways = tuple(_ways(asking, group.facts))
-            if ways != strangers:
+            if ways != newcomers:
                 told_apart.setdefault(ways, []).extend(group.names)
                 many += len(group.names)
                 if many > MOST_CALLERS:
                     return _MANY_CALLERS
     except Obstacle as found:
         return found.form
-    return tuple(_each(told_apart, strangers))
+    return tuple(_each(told_apart, newcomers, strangers))
 
 
-def _each(told_apart: dict[tuple[Denial, ...], list[str]], strangers: tuple[Denial, ...]) -> Iterator[Denial]:
+def _of_newcomers(asking: Asking, terms: Terms, strangers: tuple[Denial, ...]) -> tuple[Denial, ...]:
+    """Whoever is known by nothing but a name that the rule reads is a stranger to it, until more is known."""
+    try:
+        return tuple(_ways(asking, facts_of_newcomer(terms)))
+    except Obstacle:
+        return strangers
+
+
+def _each(
+    told_apart: dict[tuple[Denial, ...], list[str]],
+    newcomers: tuple[Denial, ...],
+    strangers: tuple[Denial, ...],
+) -> Iterator[Denial]:
     for ways, names in told_apart.items():
-        whose = Whose(tuple(sorted(names)))
-        yield from (msgspec.structs.replace(each, whose=whose) for each in ways)
+        yield from _of(ways, Whose(tuple(sorted(names))))
     apart = tuple(sorted(name for names in told_apart.values() for name in names))
-    for each in strangers:
-        yield msgspec.structs.replace(each, whose=Whose(apart, others=True)) if apart else each
+    if newcomers == strangers:
+        yield from _of(strangers, Whose(apart, "others") if apart else None)
+    else:
+        yield from _of(newcomers, Whose(apart, "newcomers"))
+        yield from _of(strangers, Whose((), "strangers"))
+
+
+def _of(ways: tuple[Denial, ...], whose: Whose | None) -> Iterator[Denial]:
+    return (msgspec.structs.replace(each, whose=whose) for each in ways)
 
 
 def _obstacle(asking: Asking) -> NoForm | None:

@@ -17,11 +17,11 @@ unless the proxy keeps the verdict. `log`: the control plane is told when the re
 
 
 class Whose(msgspec.Struct, frozen=True):
-    """Callers, by the names in their certificates as `workload.namespace`, in order: these, or all others, strangers
-    among them."""
+    """Callers, by the names in the mesh's own certificates, as `workload.namespace`, or `*.namespace` for all of one.
+    `named`: these. `newcomers`: whoever has another name. `strangers`: whoever has none. `others`: both of them."""
 
     names: tuple[str, ...]
-    others: bool = False
+    kind: Literal["named", "newcomers", "strangers", "others"] = "named"
 
 
 class Denial(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,12 +73,41 @@ def test_who_is_no_concern_of_a_rule_is_not_in_it() -> None:
 
 def test_everybody_else_is_told_by_who_is_not() -> None:
     (denial,) = decided(deny("others", '(source.labels["app"] | "") != "reviews"')).denials
-    assert denial.whose == Whose(("reviews-v2.default", "reviews-v3.default"), others=True)
+    assert denial.whose == Whose(("reviews-v2.default", "reviews-v3.default"), "others")
+
+
+def test_who_wears_no_label_is_not_a_stranger() -> None:
+    """Nobody knows a stranger's labels, and that a newcomer has none is known."""
+    (denial,) = decided(deny("others", 'source.labels["app"] != "reviews"')).denials
+    assert denial.whose == Whose(("reviews-v2.default", "reviews-v3.default"), "newcomers")
+    entry = mixer_config("listentry", "app", {"value": 'source.labels["app"]'})
+    white = mixer_config("listchecker", "white", {"overrides": ["reviews"]})
+    found = decided(entry, white, rule("a", "white.listchecker", "app.listentry")).denials
+    known = ("reviews-v2.default", "reviews-v3.default", "web.default")
+    assert [(each.whose, each.code) for each in found] == [
+        (Whose(("web.default",)), 5),
+        (Whose(known, "newcomers"), 5),
+        (Whose((), "strangers"), 13),
+    ]
+
+
+def test_a_namespace_is_not_told_by_its_workloads() -> None:
+    more = Callers(CALLERS.parties.set("new.default", Party(name="new", namespace="default")))
+    for callers in (CALLERS, more):
+        (denial,) = decided(deny("a", 'source.namespace == "default"'), callers=callers).denials
+        assert denial.whose == Whose(("*.default",))
+
+
+def test_where_nobody_shows_a_certificate_everybody_is_a_stranger() -> None:
+    rules = [deny("a", V3), deny("b", 'source.namespace == "default"'), deny("c", "connection.mtls == false")]
+    compiled = compile_plan((DENY, ANY, *rules, deny("d", 'source.principal == "a"')), all_run())
+    found = decide_checks(compiled.plan, PLACE, CALLERS, has_peer=False)
+    assert [(each.rule.name, each.whose, each.condition) for each in found.denials] == [("c", None, TRUE)]
 
 
 def test_too_many_callers_are_asked_for() -> None:
     many = Map({f"w{number}.default": Party(name=f"w{number}", namespace="default") for number in range(300)})
-    found = decided(deny("all", 'source.namespace == "default"'), callers=Callers(many))
+    found = decided(deny("all", 'source.name != "x"'), callers=Callers(many))
     assert found.denials == ()
     assert why(found, "all") == (
         "more than 256 workloads would have to be told apart by name",

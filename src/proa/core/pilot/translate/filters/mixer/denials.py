@@ -26,8 +26,20 @@ from xds.type.matcher.v3.regex_pb2 import RegexMatcher
 from xds.type.matcher.v3.string_pb2 import StringMatcher
 
 from proa.core.auth.spiffe import SCHEME, workload_dns_name
-from proa.core.expression.cel import FALSE, Cel, Literal, Method, Texts, cel_text, choice, has, infix, path
-from proa.core.mixer.pushdown.values import Denial, Whose
+from proa.core.expression.cel import (
+    FALSE,
+    TRUE,
+    Cel,
+    Literal,
+    Method,
+    Texts,
+    cel_text,
+    choice,
+    has,
+    infix,
+    path,
+)
+from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.translate.authorization import inputs
 from proa.core.pilot.translate.authorization.tree import verdict
@@ -86,23 +98,50 @@ def _none_met() -> Matcher:
 
 
 def _condition(denial: Denial, trust_domain: str) -> Cel:
-    whose = denial.whose
+    whose, condition = denial.whose, denial.condition
     if whose is None:
-        return denial.condition
-    if whose.others:
-        return choice(_is_one_of(whose, trust_domain), FALSE, denial.condition)
-    return choice(_is_one_of(whose, trust_domain), denial.condition, FALSE)
+        return condition
+    is_own, is_named = _is_own(trust_domain), _is_named(whose.names, trust_domain)
+    match whose.kind:
+        case "named":
+            return choice(_both(is_own, is_named), condition, FALSE)
+        case "newcomers":
+            return choice(choice(is_own, _not(is_named), FALSE), condition, FALSE)
+        case "strangers":
+            return choice(is_own, FALSE, condition)
+        case "others":
+            return choice(_both(is_own, is_named), FALSE, condition)
 
 
-def _is_one_of(whose: Whose, trust_domain: str) -> Cel:
-    """Always has a value."""
-    is_own = Method("startsWith", path(_PEER), (Literal(f"{SCHEME}{trust_domain}/"),))
-    is_named = infix(path(_WORKLOAD), "in", Texts(tuple(_dns_names(whose.names, trust_domain))))
-    both = choice(has(_WORKLOAD), choice(is_own, is_named, FALSE), FALSE)
-    return choice(has(_PEER), both, FALSE)
+def _both(first: Cel, second: Cel) -> Cel:
+    return choice(first, second, FALSE)
 
 
-def _dns_names(names: Iterable[str], trust_domain: str) -> Iterable[str]:
+def _not(condition: Cel) -> Cel:
+    return choice(condition, FALSE, TRUE)
+
+
+def _is_own(trust_domain: str) -> Cel:
+    """Whether a certificate of the mesh's own has a workload's name in it. Always has a value."""
+    is_ours = Method("startsWith", path(_PEER), (Literal(f"{SCHEME}{trust_domain}/"),))
+    is_name = Method("endsWith", path(_WORKLOAD), (Literal(f".workload.{trust_domain}"),))
+    return _both(has(_PEER), _both(is_ours, _both(has(_WORKLOAD), is_name)))
+
+
+def _is_named(names: Iterable[str], trust_domain: str) -> Cel:
+    """Of a name that is there."""
+    whole: list[str] = []
+    found: list[Cel] = []
     for name in names:
         workload, _, namespace = name.rpartition(".")
-        yield workload_dns_name(WorkloadId(namespace, workload), trust_domain)
+        if workload == "*":
+            ending = Literal(f".{namespace}.workload.{trust_domain}")
+            found.append(Method("endsWith", path(_WORKLOAD), (ending,)))
+        else:
+            whole.append(workload_dns_name(WorkloadId(namespace, workload), trust_domain))
+    if whole:
+        found.append(infix(path(_WORKLOAD), "in", Texts(tuple(whole))))
+    is_named: Cel = FALSE
+    for each in reversed(found):
+        is_named = each if is_named == FALSE else choice(each, TRUE, is_named)
+    return is_named

@@ -54,7 +54,7 @@ def test_conditions_and_values_are_written_down_before_the_script_runs_and_judge
 
 
 def test_all_others_are_those_that_are_not_named() -> None:
-    (state, *_) = denial_filters((denial(Whose(("web.shop",), others=True)),), "cluster.local")
+    (state, *_) = denial_filters((denial(Whose(("web.shop",), "others")),), "cluster.local")
     text = _unpacked(state.typed_config, Config()).on_request_headers[0].format_string
     assert text.text_format_source.inline_string.endswith(" ? false : true))%")
 
