@@ -11,8 +11,11 @@ from immutables import Map
 from proa.control_plane.memo import Memo
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
-from proa.core.mixer.needs import Needs, needs_of
+from proa.core.mixer.needs import Calls, Needs, needs_of
 from proa.core.mixer.plan.in_force import NOTHING, InForce
+from proa.core.mixer.pushdown.callers import NOBODY, Callers
+from proa.core.mixer.pushdown.deciding import decide_checks
+from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -46,11 +49,13 @@ from proa.core.pilot.translate.filters.revocation import (
 from proa.core.pilot.translate.filters.tokens import GATEWAY_TOKENS, TokensIntent, build_tokens
 from proa.core.pilot.translate.gateway import gateway_authorization, gateway_listeners, gateway_routes
 from proa.core.pilot.translate.inbound import (
+    MixerPlace,
     inbound_authorization,
     inbound_clusters,
     inbound_listeners,
     inbound_mixer,
     inbound_tokens,
+    mixer_places,
 )
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
 from proa.core.pilot.translate.listeners.inbound import build_inbound_listener
@@ -68,9 +73,11 @@ from proa.core.pilot.translate.through import through_clusters
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """What Mixer's rules want at each service port that they want anything at, and where a proxy asks it."""
+    """What Mixer's rules want at each service port that they want anything at, and where a proxy asks it. `denials` are
+    its own to say, where mesh TLS ends and where it does not."""
 
     needs: Map[int, Needs] = Map()
+    denials: Map[MixerPlace, tuple[Denial, ...]] = Map()
     servers: tuple[str, ...] = ()
 
 
@@ -94,9 +101,15 @@ class WorkloadBundle:
         self.asking = Asking()
         self._memo = memo
 
-    def update(self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce = NOTHING) -> set[Name]:
+    def update(
+        self,
+        snapshot: MeshSnapshot,
+        index: RuleIndex,
+        rules: InForce = NOTHING,
+        callers: Callers = NOBODY,
+    ) -> set[Name]:
         """Everything anew (a handful of resources, most of them found in the memo); the names that differ. `rules` are
-        Mixer's."""
+        Mixer's, `callers` those that its rules tell apart."""
         self.workload = snapshot.workloads.get(self.id)
         stood, self.standpoint = self.standpoint, _standpoint(self.workload)
         built: list[Resource] = []
@@ -112,7 +125,7 @@ class WorkloadBundle:
                 inbound = inbound_view(snapshot, index, self.workload)
                 policies = authorization_view(snapshot, index, self.workload)
                 users = end_user_view(snapshot, index, self.workload)
-                self.asking = _asking(snapshot, inbound, self.workload, rules)
+                self.asking = _asking(snapshot, inbound, self.workload, rules, callers)
                 built = [
                     *self._refused(snapshot, index, self.workload, policies),
                     *self._inbound(inbound, policies, self.workload, snapshot),
@@ -144,12 +157,15 @@ class WorkloadBundle:
         settings = msgspec.structs.replace(settings, handling=handling)
         return msgspec.structs.replace(snapshot, settings=settings), observing.notes
 
-    def needs_differ(self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce) -> bool:
+    def needs_differ(
+        self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce, callers: Callers
+    ) -> bool:
         """Whether Mixer's rules want something else of this proxy, or whom it asks is somewhere else."""
         workload = self.workload
         if workload is None or workload.kind != "sidecar":
             return False
-        return self.asking != _asking(snapshot, inbound_view(snapshot, index, workload), workload, rules)
+        view = inbound_view(snapshot, index, workload)
+        return self.asking != _asking(snapshot, view, workload, rules, callers)
 
     @property
     def has_explicit(self) -> bool:
@@ -212,12 +228,11 @@ class WorkloadBundle:
             yield self._memo.get(build_tokens, intent)
 
     def _mixer(self, view: InboundView, snapshot: MeshSnapshot) -> Iterator[Resource]:
-        for intent in inbound_mixer(view, self.asking.needs):
+        trust_domain = snapshot.settings.trust_domain
+        for intent in inbound_mixer(view, self.asking.needs, self.asking.denials, trust_domain):
             yield self._memo.get(build_mixer, intent)
         if self.asking.servers:
-            cluster = MixerClusterIntent(
-                servers=self.asking.servers, trust_domain=snapshot.settings.trust_domain
-            )
+            cluster = MixerClusterIntent(servers=self.asking.servers, trust_domain=trust_domain)
             yield self._memo.get(build_mixer_cluster, cluster)
 
     def _outbound(
@@ -297,17 +312,24 @@ class WorkloadBundle:
         return built
 
 
-def _asking(snapshot: MeshSnapshot, view: InboundView, workload: Workload, rules: InForce) -> Asking:
+def _asking(
+    snapshot: MeshSnapshot, view: InboundView, workload: Workload, rules: InForce, callers: Callers
+) -> Asking:
     if rules.is_idle:
         return Asking()
-    trust_domain = snapshot.settings.trust_domain
-    needs = {
-        served.port.service_port: found
-        for served in view.ports
-        if served.port.protocol not in ("TCP", "TLS")
-        if (found := needs_of(rules, place_of(workload, served.port, trust_domain, rules.apis)))
-    }
-    return Asking(needs=Map(needs), servers=snapshot.control_planes if needs else ())
+    needs: dict[int, Needs] = {}
+    denials: dict[MixerPlace, tuple[Denial, ...]] = {}
+    for served in view.ports:
+        place = place_of(workload, served.port, snapshot.settings.trust_domain, rules.apis)
+        asked: Calls = frozenset()
+        for port, has_peer in mixer_places(served.port):
+            decided = decide_checks(rules.plan, place, callers, has_peer=has_peer)
+            denials[port, has_peer] = decided.denials
+            asked |= decided.asked
+            if found := needs_of(rules, place, asked=asked):
+                needs[port] = found
+    own = {known: found for known, found in denials.items() if found}
+    return Asking(needs=Map(needs), denials=Map(own), servers=snapshot.control_planes if needs else ())
 
 
 def _standpoint(workload: Workload | None) -> Standpoint:

@@ -25,6 +25,7 @@ from proa.core.attributes.value_types import Value
 from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.mixer.asked import Party, Place
 from proa.core.mixer.plan.in_force import InForce
+from proa.core.mixer.pushdown.callers import Callers
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
 from proa.core.model.settings import MeshSettings
@@ -128,6 +129,7 @@ class World:
         for workload in tuple(self._places) if affected.settings else affected.workloads:
             self._places.pop(workload, None)
         differing = self._update_rules() if affected.mixer else frozenset[str]()
+        differing |= self._rules.meet(self.snapshot, affected.workloads)
         moves = self._move(affected)
         scopes = self._scopes.update(self.snapshot, self.index, affected)
         workloads = {
@@ -154,6 +156,11 @@ class World:
     def mixer(self) -> InForce:
         """Mixer's rules in force: another value when, and only when, something of them is different."""
         return self._rules.now
+
+    @property
+    def callers(self) -> Callers:
+        """Workloads that Mixer's rules may tell apart as callers."""
+        return self._rules.callers
 
     @property
     def mixer_compilations(self) -> int:
@@ -204,7 +211,7 @@ class World:
             asked = asked | self._of_namespace.get(namespace, set())
         for workload in asked - workloads.keys():
             bundle = self._workloads[workload]
-            if bundle.needs_differ(self.snapshot, self.index, self.mixer):
+            if bundle.needs_differ(self.snapshot, self.index, self.mixer, self.callers):
                 workloads[workload] = self._update_workload(bundle)
 
     def _move(self, affected: Affected) -> Moves:
@@ -258,7 +265,7 @@ class World:
         return changed
 
     def _fill_workload(self, bundle: WorkloadBundle) -> set[Name]:
-        changed = bundle.update(self.snapshot, self.index, self.mixer)
+        changed = bundle.update(self.snapshot, self.index, self.mixer, self.callers)
         for kept, belongs in (
             (self._edges, bundle.hears_of_hosts),
             (self._without_sidecar, bundle.is_proxyless),

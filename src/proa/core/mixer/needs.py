@@ -21,7 +21,7 @@ from proa.core.mixer.asked import Place
 from proa.core.mixer.plan.bound_services import bound_to
 from proa.core.mixer.plan.in_force import InForce
 from proa.core.mixer.plan.index import terms_of
-from proa.core.mixer.plan.values import DispatchPlan, RulePlan
+from proa.core.mixer.plan.values import Action, DispatchPlan, RulePlan
 from proa.core.mixer.rate_limits.parts import Reading, parts_for
 from proa.core.mixer.rate_limits.told import Bucket, asked_of, bucket_of, read_by, readings
 from proa.core.mixer.reporting.trace_headers import carriers_of
@@ -90,16 +90,21 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.checks or self.charges or self.reports)
 
 
-def needs_of(rules: InForce, place: Place, protocols: tuple[str, ...] = REQUESTS) -> Needs:
+Calls = frozenset[tuple[ObjectRef, Action]]
+
+
+def needs_of(
+    rules: InForce, place: Place, protocols: tuple[str, ...] = REQUESTS, asked: Calls | None = None
+) -> Needs:
+    """`asked` are the calls of checks that the proxy does not answer itself; None: all of them."""
     if rules.is_idle:
         return Needs()
     plan = rules.plan
     learning = tuple(rules_met(plan, place, "generator", protocols))
     first_ms = _longest_ms(plan, learning, "generator")
+    checked = tuple(rules_met(plan, place, "check", protocols))
     return Needs(
-        checks=tuple(
-            _checks(plan, place, learning, tuple(rules_met(plan, place, "check", protocols)), first_ms)
-        ),
+        checks=tuple(_checks(plan, place, learning, checked, first_ms, asked)),
         charges=tuple(_charges(rules, place, protocols, learning)),
         reports=_reports(plan, place, learning, tuple(rules_met(plan, place, "report", protocols))),
     )
@@ -195,12 +200,22 @@ def _digest(plan: DispatchPlan, place: Place, learning: tuple[Met, ...], met: tu
 
 
 def _checks(
-    plan: DispatchPlan, place: Place, learning: tuple[Met, ...], met: tuple[Met, ...], first_ms: int
+    plan: DispatchPlan,
+    place: Place,
+    learning: tuple[Met, ...],
+    met: tuple[Met, ...],
+    first_ms: int,
+    asked: Calls | None,
 ) -> Iterator[Checked]:
     digest = _digest(plan, place, learning, met)
     policies: tuple[FailurePolicy, ...] = ("closed", "open")
     for policy in policies:
-        those = tuple(each for each in met if each.rule.policy_for("check") == policy)
+        those = tuple(
+            each
+            for each in met
+            if each.rule.policy_for("check") == policy
+            and any(asked is None or (each.rule.ref, action) in asked for action in each.rule.actions)
+        )
         if those:
             yield Checked(
                 policy=policy,

@@ -15,7 +15,7 @@ from cryptography import x509
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 from google.protobuf.message import DecodeError
 
-from proa.core.auth.spiffe import workload_of_dns_name
+from proa.core.auth.spiffe import SCHEME, workload_of_dns_name
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.answers import answer
 from proa.core.mixer.asked import Asked, read_check
@@ -63,7 +63,7 @@ def checks_service(checks: Checks, trust_domain: str) -> Service:
             port=int(port) if port.isdecimal() else 0,
             context=context,
             asked=asked,
-            caller=workload_of_dns_name(asked.workload, trust_domain),
+            caller=caller_of(asked, trust_domain),
         )
         verdict = await checks.check(question)
         policy: FailurePolicy = "open" if context.get(ON_FAILURE) == "open" else "closed"
@@ -79,6 +79,13 @@ def server_of(peer: Peer | None, trust_domain: str) -> WorkloadId:
         if peer is not None and workload is not None and peer.identity.trust_domain == trust_domain:
             return workload
     raise PeerRefused(f"only workloads of {trust_domain} ask Mixer", "wrong identity")
+
+
+def caller_of(asked: Asked, trust_domain: str) -> WorkloadId | None:
+    """Of the mesh's own trust domain: a partner's authority writes what names it likes into its certificates."""
+    if not asked.identity.startswith(f"{SCHEME}{trust_domain}/"):
+        return None
+    return workload_of_dns_name(asked.workload, trust_domain)
 
 
 @lru_cache(maxsize=CERTIFICATES)

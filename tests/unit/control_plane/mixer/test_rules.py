@@ -16,6 +16,8 @@ OTHER = WorkloadId("shop", "api-v1")
 SHARED = (
     mixer_config("denier", "no", {}, "istio-system"),
     mixer_config("checknothing", "any", {}, "istio-system"),
+    mixer_config("listchecker", "fetched", {"providerUrl": "http://lists/a"}, "istio-system"),
+    mixer_config("listentry", "path", {"value": "request.path"}, "istio-system"),
 )
 PORT = 9080
 
@@ -40,6 +42,10 @@ class Watched(Mesh):
         return {workload: names for workload, names in self.told.items() if names}
 
 
+def ask(match: str, namespace: str = "default", name: str = "ask") -> Config:
+    return rule(name, "fetched.listchecker", "path.listentry", match=match, namespace=namespace)
+
+
 def deny(match: str, namespace: str = "default", name: str = "deny") -> Config:
     return rule(name, "no.denier", "any.checknothing", match=match, namespace=namespace)
 
@@ -49,7 +55,7 @@ def test_a_rule_changes_the_place_and_brings_the_cluster_and_leaves_the_listener
     place = (EXTENSION, f"proa.mixer.{PORT}")
     assert mesh.source(SERVER).lookup(*place) is not None
     assert mesh.source(SERVER).lookup(CLUSTER, MIXER_CLUSTER) is None
-    here = deny('destination.labels["version"] == "v1"')
+    here = ask('destination.labels["version"] == "v1"')
     found = mesh.put(here)
     assert found.keys() == {SERVER}
     assert (CLUSTER, MIXER_CLUSTER) in found[SERVER] <= {place, (CLUSTER, MIXER_CLUSTER)}
@@ -81,7 +87,7 @@ def test_what_is_not_mixers_compiles_nothing_and_equal_rules_are_the_same_value(
 
 def test_other_control_planes_are_told_to_those_who_ask() -> None:
     mesh = Watched()
-    mesh.put(deny(""))
+    mesh.put(ask(""))
     mesh.told.clear()
     mesh.world.fold_in([Change(control_planes=("10.0.0.9:15012", "10.0.0.10:15012"))])
     assert mesh.told == {SERVER: {(CLUSTER, MIXER_CLUSTER)}}
@@ -89,10 +95,44 @@ def test_other_control_planes_are_told_to_those_who_ask() -> None:
 
 def test_a_workload_that_comes_later_has_what_rules_want_of_it() -> None:
     mesh = Watched()
-    mesh.put(deny(""))
+    mesh.put(ask(""))
     late = WorkloadId("default", "late-v1")
     mesh.place(simple("late", "v1"))
     assert mesh.source(late).lookup(CLUSTER, MIXER_CLUSTER) is not None
+
+
+V3 = 'source.labels["app"] == "late" && source.labels["version"] == "v3"'
+
+
+def test_what_a_proxy_refuses_itself_needs_no_way_to_mixer() -> None:
+    mesh = Watched()
+    assert mesh.put(deny("")) == {SERVER: {(EXTENSION, f"proa.mixer.{PORT}")}}
+    assert mesh.source(SERVER).lookup(CLUSTER, MIXER_CLUSTER) is None
+
+
+def test_servers_hear_of_the_callers_that_their_rules_mean_and_of_no_others() -> None:
+    mesh = Watched()
+    place = (EXTENSION, f"proa.mixer.{PORT}")
+    assert mesh.put(deny(V3)) == {}
+    callers = mesh.world.callers
+    for number in range(3):
+        mesh.told.clear()
+        mesh.place(simple(f"idle{number}", "v3"))
+        assert not mesh.told.get(SERVER)
+    assert mesh.world.callers is callers
+    mesh.told.clear()
+    mesh.place(simple("late", "v3"))
+    assert mesh.told[SERVER] == {place}
+    assert not mesh.told.get(OTHER)
+    mesh.told.clear()
+    mesh.displace("default/late-v3")
+    assert mesh.told[SERVER] == {place}
+
+
+def test_a_rule_that_comes_later_knows_who_is_there() -> None:
+    mesh = Watched()
+    mesh.place(simple("late", "v3"))
+    assert mesh.put(deny(V3)) == {SERVER: {(EXTENSION, f"proa.mixer.{PORT}")}}
 
 
 def test_the_world_knows_places_and_parties() -> None:

@@ -12,9 +12,11 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import Value
-from proa.core.expression.folding import Facts
+from proa.core.expression.folding import Facts, fold
 from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.asked import Party
+from proa.core.mixer.needs import is_never
+from proa.core.mixer.plan.values import DispatchPlan
 
 SOURCE: Final = "source."
 OF_REQUEST: Final = frozenset(("source.principal", "source.user", "source.ip"))
@@ -100,3 +102,49 @@ def _by_name(item: tuple[str, Value | None]) -> str:
 
 
 NOBODY: Final = Callers()
+
+
+class Concern(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule whose checks read their callers; `match` None: it is for all of them."""
+
+    namespace: str
+    match: Typed | None
+    terms: Terms
+
+
+def concerns_of(plan: DispatchPlan) -> tuple[Concern, ...]:
+    """Each once: many rules ask for the same."""
+    return tuple(dict.fromkeys(_concerns(plan)))
+
+
+def _concerns(plan: DispatchPlan) -> Iterator[Concern]:
+    for rule in (rule for rules in plan.rules.values() for rule in rules.rules):
+        checks = [action for action in rule.actions if action.variety == "check"]
+        fields = [formula for action in checks for _, formula in plan.instances[action.instance].fields]
+        match = rule.match.program.checked.root if rule.match else None
+        roots = [formula.program.checked.root for formula in fields]
+        terms = terms_of(roots if match is None else [match, *roots])
+        if checks and terms:
+            yield Concern(namespace=rule.ref.namespace, match=match, terms=terms)
+
+
+def namespaces_moved(
+    concerns: Iterable[Concern], before: Party | None, after: Party | None
+) -> frozenset[str]:
+    """The namespaces of the rules to which a workload that came, went or changed is another caller now. None: there is
+    no workload of that name."""
+    return frozenset(each.namespace for each in concerns if _is_moved(each, before, after))
+
+
+def _is_moved(concern: Concern, before: Party | None, after: Party | None) -> bool:
+    """One that the rule can neither mean before nor afterwards is no concern of it."""
+    was, becomes = _facts_of_member(concern.terms, before), _facts_of_member(concern.terms, after)
+    return was != becomes and not (_is_out(concern.match, was) and _is_out(concern.match, becomes))
+
+
+def _facts_of_member(terms: Terms, party: Party | None) -> Facts:
+    return facts_of_caller(terms, party) if party else facts_of_newcomer(terms)
+
+
+def _is_out(match: Typed | None, facts: Facts) -> bool:
+    return match is not None and is_never(fold(match, facts), facts)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from proa.core.mixer.needs import Needs
+from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.authorization import AuthorizationView
@@ -103,12 +104,31 @@ def inbound_tokens(view: InboundView, users: EndUserView) -> Iterator[TokensInte
             yield TokensIntent(name=tokens_name(served.port.service_port), rules=users.rules)
 
 
-def inbound_mixer(view: InboundView, needs: Mapping[int, Needs]) -> Iterator[MixerIntent]:
+MixerPlace = tuple[int, bool]
+"""A service port, and whether mesh TLS ends there."""
+
+
+def inbound_mixer(
+    view: InboundView,
+    needs: Mapping[int, Needs],
+    denials: Mapping[MixerPlace, tuple[Denial, ...]],
+    trust_domain: str,
+) -> Iterator[MixerIntent]:
     """What the listeners' places for Mixer are filled with, `needs` by service port."""
     for served in view.ports:
-        port = served.port
-        if port.protocol in ("TCP", "TLS"):
-            continue
-        peers = ((True,) if port.mode != "DISABLE" else ()) + ((False,) if port.mode != "STRICT" else ())
-        for has_peer in peers:
-            yield mixer_intent(port.service_port, needs.get(port.service_port, Needs()), has_peer=has_peer)
+        for port, has_peer in mixer_places(served.port):
+            yield mixer_intent(
+                port,
+                needs.get(port, Needs()),
+                has_peer=has_peer,
+                denials=denials.get((port, has_peer), ()),
+                trust_domain=trust_domain,
+            )
+
+
+def mixer_places(port: InboundPort) -> tuple[MixerPlace, ...]:
+    """Of a port at which requests come in."""
+    if port.protocol in ("TCP", "TLS"):
+        return ()
+    peers = ((True,) if port.mode != "DISABLE" else ()) + ((False,) if port.mode != "STRICT" else ())
+    return tuple((port.service_port, has_peer) for has_peer in peers)

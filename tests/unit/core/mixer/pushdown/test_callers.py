@@ -3,7 +3,18 @@ from immutables import Map
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.expression.program import Program, compile_expression
 from proa.core.mixer.asked import Party
-from proa.core.mixer.pushdown.callers import Callers, Terms, facts_of_caller, terms_of
+from proa.core.mixer.plan.compiling import compile_plan
+from proa.core.mixer.pushdown.callers import (
+    Callers,
+    Concern,
+    Terms,
+    concerns_of,
+    facts_of_caller,
+    facts_of_newcomer,
+    namespaces_moved,
+    terms_of,
+)
+from proa.testing.mixer import all_run, mixer_config, rule
 
 LABELS = {
     "reviews-v2": {"app": "reviews", "version": "v2", "team": "a"},
@@ -41,7 +52,7 @@ def test_callers_that_agree_in_it_are_one_group() -> None:
         ({"source.labels": Map({"app": "web"})}, ("web.shop",)),
     ]
     (everybody,) = callers.groups(terms('source.namespace == "shop"'))
-    assert everybody.names == tuple(sorted(PARTIES))
+    assert everybody.names == ("*.shop",)
     assert len(callers.groups(terms("source.labels | destination.labels"))) == len(PARTIES)
 
 
@@ -56,3 +67,38 @@ def test_of_a_stranger_all_is_absent() -> None:
     assert facts_of_caller(asked, None) == {"source.labels": None, "source.name": None}
     owner = terms("source.owner == source.name")
     assert facts_of_caller(owner, PARTIES["web.shop"]) == {"source.owner": None, "source.name": "web"}
+    assert facts_of_newcomer(asked) == {"source.labels": Map()}
+    assert facts_of_newcomer(owner) == {}
+
+
+def concerns(*matches: str) -> tuple[Concern, ...]:
+    objects = [mixer_config("denier", "no", {}), mixer_config("checknothing", "any", {})]
+    rules = [
+        rule(f"r{number}", "no.denier", "any.checknothing", match=match)
+        for number, match in enumerate(matches)
+    ]
+    return concerns_of(compile_plan((*objects, *rules), all_run()).plan)
+
+
+def test_only_rules_that_read_callers_are_concerned() -> None:
+    same = 'source.labels["app"] == "web"'
+    assert len(concerns("", 'request.path == "/"', same, same)) == 1
+
+
+def test_who_comes_and_goes_moves_the_rules_that_tell_the_difference() -> None:
+    web, other = PARTIES["web.shop"], PARTIES["other.shop"]
+    asked = concerns('source.labels["app"] == "web" && destination.port == 80')
+    for before, after, moved in (
+        (None, web, {"default"}),
+        (web, None, {"default"}),
+        (web, other, {"default"}),
+        (web, web, set()),
+        (None, other, set()),
+        (other, None, set()),
+    ):
+        assert namespaces_moved(asked, before, after) == moved
+    # Whoever wears no label is like one of whom no label is known.
+    anybody = concerns('(source.labels["app"] | "") != "web"')
+    bare = Party(name="bare", namespace="shop")
+    assert namespaces_moved(anybody, None, bare) == set()
+    assert namespaces_moved(anybody, bare, web) == {"default"}

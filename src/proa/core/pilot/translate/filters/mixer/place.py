@@ -19,11 +19,13 @@ from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 
 from proa.core.mixer.needs import Charged, Checked, Needs
+from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.names import ObjectRef
 from proa.core.pilot.filter_chain_message import FILTER_CHAIN_URL, filter_chain
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate.encode import ADS, build_resource, pack
 from proa.core.pilot.translate.filters.mixer.checks import check_filters
+from proa.core.pilot.translate.filters.mixer.denials import denial_filters
 from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
 
 PLACES: Final = "proa.mixer."
@@ -32,10 +34,13 @@ WITHOUT_PEER: Final = ".plain"
 
 class MixerIntent(msgspec.Struct, frozen=True, kw_only=True):
     """All that one place's filters are made of. `has_peer`: mesh TLS ends there, so a certificate says who calls; plain
-    text, and TLS of somebody else's authority, have none that Mixer believes."""
+    text, and TLS of somebody else's authority, have none that Mixer believes. `trust_domain`: whose names of callers
+    `denials` are about."""
 
     port: int
     has_peer: bool
+    denials: tuple[Denial, ...] = ()
+    trust_domain: str = ""
     checks: tuple[Checked, ...] = ()
     charges: tuple[Charged, ...] = ()
 
@@ -46,9 +51,10 @@ class MixerIntent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def rules(self) -> tuple[ObjectRef, ...]:
         """Those that caused any of it."""
+        denials = (each.rule for each in self.denials)
         checks = (rule for each in self.checks for rule in each.rules)
         charges = (ref for each in self.charges for ref in (*each.rules, *each.specs))
-        return tuple(dict.fromkeys((*checks, *charges)))
+        return tuple(dict.fromkeys((*denials, *checks, *charges)))
 
 
 def mixer_name(port: int, *, has_peer: bool) -> str:
@@ -62,8 +68,22 @@ def mixer_place(name: str) -> HttpFilter:
     return HttpFilter(name=name, config_discovery=source)
 
 
-def mixer_intent(port: int, needs: Needs, *, has_peer: bool) -> MixerIntent:
-    return MixerIntent(port=port, has_peer=has_peer, checks=needs.checks, charges=needs.charges)
+def mixer_intent(
+    port: int,
+    needs: Needs,
+    *,
+    has_peer: bool,
+    denials: tuple[Denial, ...] = (),
+    trust_domain: str = "",
+) -> MixerIntent:
+    return MixerIntent(
+        port=port,
+        has_peer=has_peer,
+        denials=denials,
+        trust_domain=trust_domain if denials else "",
+        checks=needs.checks,
+        charges=needs.charges,
+    )
 
 
 def build_mixer(intent: MixerIntent) -> Resource:
@@ -74,6 +94,7 @@ def build_mixer(intent: MixerIntent) -> Resource:
 
 def _filters(intent: MixerIntent) -> list[TypedExtensionConfig]:
     return [
+        *denial_filters(intent.denials, intent.trust_domain),
         *check_filters(intent.checks, intent.port, has_peer=intent.has_peer),
         *quota_filters(intent.charges, intent.port, has_peer=intent.has_peer),
     ]

@@ -39,8 +39,9 @@ def test_conditions_and_values_are_written_down_before_the_script_runs_and_judge
     state = _unpacked(filters[0].typed_config, Config())
     peer, workload = "connection.uri_san_peer_certificate", "connection.dns_san_peer_certificate"
     named = f'({workload} in ["web.shop.workload.mesh.example"])'
-    own = f'({peer}.startsWith("spiffe://mesh.example/") ? {named} : false)'
-    who = f"(has({peer}) ? (has({workload}) ? {own} : false) : false)"
+    name = f'(has({workload}) ? {workload}.endsWith(".workload.mesh.example") : false)'
+    own = f'(has({peer}) ? ({peer}.startsWith("spiffe://mesh.example/") ? {name} : false) : false)'
+    who = f"({own} ? {named} : false)"
     assert {
         each.object_key: each.format_string.text_format_source.inline_string
         for each in state.on_request_headers
