@@ -15,6 +15,7 @@ from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
+from proa.adapters.policy.zipkin.adapter import ZipkinAdapter
 from proa.adapters.policy_catalog import OURS
 from proa.core.attributes.value_types import Value
 from proa.testing.mixer_adapters import AdapterContract, Example
@@ -23,6 +24,11 @@ from tests.redis_process import RedisProcess, why_no_redis
 QUOTA = {"dimensions": {"source": 'source.labels["app"]', "port": "destination.port"}}
 METRIC = {"value": "1", "dimensions": {"source": 'source.labels["app"]', "port": "destination.port"}}
 LOG = {"severity": '"warning"', "variables": {"source": 'source.labels["app"]', "port": "destination.port"}}
+SPAN = {
+    "traceId": 'request.headers["x-b3-traceid"]',
+    "spanId": 'request.headers["x-b3-traceid"]',
+    "spanTags": {"size": "response.size | 0"},
+}
 REQUEST: dict[str, Value] = {"source.labels": {"app": "visitor"}, "destination.port": 8080}
 
 
@@ -213,3 +219,16 @@ class TestStdio(AdapterContract):
     @asynccontextmanager
     async def given(self) -> AsyncIterator[tuple[Example, ...]]:
         yield (stdio(self._path),)
+
+
+class TestZipkin(AdapterContract):
+    """Nobody is there: spans are taken all the same, and given up at the end (`test_adapter` has a collector)."""
+
+    adapter = ZipkinAdapter()
+    examples = (
+        Example(
+            parameters={"url": "http://127.0.0.1:1/api/v2/spans", "sampleProbability": 0.9},
+            instances={"tracespan": SPAN},
+            attributes={"request.headers": {"x-b3-traceid": "463ac35c9f6413ad"}},
+        ),
+    )

@@ -17,6 +17,7 @@ from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
+from proa.adapters.policy.zipkin.adapter import ZipkinAdapter
 from proa.core.config.mixer.catalogue import BUILT_IN, ENTRY_POINTS, AdapterKind, Catalogue
 from proa.ports.policy_adapter import Exposing, PolicyAdapter
 
@@ -29,6 +30,7 @@ OURS: tuple[PolicyAdapter, ...] = (
     PrometheusAdapter(),
     RedisQuotaAdapter(),
     StdioAdapter(),
+    ZipkinAdapter(),
 )
 
 

@@ -129,6 +129,7 @@ _ROWS: Final = (
 _OWN_ROWS: Final = (
     _built_in("influxdb", "metric", own_parameters.Influxdb),
     _built_in("otlp", "logentry metric tracespan", own_parameters.Otlp),
+    _built_in("zipkin", "tracespan", own_parameters.Zipkin),
 )
 
 BUILT_IN: Final = Catalogue(Map({row.name: row for row in (*_ROWS, *_OWN_ROWS)}))

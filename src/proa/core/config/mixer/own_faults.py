@@ -7,8 +7,8 @@ from typing import Final
 
 from proa.core.config.durations import duration_text
 from proa.core.config.jwt_keys import web_address_fault
-from proa.core.config.mixer.own_parameters import Influxdb, Otlp, Sending
-from proa.core.config.mixer.reporting_faults import Judge, check_buckets, judge_of
+from proa.core.config.mixer.own_parameters import Influxdb, Otlp, Sending, Zipkin
+from proa.core.config.mixer.reporting_faults import Judge, check_buckets, check_share, judge_of
 from proa.core.config.path import Path
 from proa.core.config.problem import Finding, warning
 from proa.core.config.record import Record
@@ -81,17 +81,21 @@ def _check_influxdb(spec: Influxdb, at: Path) -> Iterator[Finding]:
             yield Finding((*at, name), "conflict", f"{other} has no {name}; remove it")
 
 
-def _check_otlp(spec: Otlp, at: Path) -> Iterator[Finding]:
-    yield from _check_sending(spec, at)
-    yield from _check_url(spec.endpoint, "endpoint", at)
-    yield from _check_instances((metric.instance_name for metric in spec.metrics), "metrics", at)
-    yield from _check_instances((log.instance_name for log in spec.logs), "logs", at)
-    for name in spec.headers:
+def _check_headers(headers: Iterable[str], at: Path) -> Iterator[Finding]:
+    for name in headers:
         if not _HEADER.fullmatch(name) or name.startswith("grpc-") or name.endswith("-bin"):
             message = (
                 f'"{shorten(name)}" is no header to be set; write small letters, digits, "-", "_" and "."'
             )
             yield Finding((*at, "headers", name), "bad-value", message)
+
+
+def _check_otlp(spec: Otlp, at: Path) -> Iterator[Finding]:
+    yield from _check_sending(spec, at)
+    yield from _check_url(spec.endpoint, "endpoint", at)
+    yield from _check_instances((metric.instance_name for metric in spec.metrics), "metrics", at)
+    yield from _check_instances((log.instance_name for log in spec.logs), "logs", at)
+    yield from _check_headers(spec.headers, at)
     for index, metric in enumerate(spec.metrics):
         place = (*at, "metrics", index)
         if metric.buckets is not None:
@@ -101,7 +105,14 @@ def _check_otlp(spec: Otlp, at: Path) -> Iterator[Finding]:
                 yield warning((*place, "buckets"), "no-effect", message)
 
 
+def _check_zipkin(spec: Zipkin, at: Path) -> Iterator[Finding]:
+    yield from _check_sending(spec, at)
+    yield from _check_url(spec.url, "url", at)
+    yield from check_share(spec.sample_probability, "sampleProbability", at)
+    yield from _check_headers(spec.headers, at)
+
+
 OWN: Final[Mapping[type[Record], Judge]] = MappingProxyType(
-    dict((judge_of(Influxdb, _check_influxdb), judge_of(Otlp, _check_otlp)))
+    dict((judge_of(Influxdb, _check_influxdb), judge_of(Otlp, _check_otlp), judge_of(Zipkin, _check_zipkin)))
 )
 """By the schema."""

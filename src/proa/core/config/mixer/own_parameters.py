@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from immutables import Map
 
 from proa.core.config.mixer.parameters import Adapter, Buckets, MetricKind, Part, Span
-from proa.core.config.record import Filled, Int32, Numbered
+from proa.core.config.record import Double, Filled, Int32, Numbered
 
 
 class Sending(Adapter, frozen=True, kw_only=True):
@@ -73,3 +73,14 @@ class Otlp(Sending, frozen=True, kw_only=True):
     resource: Map[str, str] = Map()
     metrics: tuple[OtlpMetric, ...] = ()
     logs: tuple[OtlpLog, ...] = ()
+
+
+class Zipkin(Sending, frozen=True, kw_only=True):
+    """`url` is the whole address to which spans are posted. Of all traces the share `sample_probability` is sent, the
+    same ones by every handler of that share; absent: all. `..._service_tag`: which tag names that end of a span."""
+
+    url: str = ""
+    sample_probability: Double | None = None
+    headers: Map[str, str] = Map()
+    client_service_tag: str = ""
+    server_service_tag: str = ""

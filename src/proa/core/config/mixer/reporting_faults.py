@@ -65,7 +65,7 @@ def _check_address(address: str, at: Path) -> Iterator[Finding]:
         yield Finding((*at, "address"), "bad-value", fault)
 
 
-def _check_share(share: float | None, name: str, at: Path) -> Iterator[Finding]:
+def check_share(share: float | None, name: str, at: Path) -> Iterator[Finding]:
     if share is not None and not 0 <= share <= 1:
         yield Finding((*at, name), "out-of-range", "a share is between 0 and 1; write one")
 
@@ -99,7 +99,7 @@ def _check_cloudwatch(spec: CloudWatch, at: Path) -> Iterator[Finding]:
 def _check_dogstatsd(spec: Dogstatsd, at: Path) -> Iterator[Finding]:
     yield from _check_address(spec.address, at)
     yield from _check_not_negative(spec.buffer_length, "bufferLength", at)
-    yield from _check_share(spec.sample_rate, "sampleRate", at)
+    yield from check_share(spec.sample_rate, "sampleRate", at)
     for name, metric in spec.metrics.items():
         if metric.type in ("UNKNOWN", "UNKNOWN_TYPE"):
             yield _typeless((*at, "metrics", name, "type"))
@@ -233,13 +233,13 @@ def _check_stackdriver(spec: Stackdriver, at: Path) -> Iterator[Finding]:
     for name, log in spec.log_info.items():
         yield from _check_template(log.payload_template, (*at, "logInfo", name, "payloadTemplate"))
     if spec.trace is not None:
-        yield from _check_share(spec.trace.sample_probability, "sampleProbability", (*at, "trace"))
+        yield from check_share(spec.trace.sample_probability, "sampleProbability", (*at, "trace"))
 
 
 def _check_statsd(spec: Statsd, at: Path) -> Iterator[Finding]:
     yield from _check_address(spec.address, at)
     yield from _check_not_negative(spec.flush_bytes, "flushBytes", at)
-    yield from _check_share(spec.sampling_rate, "samplingRate", at)
+    yield from check_share(spec.sampling_rate, "samplingRate", at)
     for name, metric in spec.metrics.items():
         place = (*at, "metrics", name)
         if metric.type == "UNKNOWN":

@@ -15,7 +15,7 @@ OURS = AdapterKind(name="greylist", templates=("listentry",), parameters=Paramet
 
 
 def test_every_adapter_takes_templates_that_there_are() -> None:
-    assert len(BUILT_IN.adapters) == 22
+    assert len(BUILT_IN.adapters) == 23
     for adapter in BUILT_IN.adapters.values():
         assert set(adapter.templates) <= set(TEMPLATES)
         assert adapter.templates

@@ -52,6 +52,13 @@ def with_(spec: Json, **more: Json) -> Json:
             with_(ONE, metrics=[{}, {"instanceName": "a"}, {"instanceName": "a"}]),
             ["spec.metrics[0].instanceName required", "spec.metrics[2].instanceName duplicate"],
         ),
+        ("zipkin", {"url": "http://zipkin:9411/api/v2/spans", "sampleProbability": 0.5}, []),
+        ("zipkin", {"sampleProbability": 1.5}, ["spec.sampleProbability out-of-range", "spec.url required"]),
+        (
+            "zipkin",
+            {"url": "http://zipkin:9411", "batchSize": 0, "headers": {"A b": "c"}},
+            ["spec.batchSize out-of-range", 'spec.headers["A b"] bad-value'],
+        ),
         ("otlp", {"endpoint": "http://collector:4317", "headers": {"authorization": "Bearer a"}}, []),
         ("otlp", {"endpoint": "https://collector:4318", "protocol": 1, "resource": {"a": "b"}}, []),
         ("otlp", {}, ["spec.endpoint required"]),
@@ -89,4 +96,4 @@ def test_what_makes_sense(kind: str, spec: Json, found: list[str]) -> None:
 
 
 def test_each_schema_has_one_judge() -> None:
-    assert len(OWN) == 2
+    assert len(OWN) == 3

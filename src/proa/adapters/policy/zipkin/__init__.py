@@ -1,0 +1,1 @@
+"""zipkin: trace spans, posted in batches as Zipkin's JSON."""
