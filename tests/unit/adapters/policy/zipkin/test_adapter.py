@@ -12,7 +12,7 @@ from proa.adapters.policy.zipkin.adapter import ZipkinAdapter
 from proa.core.config.mixer.annotations import Bounds
 from proa.core.config.mixer.own_parameters import Zipkin
 from proa.core.mixer.plan.values import HandlerPlan
-from proa.core.mixer.templates import Instance
+from proa.core.mixer.templates import Field, Instance
 from proa.runtime.polling import poll
 
 NAME = "spans.zipkin.default"
@@ -26,7 +26,7 @@ def plan_of(parameters: Zipkin) -> HandlerPlan:
 
 
 def span(number: int, trace: str = "0af7651916cd43dd8448eb211c80319c") -> Instance:
-    fields = {"trace_id": trace, "span_id": f"{number:016x}", "http_status_code": 200}
+    fields: dict[str, Field] = {"trace_id": trace, "span_id": f"{number:016x}", "http_status_code": 200}
     return Instance(name="a.tracespan.b", template="tracespan", fields=Map(fields))
 
 
