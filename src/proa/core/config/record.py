@@ -26,7 +26,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
 
 
 class ReadOnlySpec(Record, frozen=True, kw_only=True):
-    """Base of the specs of kinds that are read and checked and do not take effect."""
+    """Base of the specs of kinds of which the rows of the table alone say whether anything acts on them: Mixer's, and
+    those that are read and checked and do not take effect."""
 
 
 class Within(msgspec.Struct, frozen=True):

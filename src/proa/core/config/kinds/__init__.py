@@ -194,8 +194,10 @@ def _read_only(
     *short_names: str,
     kind: str = "",
     may_be_absent: bool = False,
+    in_force: bool = False,
 ) -> Kind[ReadOnlySpec]:
-    """A row that is not in force. `api` is the group and its versions: `security.istio.io/v1,v1beta1`."""
+    """A row that is not in force, or that Mixer acts on. `api` is the group and its versions:
+    `security.istio.io/v1,v1beta1`."""
     group, _, versions = api.partition("/")
 
     def judge(value: ReadOnlySpec, meta: Meta) -> Iterator[Finding]:
@@ -210,7 +212,7 @@ def _read_only(
         short_names=short_names,
         spec=spec,
         validate=judge,
-        in_force=False,
+        in_force=in_force,
         spec_may_be_absent=may_be_absent,
     )
 
@@ -553,17 +555,29 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 
+# Those of which a test shows what they do in a mesh.
+_TEMPLATES_IN_FORCE = frozenset(("checknothing", "listentry"))
+
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
     _read_only(f"{EXTENSIONS}/v1alpha1", "trafficextensions", TrafficExtension, validate_traffic_extension),
-    _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule"),
-    _read_only(f"{PROA}/v1alpha1", "mixerrules", CelRule, validate_mixer_rule, "mr", kind="MixerRule"),
+    _read_only(_OLD_API, "rules", Rule, validate_mixer_rule, kind="rule", in_force=True),
+    _read_only(
+        f"{PROA}/v1alpha1",
+        "mixerrules",
+        CelRule,
+        validate_mixer_rule,
+        "mr",
+        kind="MixerRule",
+        in_force=True,
+    ),
     _read_only(
         _OLD_API,
         "attributemanifests",
         AttributeManifest,
         validate_attribute_manifest,
         kind="attributemanifest",
+        in_force=True,
     ),
     _read_only(_OLD_API, "quotaspecs", QuotaSpec, validate_quota_spec),
     _read_only(_OLD_API, "quotaspecbindings", QuotaSpecBinding, validate_quota_spec_binding),
@@ -575,8 +589,8 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
         validate_api_spec_binding,
         kind="HTTPAPISpecBinding",
     ),
-    _read_only(_OLD_API, "handlers", Handler, validate_handler, kind="handler"),
-    _read_only(_OLD_API, "instances", TemplateInstance, validate_instance, kind="instance"),
+    _read_only(_OLD_API, "handlers", Handler, validate_handler, kind="handler", in_force=True),
+    _read_only(_OLD_API, "instances", TemplateInstance, validate_instance, kind="instance", in_force=True),
     _read_only(_OLD_API, "adapters", Adapter, validate_adapter, kind="adapter", may_be_absent=True),
     _read_only(_OLD_API, "templates", Template, validate_template, kind="template"),
     *(
@@ -587,6 +601,7 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
             validate_instance_of_template,
             kind=name,
             may_be_absent=True,
+            in_force=name in _TEMPLATES_IN_FORCE,
         )
         for name, template in TEMPLATES.items()
     ),
@@ -609,7 +624,7 @@ def handlers_of(adapter: AdapterKind) -> Kind[ReadOnlySpec]:
         short_names=(),
         spec=adapter.parameters,
         validate=judge,
-        in_force=False,
+        in_force=adapter.runs,
         why_not=adapter.missing,
         spec_may_be_absent=True,
     )

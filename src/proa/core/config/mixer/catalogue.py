@@ -66,6 +66,7 @@ class Catalogue(msgspec.Struct, frozen=True):
         return f'there is no adapter "{shorten(name)}"{near or "; install the package that brings it"}'
 
 
+RUNS: Final = ""
 NOT_YET: Final = "Proa does not run this adapter yet"
 
 
@@ -96,11 +97,11 @@ _ROWS: Final = (
     ),
     _built_in("circonus", "metric", parameters.Circonus, _closed("Circonus")),
     _built_in("cloudwatch", "metric logentry", parameters.CloudWatch, _closed("Amazon CloudWatch")),
-    _built_in("denier", "checknothing listentry quota", parameters.Denier),
+    _built_in("denier", "checknothing listentry quota", parameters.Denier, RUNS),
     _built_in("dogstatsd", "metric", parameters.Dogstatsd),
     _built_in("fluentd", "logentry", parameters.Fluentd),
     _built_in("kubernetesenv", "kubernetes", parameters.KubernetesEnv),
-    _built_in("listchecker", "listentry", parameters.ListChecker),
+    _built_in("listchecker", "listentry", parameters.ListChecker, RUNS),
     _built_in("memquota", "quota", parameters.MemQuota),
     _built_in("noop", _ALL, parameters.Noop),
     _built_in("opa", "authorization", parameters.Opa, _not_without("an interpreter of Rego")),

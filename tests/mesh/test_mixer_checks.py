@@ -1,0 +1,194 @@
+"""Mixer's checks at a real sidecar: the task of 2018 that denies by labels, and rules that the control plane is asked
+for, on connections that stay open while rules come and go.
+
+`echo` of the shared mesh is the server; `caller` and `v3`, which wears `version: v3`, call it.
+"""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.mesh.harness import FOREVER, Mesh
+
+pytestmark = pytest.mark.mesh
+
+DENY = """
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: denyreviewsv3handler}
+spec:
+  status: {code: 7, message: Not allowed}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: denyreviewsv3request}
+spec:
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: denyreviewsv3}
+spec:
+  match: destination.labels["app"] == "echo" && source.labels["version"] == "v3"
+  actions:
+  - handler: denyreviewsv3handler.denier
+    instances: [ denyreviewsv3request.checknothing ]
+"""
+NEWER = """
+apiVersion: config.istio.io/v1alpha2
+kind: attributemanifest
+metadata: {name: ours}
+spec:
+  attributes:
+    ours.word: {valueType: STRING}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: handler
+metadata: {name: no}
+spec:
+  compiledAdapter: denier
+  params:
+    status: {code: 8, message: no more}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: instance
+metadata: {name: any}
+spec:
+  compiledTemplate: checknothing
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: newer}
+spec:
+  match: (ours.word | "none") == "none" && request.path.startsWith("/newer")
+  actions:
+  - handler: no
+    instances: [any]
+"""
+
+
+class Caller:
+    """One connection to the proxy of a workload, which goes over one to that of `echo`."""
+
+    def __init__(self, mesh: Mesh, workload: str) -> None:
+        proxy = urlsplit(mesh.proxy(workload))
+        self._connection = http.client.HTTPConnection(proxy.hostname or "", proxy.port, timeout=30)
+
+    def __enter__(self) -> "Caller":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def ask(self, path: str = "/", **headers: str) -> tuple[int, str]:
+        """Status and body; `_` in names is a dash."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._connection.request("GET", f"http://echo:8080{path}", headers=sent)
+        answer = self._connection.getresponse()
+        return answer.status, answer.read().decode()
+
+    def status(self, path: str = "/", **headers: str) -> int:
+        return self.ask(path, **headers)[0]
+
+
+class Words:
+    """A server of one list."""
+
+    def __init__(self, *words: str) -> None:
+        text = "\n".join(words).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/words"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> "Words":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def on_list(words: Words, policy: str = "closed", *, match: str = "", blacklist: bool = False) -> str:
+    """Who says a word that is not on the list is refused; a server's list is never known to the proxy."""
+    return f"""
+apiVersion: config.istio.io/v1alpha2
+kind: listchecker
+metadata: {{name: words}}
+spec: {{providerUrl: "{words.url}", blacklist: {str(blacklist).lower()}, refreshInterval: 60s, ttl: 120s}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {{name: word}}
+spec: {{value: 'request.headers["x-word"] | "none"'}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {{name: words, annotations: {{proa.dev/failure-policy: {policy}}}}}
+spec:
+  match: '{match}'
+  actions:
+  - handler: words.listchecker
+    instances: [word.listentry]
+"""
+
+
+@pytest.fixture(scope="module")
+def scene(shared_mesh: Mesh) -> Iterator[Mesh]:
+    with shared_mesh.running("v3", FOREVER, "--label=version=v3"):
+        yield shared_mesh
+
+
+def connections(mesh: Mesh) -> dict[str, int]:
+    """What would differ if a listener of `echo` were made anew, or a connection to it."""
+    return mesh.stats("echo", r"^listener_manager\.listener_(added|modified|removed|in_place_updated)$")
+
+
+def asked(mesh: Mesh, policy: str = "closed") -> int:
+    return sum(mesh.stats("echo", rf"ext_authz\.mixer_{policy}\.(ok|denied|error)$").values())
+
+
+def test_the_task_of_2018_that_denies_by_labels(scene: Mesh) -> None:
+    before = connections(scene)
+    assert before
+    with Caller(scene, "caller") as caller, Caller(scene, "v3") as other:
+        assert (caller.status(), other.status()) == (200, 200)
+        with scene.applied(DENY):
+            refused = (403, "PERMISSION_DENIED:denyreviewsv3handler.denier.default:Not allowed")
+            assert other.ask() == refused
+            assert other.ask(content_type="text/plain") == refused, "again, by whoever knows it now"
+            assert caller.status() == 200
+        assert other.status() == 200
+        with scene.applied(NEWER):
+            assert caller.ask("/newer") == (429, "RESOURCE_EXHAUSTED:no.handler.default:no more")
+            assert caller.status("/older") == 200
+    assert connections(scene) == before, "rules come and go without the listeners"
+
+
+def test_what_the_control_plane_is_asked_for_is_kept_until_rules_change(scene: Mesh) -> None:
+    with Words("one", "two") as words, Caller(scene, "caller") as caller:
+        with scene.applied(on_list(words)):
+            before = asked(scene)
+            found = [caller.status(x_word=word) for word in ("one", "three") * 10]
+            assert found == [200, 404] * 10
+            assert 2 <= asked(scene) - before < 20, "once for each word and worker"
+            scene.apply(on_list(words, blacklist=True))
+            assert [caller.status(x_word=word) for word in ("one", "three")] != found[:2], "at once"
+            scene.apply(on_list(words, match='request.headers["x-word"] == "three"'))
+            assert caller.status(x_word="one") == 200
+        assert caller.status(x_word="three") == 200
