@@ -11,7 +11,7 @@ from immutables import Map
 from proa.control_plane.memo import Memo
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
-from proa.core.mixer.needs import Calls, Needs, needs_of
+from proa.core.mixer.needs import Calls, Checked, Needs, needs_of, stream_checks_of
 from proa.core.mixer.plan.in_force import NOTHING, InForce
 from proa.core.mixer.pushdown.callers import NOBODY, Callers
 from proa.core.mixer.pushdown.deciding import decide_checks
@@ -74,10 +74,11 @@ from proa.core.pilot.translate.through import through_clusters
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """What Mixer's rules want at each service port that they want anything at, and where a proxy asks it. `denials` are
-    its own to say, where mesh TLS ends and where it does not."""
+    its own to say, where mesh TLS ends and where it does not; `streams` are the checks of raw connections."""
 
     needs: Map[int, Needs] = Map()
     denials: Map[MixerPlace, tuple[Denial, ...]] = Map()
+    streams: Map[int, tuple[Checked, ...]] = Map()
     servers: tuple[str, ...] = ()
 
 
@@ -218,7 +219,7 @@ class WorkloadBundle:
         settings, since = snapshot.settings, snapshot.revoked.since
         for cluster in inbound_clusters(view):
             yield self._memo.get(build_inbound_cluster, cluster)
-        for listener in inbound_listeners(view, policies, workload, settings, since):
+        for listener in inbound_listeners(view, policies, workload, settings, since, self.asking.streams):
             yield self._memo.get(build_inbound_listener, listener)
         for authorization in inbound_authorization(view, policies, settings):
             yield self._memo.get(build_authorization, authorization)
@@ -319,6 +320,7 @@ def _asking(
         return Asking()
     needs: dict[int, Needs] = {}
     denials: dict[MixerPlace, tuple[Denial, ...]] = {}
+    streams: dict[int, tuple[Checked, ...]] = {}
     for served in view.ports:
         place = place_of(workload, served.port, snapshot.settings.trust_domain, rules.apis)
         asked: Calls = frozenset()
@@ -328,8 +330,12 @@ def _asking(
             asked |= decided.asked
             if found := needs_of(rules, place, asked=asked):
                 needs[port] = found
+        # A port of requests has a chain for the program's own TLS, which is a stream.
+        if checks := stream_checks_of(rules, place):
+            streams[served.port.service_port] = checks
     own = {known: found for known, found in denials.items() if found}
-    return Asking(needs=Map(needs), denials=Map(own), servers=snapshot.control_planes if needs else ())
+    servers = snapshot.control_planes if needs or streams else ()
+    return Asking(needs=Map(needs), denials=Map(own), streams=Map(streams), servers=servers)
 
 
 def _standpoint(workload: Workload | None) -> Standpoint:

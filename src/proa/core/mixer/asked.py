@@ -65,8 +65,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. Header names in lower case, pseudo headers among them; `identity` is a SPIFFE id, `workload` the
-    name that the authority put beside it. Empty: not there."""
+    """One request, or a raw connection, which has no headers. Header names in lower case, pseudo headers among them;
+    `identity` is a SPIFFE id, `workload` the name that the authority put beside it. Empty: not there."""
 
     headers: Mapping[str, str]
     identity: str = ""
@@ -75,6 +75,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     server_name: str = ""
     claims: Mapping[str, object] = Map()
     nanoseconds: int = 0
+    is_stream: bool = False
 
     @property
     def facts(self) -> Facts:
@@ -103,6 +104,7 @@ def read_check(request: CheckRequest, workload_of: Callable[[str], str]) -> Aske
         server_name=attributes.tls_session.sni,
         claims=claims if isinstance(claims, dict) else {},
         nanoseconds=told.time.ToNanoseconds(),
+        is_stream=not told.HasField("http"),
     )
 
 
@@ -118,6 +120,8 @@ class RequestBag:
         self._told: Mapping[str, Value] | None = None
 
     def get(self, name: str, /) -> Value | None:
+        if self._asked.is_stream and name.startswith(("request.", "api.")):
+            return None
         if name in self._apis.names:
             return self._of_apis(name)
         made = _MADE.get(name)
@@ -179,11 +183,14 @@ def _raw_claims(asked: Asked) -> Value | None:
 
 
 def _protocol(asked: Asked) -> Value:
+    if asked.is_stream:
+        return "tcp"
     return "grpc" if asked.headers.get("content-type", "").partition(";")[0] in _GRPC else "http"
 
 
-def _time(asked: Asked) -> Value:
-    return Timestamp(asked.nanoseconds)
+def _time(asked: Asked) -> Value | None:
+    """Of a connection it is not told."""
+    return Timestamp(asked.nanoseconds) if asked.nanoseconds else None
 
 
 _MADE: Final[Mapping[str, Callable[[Asked], Value | None]]] = {

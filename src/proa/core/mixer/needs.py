@@ -110,6 +110,17 @@ def needs_of(
     )
 
 
+def stream_checks_of(rules: InForce, place: Place) -> tuple[Checked, ...]:
+    """What raw connections that come in there are checked by."""
+    if rules.is_idle:
+        return ()
+    plan = rules.plan
+    learning = tuple(rules_met(plan, place, "generator", STREAMS))
+    met = tuple(rules_met(plan, place, "check", STREAMS))
+    first_ms = _longest_ms(plan, learning, "generator")
+    return tuple(_checks(plan, place, learning, met, first_ms, None))
+
+
 def rules_met(
     plan: DispatchPlan, place: Place, variety: Variety, protocols: tuple[str, ...] = REQUESTS
 ) -> Iterator[Met]:

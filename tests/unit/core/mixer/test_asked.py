@@ -125,3 +125,18 @@ def test_what_apis_tell_is_among_the_attributes() -> None:
     nobodys = RequestBag(asked, PLACE, CALLER)
     assert nobodys.get("request.api_key") is None
     assert [each.name for each in nobodys.grounded(read)] == ["request.path", "source.name"]
+
+
+def test_a_connection_has_its_own_attributes_and_none_of_a_request() -> None:
+    told = CheckRequest()
+    told.attributes.source.CopyFrom(REQUEST.attributes.source)
+    told.attributes.tls_session.sni = "outbound_.3306_._.db.shop"
+    asked = read_check(told, {"PEM": "web-1.shop.workload.cluster.local"}.__getitem__)
+    found = RequestBag(asked, PLACE, CALLER)
+    assert found.get("context.protocol") == "tcp"
+    assert found.get("source.principal") == "cluster.local/ns/shop/sa/web"
+    assert found.get("source.labels") == Map({"app": "web"})
+    assert found.get("connection.requested_server_name") == "outbound_.3306_._.db.shop"
+    assert found.get("destination.name") == "cart-1"
+    names = [name for name in STANDARD.types if name.startswith("request.")]
+    assert {found.get(name) for name in (*names, "context.time")} == {None}

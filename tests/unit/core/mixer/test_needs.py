@@ -11,7 +11,7 @@ from proa.core.attributes.value_types import Value
 from proa.core.config.config import Config
 from proa.core.mixer.api_specs import apis_for
 from proa.core.mixer.asked import Asked, Place, RequestBag
-from proa.core.mixer.needs import STREAMS, Needs, checks_digest, needs_of, rules_met
+from proa.core.mixer.needs import STREAMS, Needs, checks_digest, needs_of, rules_met, stream_checks_of
 from proa.core.mixer.plan.dispatch import checks
 from proa.core.mixer.plan.in_force import InForce, compile_in_force
 from proa.testing.mixer import all_run, mixer_config, rule
@@ -170,6 +170,9 @@ def test_what_generators_tell_is_not_known_before_and_takes_its_time() -> None:
 def test_streams_meet_other_rules() -> None:
     rules = in_force(deny('context.protocol == "tcp"', "a"), deny('context.protocol == "http"', "b"))
     assert [each.rule.ref.name for each in rules_met(rules.plan, PLACE, "check", STREAMS)] == ["a"]
+    (found,) = stream_checks_of(rules, PLACE)
+    assert [each.name for each in found.rules] == ["a"]
+    assert stream_checks_of(in_force(), PLACE) == ()
 
 
 def charge(services: list[dict[str, str]]) -> tuple[Config, ...]:

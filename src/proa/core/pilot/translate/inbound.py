@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 
 import msgspec
+from immutables import Map
 
-from proa.core.mixer.needs import Needs
+from proa.core.mixer.needs import Checked, Needs
 from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import InboundPort, Workload
@@ -49,7 +50,9 @@ def inbound_listeners(
     workload: Workload,
     settings: MeshSettings,
     revoked_since: int = 0,
+    streams: Mapping[int, tuple[Checked, ...]] = Map(),
 ) -> Iterator[InboundListenerIntent]:
+    """`streams`: Mixer's checks of raw streams, by service port."""
     for served in view.ports:
         port = served.port
         yield InboundListenerIntent(
@@ -60,6 +63,7 @@ def inbound_listeners(
             mode=port.mode,
             handling=settings.handling,
             authorization=port_authorization(port, policies, settings),
+            asked=streams.get(port.service_port, ()),
             revoked_since=revoked_since if port.mode != "DISABLE" else 0,
             knows_partners=workload.knows_partners and port.mode != "DISABLE",
             tls=served_tls(served.tls) if served.tls is not None else None,

@@ -21,6 +21,7 @@ from envoy.extensions.filters.listener.http_inspector.v3.http_inspector_pb2 impo
 from envoy.extensions.filters.listener.tls_inspector.v3.tls_inspector_pb2 import TlsInspector
 
 from proa.core.auth.hop import takes
+from proa.core.mixer.needs import Checked
 from proa.core.model.names import ObjectRef
 from proa.core.model.service import Protocol
 from proa.core.model.settings import Handling
@@ -39,6 +40,7 @@ from proa.core.pilot.translate.encode import (
 )
 from proa.core.pilot.translate.filters.chain import Direction, http_chain, inbound_filters, tcp_chain
 from proa.core.pilot.translate.filters.metrics import Meter
+from proa.core.pilot.translate.filters.mixer.checks import stream_check_filters
 from proa.core.pilot.translate.filters.names import APP_REFUSED_HEADER
 from proa.core.pilot.translate.filters.revocation import peer_serial, revoked_since, stream_filters
 from proa.core.pilot.translate.operator_tls import ServedTls, end_tls
@@ -47,9 +49,9 @@ PLAIN_HTTP: Final = ("http/1.0", "http/1.1", "h2c")
 
 
 class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`revoked_since` is the time of the newest revocation: with it the chains of mesh TLS are others.
-    `knows_partners`: as of `tls.server_mtls`. With `tls`, because of `objects`, nothing else is taken, and `protocol`
-    is of what comes in it."""
+    """`asked`: Mixer's checks of raw streams. `revoked_since` is the time of the newest revocation: with it the chains
+    of mesh TLS are others. `knows_partners`: as of `tls.server_mtls`. With `tls`, because of `objects`, nothing else is
+    taken, and `protocol` is of what comes in it."""
 
     bind: str
     sidecar_port: int
@@ -58,6 +60,7 @@ class InboundListenerIntent(msgspec.Struct, frozen=True, kw_only=True):
     mode: TlsMode
     handling: Handling
     authorization: AuthorizationIntent
+    asked: tuple[Checked, ...] = ()
     revoked_since: int = 0
     knows_partners: bool = False
     tls: ServedTls | None = None
@@ -102,9 +105,15 @@ def build_inbound_listener(intent: InboundListenerIntent) -> Resource:
         listener.continue_on_listener_filters_timeout = True
     # Where streams are, their policies are in here, and a proxy that refuses them has to name them.
     streams = any(chain.name.endswith(("tcp", "tls")) for chain in chains)
-    refs = [policy.ref for policy in intent.authorization.policies] if streams else []
+    refs = _in_streams(intent) if streams else ()
     objects = dict.fromkeys((*refs, *intent.handling.observers))
     return build_resource(ResourceType.LISTENER, name, listener, objects)
+
+
+def _in_streams(intent: InboundListenerIntent) -> tuple[ObjectRef, ...]:
+    """The objects whose filters chains of raw streams have in them."""
+    policies = (policy.ref for policy in intent.authorization.policies)
+    return (*policies, *(rule for each in intent.asked for rule in each.rules))
 
 
 def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resource:
@@ -124,8 +133,8 @@ def _served_listener(intent: InboundListenerIntent, served: ServedTls) -> Resour
         filter_chains=[chain],
         metadata=provenance(intent.objects),
     )
-    policies = {policy.ref for policy in intent.authorization.policies} if is_stream else set[ObjectRef]()
-    objects = dict.fromkeys((*intent.objects, *sorted(policies), *intent.handling.observers))
+    refs = _in_streams(intent) if is_stream else ()
+    objects = dict.fromkeys((*intent.objects, *refs, *intent.handling.observers))
     return build_resource(ResourceType.LISTENER, listener.name, listener, objects)
 
 
@@ -156,12 +165,14 @@ def _http(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filte
 
 def _tcp(intent: InboundListenerIntent, *, is_mesh: bool = False) -> list[Filter]:
     authorized = authorize_streams(seen_from(intent.authorization, has_peer=is_mesh))
-    return authorized + tcp_chain(
-        Direction.INBOUND,
-        f"inbound|{intent.service_port}||",
-        handling=intent.handling,
-        meter=_meter(intent, is_mesh=is_mesh),
-    )
+    checked = stream_check_filters(intent.asked, intent.service_port, has_peer=is_mesh)
+    meter = _meter(intent, is_mesh=is_mesh)
+    cluster = f"inbound|{intent.service_port}||"
+    return [
+        *authorized,
+        *checked,
+        *tcp_chain(Direction.INBOUND, cluster, handling=intent.handling, meter=meter),
+    ]
 
 
 def _meter(intent: InboundListenerIntent, *, is_mesh: bool) -> Meter:

@@ -6,6 +6,9 @@ from envoy.extensions.transport_sockets.tls.v3.tls_pb2 import DownstreamTlsConte
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from proa.core.auth.peer_policy import PortTls, settled
+from proa.core.mixer.needs import Checked
+from proa.core.model.names import ObjectRef
+from proa.core.model.service import Protocol
 from proa.core.model.settings import Handling
 from proa.core.model.workload import TlsMode
 from proa.core.pilot.resource import ResourceType
@@ -121,3 +124,31 @@ def test_the_listener_stands_where_the_agent_said() -> None:
     resource = build_inbound_listener(intent)
     assert (resource.type, resource.name) == (ResourceType.LISTENER, "inbound_80")
     assert b"10.0.0.1" in resource.body
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "AUTO", "HTTP"])
+def test_streams_are_checked_in_front_of_their_proxy_and_requests_in_a_place_of_their_own(
+    protocol: Protocol,
+) -> None:
+    rule = ObjectRef("rule", "default", "deny")
+    checked = Checked(policy="closed", rules=(rule,), deadline_ms=500, digest="d")
+    resource = build_inbound_listener(
+        InboundListenerIntent(
+            bind="127.0.0.1",
+            sidecar_port=15006,
+            service_port=9080,
+            protocol=protocol,
+            mode="PERMISSIVE",
+            handling=Handling(),
+            authorization=AuthorizationIntent(
+                name="policies", place=Place(ports=(9080,), trust_domain="cluster.local")
+            ),
+            asked=(checked,),
+        )
+    )
+    listener = Listener.FromString(AnyMessage.FromString(resource.body).value)
+    for each in listener.filter_chains:
+        names = [found.name for found in each.filters]
+        is_stream = names[-1] == "envoy.filters.network.tcp_proxy"
+        assert is_stream == (names[-2:-1] == ["proa.mixer.closed"]), each.name
+    assert rule in resource.objects

@@ -13,8 +13,10 @@ from envoy.config.core.v3.base_pb2 import HeaderValue
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.grpc_service_pb2 import GrpcService
+from envoy.config.listener.v3.listener_components_pb2 import Filter
 from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
+from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import ExtAuthz as StreamExtAuthz
 from envoy.type.matcher.v3.metadata_pb2 import MetadataMatcher
 from envoy.type.matcher.v3.value_pb2 import ValueMatcher
 from envoy.type.v3.http_status_pb2 import HttpStatus, StatusCode
@@ -48,14 +50,9 @@ def check_filters(checks: Sequence[Checked], port: int, *, has_peer: bool) -> li
 
 
 def _ask(checked: Checked, port: int, *, has_peer: bool) -> ExtAuthz:
-    context = written_context(port, checked.policy, has_peer=has_peer)
     return ExtAuthz(
         transport_api_version=ApiVersion.V3,
-        grpc_service=GrpcService(
-            envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER),
-            timeout=millis(checked.deadline_ms + ON_THE_WAY_MS),
-            initial_metadata=[HeaderValue(key=key, value=value) for key, value in context],
-        ),
+        grpc_service=_mixer(checked, port, has_peer=has_peer),
         failure_mode_allow=checked.policy == "open",
         status_on_error=HttpStatus(code=StatusCode.ServiceUnavailable),
         stat_prefix=f"mixer_{checked.policy}",
@@ -63,6 +60,35 @@ def _ask(checked: Checked, port: int, *, has_peer: bool) -> ExtAuthz:
         include_tls_session=True,
         metadata_context_namespaces=[JWT],
         filter_enabled_metadata=_unless_known(checked.policy),
+    )
+
+
+def stream_check_filters(checks: Sequence[Checked], port: int, *, has_peer: bool) -> list[Filter]:
+    """The same for raw connections: asked when the first bytes of one have come, and nothing is kept."""
+    return [
+        Filter(
+            name=f"proa.mixer.{each.policy}",
+            typed_config=pack(
+                StreamExtAuthz(
+                    transport_api_version=ApiVersion.V3,
+                    grpc_service=_mixer(each, port, has_peer=has_peer),
+                    failure_mode_allow=each.policy == "open",
+                    stat_prefix=f"mixer_{each.policy}",
+                    include_peer_certificate=has_peer,
+                    include_tls_session=True,
+                )
+            ),
+        )
+        for each in checks
+    ]
+
+
+def _mixer(checked: Checked, port: int, *, has_peer: bool) -> GrpcService:
+    context = written_context(port, checked.policy, has_peer=has_peer)
+    return GrpcService(
+        envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER),
+        timeout=millis(checked.deadline_ms + ON_THE_WAY_MS),
+        initial_metadata=[HeaderValue(key=key, value=value) for key, value in context],
     )
 
 

@@ -4,10 +4,15 @@ from collections.abc import Sequence
 
 from envoy.extensions.filters.http.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from envoy.extensions.filters.http.lua.v3.lua_pb2 import Lua
+from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import ExtAuthz as StreamExtAuthz
 
 from proa.core.mixer.needs import Checked
 from proa.core.pilot.simulate.resources import unpack
-from proa.core.pilot.translate.filters.mixer.checks import check_filters
+from proa.core.pilot.translate.filters.mixer.checks import (
+    ON_THE_WAY_MS,
+    check_filters,
+    stream_check_filters,
+)
 
 CLOSED = Checked(policy="closed", rules=(), deadline_ms=500, digest="d")
 OPEN = Checked(policy="open", rules=(), deadline_ms=2000, digest="d")
@@ -55,3 +60,18 @@ def test_other_rules_make_another_script_so_that_all_is_forgotten() -> None:
         return found.default_source_code.inline_string
 
     assert source("a") != source("b")
+
+
+def test_connections_are_asked_about_each_time() -> None:
+    closed, opened = (
+        StreamExtAuthz.FromString(each.typed_config.value)
+        for each in stream_check_filters((CLOSED, OPEN), 3306, has_peer=True)
+    )
+    assert (closed.failure_mode_allow, opened.failure_mode_allow) == (False, True)
+    assert closed.include_peer_certificate
+    assert closed.include_tls_session
+    assert closed.grpc_service.timeout.ToMilliseconds() == CLOSED.deadline_ms + ON_THE_WAY_MS
+    said = {each.key: each.value for each in opened.grpc_service.initial_metadata}
+    assert said == {"proa-port": "3306", "proa-on-failure": "open"}
+    (stranger,) = stream_check_filters((CLOSED,), 3306, has_peer=False)
+    assert not StreamExtAuthz.FromString(stranger.typed_config.value).include_peer_certificate
