@@ -147,6 +147,7 @@ class Operations(ConfigurationOperations):
         # Rules about tokens are in force with their keys: a proxy that has the rules alone refuses good tokens.
         await self._token_keys.tried()
         generation = max(generation, self._token_keys.generation)
+        # Whoever asks from now on is answered by the rules of this version.
         await self._mixer.settled()
         last: WaitStatus | None = None
         while True:

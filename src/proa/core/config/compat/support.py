@@ -144,7 +144,7 @@ def _of_table(row: AnyKind) -> KindSupport:
             continue
         met.add(shape.type)
         for name, field in shape.fields.items():
-            fields.append(FieldSupport(field=f"{before}{name}", support=support, note=row.why_not))
+            fields.append(_of_field(f"{before}{name}", name, shape, support, row.why_not))
             inner = _inner(field.shape)
             if isinstance(inner, Fields):
                 waiting.append((f"{before}{name}.", inner))
@@ -152,6 +152,13 @@ def _of_table(row: AnyKind) -> KindSupport:
     return KindSupport(
         group=row.group, kind=row.kind, versions=row.versions, support=support, fields=tuple(fields)
     )
+
+
+def _of_field(spelled: str, name: str, shape: Fields, support: Support, why_not: str) -> FieldSupport:
+    refused = shape.type.REFUSED.get(name)
+    if refused is not None:
+        return FieldSupport(field=spelled, support="not yet", note=refused)
+    return FieldSupport(field=spelled, support=support, note=why_not)
 
 
 def _gone(before: str, shape: Fields) -> Iterator[FieldSupport]:

@@ -11,7 +11,7 @@ import msgspec
 
 from proa.core.config.fields import shape_of
 from proa.core.config.kinds.kind import follows
-from proa.core.config.kinds.mixer_out_of_process.schema import Handler, TemplateInstance
+from proa.core.config.kinds.mixer_out_of_process.schema import OUT_OF_PROCESS, Handler, TemplateInstance
 from proa.core.config.mixer.catalogue import AdapterKind, Catalogue
 from proa.core.config.mixer.instances import instance_faults
 from proa.core.config.mixer.parameters import Adapter
@@ -95,10 +95,12 @@ def compiled_faults(spec: object, catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def missing_adapter(spec: object, catalogue: Catalogue) -> str:
-    """Why the adapter of a `handler` does not run here; "" for all else."""
+    """Why the adapter of a `handler`, or that which an `instance` is for, does not run here; "" for all else."""
+    if isinstance(spec, TemplateInstance):
+        return OUT_OF_PROCESS if spec.template else ""
     if not isinstance(spec, Handler):
         return ""
-    if spec.adapter:
-        return "adapters in programs of their own are not called"
+    if spec.adapter or spec.connection:
+        return OUT_OF_PROCESS
     adapter = catalogue.find(spec.compiled_adapter)
     return adapter.missing if adapter else ""

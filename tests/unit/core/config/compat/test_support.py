@@ -40,7 +40,10 @@ def test_a_kind_that_nothing_acts_on_supports_nothing() -> None:
 
 def test_adapters_that_do_not_run_say_why() -> None:
     assert "Google Stackdriver alone" in fields_of("stackdriver")["endpoint"].note
-    assert fields_of("denier")["status"].note == "Proa does not run this adapter yet"
+    assert fields_of("statsd")["address"].note == "Proa does not run this adapter yet"
+    assert fields_of("denier")["status"].support == "supported"
+    assert fields_of("handler")["adapter"].support == "not yet"
+    assert "not called" in fields_of("handler")["adapter"].note
 
 
 def test_fields_that_nothing_can_do_have_a_reason() -> None:

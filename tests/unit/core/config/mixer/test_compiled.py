@@ -114,6 +114,7 @@ def test_other_objects_are_neither() -> None:
     assert missing_adapter(rule.spec, BUILT_IN) == ""
     elsewhere = config("instance", {"template": "a"})
     assert instance_of(elsewhere.kind, elsewhere.spec) is None
+    assert "not called" in missing_adapter(elsewhere.spec, BUILT_IN)
 
 
 def test_lists_and_templates_of_others_stay_apart() -> None:
