@@ -67,6 +67,15 @@ spec:
   actions:
   - handler: no
     instances: [any]
+---
+apiVersion: proa.dev/v1alpha1
+kind: MixerRule
+metadata: {name: by-cel}
+spec:
+  match: request.path in ["/cel", "/cel/"] && request.method == "GET"
+  actions:
+  - handler: no
+    instances: [any]
 """
 
 
@@ -176,7 +185,7 @@ def test_the_task_of_2018_that_denies_by_labels(scene: Mesh) -> None:
         assert other.status() == 200
         with scene.applied(NEWER):
             assert caller.ask("/newer") == (429, "RESOURCE_EXHAUSTED:no.handler.default:no more")
-            assert caller.status("/older") == 200
+            assert [caller.status(path) for path in ("/older", "/cel")] == [200, 429]
     assert connections(scene) == before, "rules come and go without the listeners"
 
 

@@ -4,8 +4,8 @@ Every schema module uses them; `fields` reads them. What a struct lists is what 
 knows and Proa does not serve yet stands in NOT_YET, so that it is refused with that reason and not as a typing error,
 and in NOT_YET_BECAUSE where more is to be said of it.
 GONE has the fields of old kinds that nothing can serve, each with why and what to do. IDLE has the fields that are read
-and do nothing, each with why; REFUSED those that are read and refused whatever they say, because what they would need is
-not there, by whoever knows why. SNAKE_TOO is of kinds of 2018, whose fields users also wrote by protobuf's own names.
+and do nothing, each with why; REFUSED those that are read and then refused whatever they say, because what they would
+need is not there. SNAKE_TOO is of kinds of 2018, whose fields users also wrote by protobuf's own names.
 """
 
 from collections.abc import Mapping
