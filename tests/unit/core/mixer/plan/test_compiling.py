@@ -108,8 +108,10 @@ def test_an_adapter_takes_its_templates_alone() -> None:
 
 
 def test_what_does_not_run_is_told_and_left_out() -> None:
-    found = compile_plan([DENIER, NOTHING, rule("deny", "no.denier", "any.checknothing")], BUILT_IN)
-    assert codes(found) == ["no mixer-adapter-missing"]
+    far = mixer_config("stackdriver", "far", {})
+    line = mixer_config("logentry", "line", {})
+    found = compile_plan([far, line, rule("log", "far.stackdriver", "line.logentry")], BUILT_IN)
+    assert codes(found) == ["far mixer-adapter-missing"]
     assert not found.plan.rules
 
 
