@@ -13,6 +13,7 @@ from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
+from proa.adapters.policy.rbac.adapter import RbacAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.adapters.policy.zipkin.adapter import ZipkinAdapter
@@ -158,6 +159,30 @@ class TestPrometheus(AdapterContract):
             },
             instances={"metric": METRIC},
             attributes=REQUEST,
+        ),
+    )
+
+
+class TestRbac(AdapterContract):
+    adapter = RbacAdapter()
+    examples = (
+        Example(
+            instances={
+                "authorization": {
+                    "subject": {"user": "source.principal"},
+                    "action": {
+                        "namespace": "destination.namespace",
+                        "service": '"cart"',
+                        "method": '"GET"',
+                        "path": "request.path",
+                    },
+                }
+            },
+            attributes={
+                "source.principal": "cluster.local/ns/a/sa/b",
+                "destination.namespace": "shop",
+                "request.path": "/products",
+            },
         ),
     )
 

@@ -15,6 +15,7 @@ from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
+from proa.adapters.policy.rbac.adapter import RbacAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
 from proa.adapters.policy.stdio.adapter import StdioAdapter
 from proa.adapters.policy.zipkin.adapter import ZipkinAdapter
@@ -28,6 +29,7 @@ OURS: tuple[PolicyAdapter, ...] = (
     MemQuotaAdapter(),
     NoopAdapter(),
     PrometheusAdapter(),
+    RbacAdapter(),
     RedisQuotaAdapter(),
     StdioAdapter(),
     ZipkinAdapter(),

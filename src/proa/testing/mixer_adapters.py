@@ -25,6 +25,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import Value, has_type
+from proa.core.config.config import Config
 from proa.core.config.mixer.catalogue import AdapterKind, Catalogue
 from proa.core.config.mixer.templates import TEMPLATES, Variety
 from proa.core.mixer.plan.compiling import compile_plan
@@ -49,11 +50,12 @@ Answer = CheckAnswer | Grant | Map[str, Value] | None
 class Example(msgspec.Struct, frozen=True, kw_only=True):
     """A handler and what it is asked for one request with `attributes`. `parameters` as a handler's `params` are
     written; `instances` by template, as an instance's `params` are. Limits and metrics know them by the name
-    `TEMPLATE.instance.default`."""
+    `TEMPLATE.instance.default`. `objects` are those that the adapter reads."""
 
     parameters: Mapping[str, object] = Map()
     instances: Mapping[str, Mapping[str, object]]
     attributes: Mapping[str, Value] = Map()
+    objects: tuple[Config, ...] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ def prepare(kind: AdapterKind, example: Example) -> Prepared:
         for template, fields in example.instances.items()
     ]
     asks = rule("example", "example", *example.instances)
-    compiled = compile_plan([handler, *shapes, asks], catalogue)
+    compiled = compile_plan([handler, *shapes, asks, *example.objects], catalogue)
     assert not compiled.messages, "\n".join(f"{each.code}: {each.text}" for each in compiled.messages)
     instances: dict[str, Instance] = {}
     for plan in compiled.plan.instances.values():

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from proa.core.config.analyze.message import Message
 from proa.core.config.analyze.world import World
 from proa.core.config.config import Config
+from proa.core.config.kinds.mixer_out_of_process.schema import Handler
 from proa.core.config.kinds.rbac_2018.schema import RbacConfig, RbacTarget, ServiceRole, ServiceRoleBinding
+from proa.core.config.mixer.parameters import Rbac
 from proa.core.model.names import DOMAIN_SUFFIX
 
 
@@ -22,18 +24,28 @@ def check_roles(world: World) -> Iterator[Message]:
                 text = f"there is no ServiceRole {wanted[1]} in the namespace {wanted[0]}"
                 yield Message(config.ref, ("spec", "roleRef", "name"), "role-missing", text)
     switches = [each.spec for each in world.configs if isinstance(each.spec, RbacConfig)]
-    yield from _check_each(roles, bound, switches, is_known=world.whole or bool(switches))
+    is_known, is_asked = world.whole or bool(switches), any(_asks(each.spec) for each in world.configs)
+    yield from _check_each(roles, bound, switches, is_known=is_known, is_asked=is_asked)
+
+
+def _asks(spec: object) -> bool:
+    return isinstance(spec, Rbac) or (isinstance(spec, Handler) and spec.compiled_adapter == "rbac")
 
 
 def _check_each(
-    roles: Iterable[Config], bound: set[tuple[str, str]], switches: list[RbacConfig], *, is_known: bool
+    roles: Iterable[Config],
+    bound: set[tuple[str, str]],
+    switches: list[RbacConfig],
+    *,
+    is_known: bool,
+    is_asked: bool,
 ) -> Iterator[Message]:
-    """`is_known`: there is no RbacConfig but these."""
+    """`is_known`: there is no RbacConfig but these; `is_asked`: by a handler of Mixer's."""
     for role in roles:
         namespace, name = role.meta.namespace, role.meta.name
         if (namespace, name) not in bound:
             yield Message(role.ref, (), "role-unbound", f"no ServiceRoleBinding in {namespace} names it")
-        elif is_known and not any(_is_on(switch, namespace) for switch in switches):
+        elif is_known and not is_asked and not any(_is_on(switch, namespace) for switch in switches):
             text = f"no RbacConfig is on in {namespace}: everything passes there, whatever roles say"
             yield Message(role.ref, (), "roles-unasked", text)
 

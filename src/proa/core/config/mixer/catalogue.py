@@ -28,14 +28,20 @@ def no_faults(_parameters: parameters.Adapter, _at: Path) -> Iterator[Finding]:
     yield from ()
 
 
+READABLE: Final = frozenset(("ServiceRole", "ServiceRoleBinding"))
+"""Kinds of objects beside Mixer's own that handlers may be made of."""
+
+
 class AdapterKind(msgspec.Struct, frozen=True, kw_only=True):
     """`templates` that it takes instances of; `parameters` is the schema of its handlers, `faults` what is wrong with
-    one beyond that. `missing`: why it does not run here and what to do; "" when it does."""
+    one beyond that. `reads`: kinds of objects that its handlers are given, all that are in force; of those in
+    `READABLE`. `missing`: why it does not run here and what to do; "" when it does."""
 
     name: str
     templates: tuple[str, ...]
     parameters: type[parameters.Adapter]
     faults: Faults = no_faults
+    reads: tuple[str, ...] = ()
     missing: str = ""
 
     @property
@@ -79,13 +85,18 @@ def _not_without(what: str) -> str:
 
 
 def _built_in(
-    name: str, templates: str, schema: type[parameters.Adapter], missing: str = NOT_YET
+    name: str,
+    templates: str,
+    schema: type[parameters.Adapter],
+    missing: str = NOT_YET,
+    reads: tuple[str, ...] = (),
 ) -> AdapterKind:
     return AdapterKind(
         name=name,
         templates=tuple(templates.split()),
         parameters=schema,
         faults=parameter_faults,
+        reads=reads,
         missing=missing,
     )
 
@@ -106,7 +117,7 @@ _ROWS: Final = (
     _built_in("noop", _ALL, parameters.Noop),
     _built_in("opa", "authorization", parameters.Opa, _not_without("an interpreter of Rego")),
     _built_in("prometheus", "metric", parameters.Prometheus),
-    _built_in("rbac", "authorization", parameters.Rbac),
+    _built_in("rbac", "authorization", parameters.Rbac, reads=("ServiceRole", "ServiceRoleBinding")),
     _built_in("redisquota", "quota", parameters.RedisQuota),
     _built_in(
         "servicecontrol",

@@ -186,6 +186,9 @@ def _check_rbac(spec: Rbac, at: Path) -> Iterator[Finding]:
             f'"{shorten(spec.config_store_url)}" is no store of roles; write k8s://, or remove the field'
         )
         yield Finding((*at, "configStoreUrl"), "bad-value", message)
+    elif spec.config_store_url.startswith("fs://"):
+        message = "roles are those that are applied to the mesh; apply them, and write k8s:// or nothing"
+        yield warning((*at, "configStoreUrl"), "no-effect", message)
 
 
 def _check_control(spec: ServiceControl, at: Path) -> Iterator[Finding]:

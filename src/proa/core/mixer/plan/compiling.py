@@ -23,7 +23,7 @@ from proa.core.config.mixer.annotations import (
     is_dry_run,
     is_per_instance,
 )
-from proa.core.config.mixer.catalogue import Catalogue
+from proa.core.config.mixer.catalogue import READABLE, Catalogue
 from proa.core.config.mixer.compiled import Configured, Shaped, handler_of, instance_of
 from proa.core.config.mixer.instances import expressions_of
 from proa.core.config.mixer.references import Table, canonical, table_of
@@ -46,6 +46,8 @@ class Objects(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[tuple[Config, Rule], ...]
     handler_table: Table
     instance_table: Table
+    read: tuple[Config, ...]
+    """Those that adapters may read."""
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,7 @@ def objects_of(configs: Iterable[Config], catalogue: Catalogue) -> Objects:
         rules=tuple((each, each.spec) for each in ordered if isinstance(each.spec, Rule)),
         handler_table=table_of("handler", found_handlers),
         instance_table=table_of("instance", found_instances),
+        read=tuple(each for each in ordered if each.kind in READABLE),
     )
 
 
@@ -273,12 +276,16 @@ class _Compiling:
                 types = Map({name: instances[name].types for name in names})
                 told = {name: {field: str(each) for field, each in types[name].items()} for name in names}
                 adapter = configured.adapter.name
+                reads = configured.adapter.reads
+                read = tuple(each for each in self._objects.read if each.kind in reads)
+                given = (adapter, configured.parameters, told, *(each.digest for each in read))
                 yield HandlerPlan(
                     name=canonical(ref),
                     adapter=adapter,
                     parameters=configured.parameters,
                     instances=types,
-                    identity=digest_of((adapter, configured.parameters, told)),
+                    objects=read,
+                    identity=digest_of(given),
                     bounds=bounds_of(config.meta.annotations),
                     is_dry=is_dry_run(config.meta.annotations),
                     per_instance=is_per_instance(config.meta.annotations),

@@ -15,6 +15,7 @@ from proa.core.config.kinds.mixer_attributes.schema import AttributeManifest
 from proa.core.config.kinds.mixer_out_of_process.schema import Handler, TemplateInstance
 from proa.core.config.kinds.mixer_quota_spec.schema import QuotaSpec, QuotaSpecBinding
 from proa.core.config.kinds.mixer_rule.schema import Rule
+from proa.core.config.kinds.rbac_2018.schema import ServiceRole, ServiceRoleBinding
 from proa.core.config.mixer.catalogue import Catalogue
 from proa.core.config.mixer.parameters import Adapter
 from proa.core.config.mixer.templates import Instance
@@ -38,6 +39,8 @@ _KINDS = (
     QuotaSpecBinding,
     HttpApiSpec,
     HttpApiSpecBinding,
+    ServiceRole,
+    ServiceRoleBinding,
 )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import ValueType
+from proa.core.config.config import Config
 from proa.core.config.mixer.annotations import Bounds, FailurePolicy
 from proa.core.config.mixer.parameters import Adapter
 from proa.core.config.mixer.templates import Variety
@@ -29,14 +30,16 @@ DEFAULT_POLICIES: Final = Map(_POLICIES)
 
 
 class HandlerPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One handler that some rule uses. `identity` covers adapter, parameters and the types of the instances that it
-    will get: while it is the same the running handler is kept, whatever else changes. `bounds` and what follows are the
-    caller's. `is_dry`: what its quotas refuse is only told. `per_instance`: each server's instance has its limits."""
+    """One handler that some rule uses. `objects` are those of the kinds that its adapter reads, in order. `identity`
+    covers adapter, parameters, objects and the types of the instances that it will get: while it is the same the
+    running handler is kept, whatever else changes. `bounds` and what follows are the caller's. `is_dry`: what its
+    quotas refuse is only told. `per_instance`: each server's instance has its limits."""
 
     name: str
     adapter: str
     parameters: Adapter
     instances: Map[str, Map[str, ValueType]]
+    objects: tuple[Config, ...] = ()
     identity: str
     bounds: Bounds
     is_dry: bool = False

@@ -190,6 +190,9 @@ def reindex(
                     rules.envoy_filters = known | {ref} if joins else known - {ref}
                 case AuthorizationPolicy() | ServiceRole() | ServiceRoleBinding() | RbacConfig():
                     selected |= rules.authorize(config, joins)
+                    if is_mixers(config.spec):
+                        mixer = True
+                        rules.mixer = rules.mixer | {ref} if joins else rules.mixer - {ref}
                 case FederatedTrustDomain() as partner:
                     selected |= rules.federate(ref, partner, joins)
                     hosts |= _of_partner(partner.trust_domain, after)

@@ -2,6 +2,7 @@ import pytest
 
 from proa.core.config import Config, Json
 from proa.core.config.analyze.roles import check_roles
+from proa.testing.mixer import mixer_config
 from tests.unit.core.config.analyze.finding import an_object, find
 
 ROLE = an_object("ServiceRole", "shop/viewer", {"rules": [{"services": ["*"]}]})
@@ -43,3 +44,13 @@ def test_a_binding_needs_its_role_and_a_role_a_binding() -> None:
 def test_roles_are_asked_for_where_an_rbac_config_is_on(spec: Json, is_asked: bool) -> None:
     found = find(check_roles, [ROLE, BINDING, switch(spec)])
     assert found == ([] if is_asked else ["roles-unasked viewer "])
+
+
+def test_a_handler_of_mixers_asks_for_roles_wherever_they_are() -> None:
+    off = switch({"mode": "OFF"})
+    assert find(check_roles, [ROLE, BINDING, off]) == ["roles-unasked viewer "]
+    assert find(check_roles, [ROLE, BINDING, off, mixer_config("rbac", "r", {}, "shop")]) == []
+    newer = mixer_config("handler", "r", {"compiledAdapter": "rbac"}, "shop")
+    assert find(check_roles, [ROLE, BINDING, off, newer]) == []
+    another = mixer_config("handler", "r", {"compiledAdapter": "denier"}, "shop")
+    assert find(check_roles, [ROLE, BINDING, off, another]) == ["roles-unasked viewer "]

@@ -115,6 +115,7 @@ from tests.unit.core.config.judged import judge
         ("opa", {}, ["spec.checkMethod required", "spec.policy required"]),
         ("opa", {"policy": ["package a"], "check_method": "data.a.allow", "failClose": True}, []),
         ("rbac", {"config_store_url": "k8s://", "cacheDuration": "30s"}, []),
+        ("rbac", {"config_store_url": "fs:///etc/roles"}, ["spec.configStoreUrl no-effect"]),
         ("rbac", {"config_store_url": "a"}, ["spec.configStoreUrl bad-value"]),
         (
             "servicecontrol",

@@ -100,3 +100,20 @@ def test_what_specs_tell_may_be_anybodys_affair() -> None:
     found = compiled(*SHARED, SHOP, BANK, OTHER, spec, binding)
     assert namespaces_that_differ(BEFORE, found) == {""}
     assert namespaces_that_differ(found, compiled(*SHARED, SHOP, BANK, OTHER, spec, binding)) == frozenset()
+
+
+def test_roles_are_the_affair_of_those_whose_rules_ask_for_them() -> None:
+    objects = (
+        mixer_config("rbac", "roles", {}, "bank"),
+        mixer_config("authorization", "ask", {"action": {"namespace": "destination.namespace"}}, "bank"),
+        rule("r", "roles.rbac", "ask.authorization", namespace="bank"),
+    )
+    roles = configs("""
+apiVersion: rbac.istio.io/v1alpha1
+kind: ServiceRole
+metadata: {name: viewer, namespace: shop}
+spec: {rules: [{services: ["*"], methods: [GET]}]}
+""")
+    assert namespaces_that_differ(compiled(*SHARED, SHOP), compiled(*SHARED, SHOP, *roles)) == frozenset()
+    found = compiled(*SHARED, SHOP, *objects)
+    assert namespaces_that_differ(found, compiled(*SHARED, SHOP, *objects, *roles)) == {"bank"}

@@ -1,0 +1,1 @@
+"""Asks the ServiceRoles of the mesh."""
