@@ -1,15 +1,17 @@
 """What ServiceRoles allow, row by row, and against the plainest reading of them."""
 
 import fnmatch
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from immutables import Map
 
+from proa.core.attributes.value_types import Value
 from proa.core.config.config import Config
 from proa.core.mixer.roles import NEEDED, allows, compile_roles
-from proa.core.mixer.templates import Instance
+from proa.core.mixer.templates import Field, Instance
 from proa.testing.builders import configs
 
 ACTION = {"namespace": "shop", "service": "cart.shop.svc.cluster.local", "method": "GET", "path": "/items"}
@@ -19,15 +21,17 @@ ANN = "cluster.local/ns/shop/sa/ann"
 def asked(
     user: str = ANN,
     groups: str = "",
-    properties: dict[str, object] | None = None,
-    constrained: dict[str, object] | None = None,
-    **action: str,
+    properties: Mapping[str, Value] | None = None,
+    constrained: Mapping[str, Value] | None = None,
+    action: Mapping[str, str] = Map(),
 ) -> Instance:
-    subject = {"user": user, "groups": groups, "properties": Map(properties or {})}
-    fields = {
-        "subject": Map({name: value for name, value in subject.items() if value}),
-        "action": Map({**ACTION, **action, "properties": Map(constrained or {})}),
+    subject: dict[str, Field] = {
+        "user": user,
+        "groups": groups,
+        "properties": Map[str, Field](properties or {}),
     }
+    acted: dict[str, Field] = {**ACTION, **action, "properties": Map[str, Field](constrained or {})}
+    fields: dict[str, Field] = {"subject": Map(subject), "action": Map(acted)}
     return Instance(name="a.authorization.shop", template="authorization", fields=Map(fields))
 
 
@@ -103,7 +107,7 @@ def test_a_subject_has_to_be_all_that_is_said(subject: str, is_allowed: bool) ->
     ],
 )
 def test_constraints_are_about_properties_of_the_action(
-    constrained: dict[str, object], is_allowed: bool
+    constrained: dict[str, Value], is_allowed: bool
 ) -> None:
     rule = (
         '{services: ["*"], methods: ["*"], constraints: [{key: "destination.labels[version]", values: [v1, v2]},'
@@ -116,7 +120,7 @@ def test_constraints_are_about_properties_of_the_action(
 def test_without_what_it_needs_nothing_is_allowed(name: str) -> None:
     roles = compile_roles(role(ALL, '{user: "*"}'))
     assert allows(roles, asked())
-    assert not allows(roles, asked(**{name: ""}))
+    assert not allows(roles, asked(action={name: ""}))
     assert not allows(roles, Instance(name="a", template="authorization", fields=Map()))
 
 
@@ -139,4 +143,4 @@ def test_stars_are_any_rest(services: list[str], methods: list[str], service: st
     fits = any(fnmatch.fnmatchcase(service, each) for each in services) and any(
         fnmatch.fnmatchcase(method, each) for each in methods
     )
-    assert allows(roles, asked(service=service, method=method)) == fits
+    assert allows(roles, asked(action={"service": service, "method": method})) == fits
