@@ -38,6 +38,8 @@ from proa.control_plane.mixer.handlers import Handlers
 from proa.control_plane.mixer.metrics import MixerMetrics
 from proa.control_plane.mixer.mixer import Mixer
 from proa.control_plane.mixer.quotas import Quotas
+from proa.control_plane.mixer.report_metrics import ReportMetrics
+from proa.control_plane.mixer.reports import Reports
 from proa.control_plane.nodes import Nodes
 from proa.control_plane.opened_stores import opened_stores
 from proa.control_plane.operations import PACE_S, Operations
@@ -82,6 +84,7 @@ from proa.servers.grpc_edge import Peer, serving_grpc
 from proa.servers.metrics.app import build_metrics_app
 from proa.servers.mixer.checks import checks_service
 from proa.servers.mixer.rate_limits import rate_limits_service
+from proa.servers.mixer.reports import reports_service
 from proa.servers.xds.delta import delta_service
 
 REMOTE_STAY_S: Final = 600.0
@@ -156,6 +159,7 @@ async def run(options: ServeOptions) -> None:
         mixer = Mixer(world, Handlers(policies.adapters))
         world.subscribe(mixer.look)
         quotas = Quotas(world, mixer.handlers)
+        reports = Reports(world, mixer.handlers, options.trust_domain)
         expected = {"store", *(["directory"] if options.config_dir else [])}
 
         def unready() -> tuple[str, ...]:
@@ -252,6 +256,7 @@ async def run(options: ServeOptions) -> None:
         )
         registry.register(FederationMetrics(federations))
         registry.register(MixerMetrics(mixer, quotas.endings))
+        registry.register(ReportMetrics(reports))
 
         def judge(peer: Peer) -> str:
             return revocations.refusal(serial=peer.serial, identity=str(peer.identity), names=peer.names)
@@ -269,8 +274,9 @@ async def run(options: ServeOptions) -> None:
             istio_service(askers),
             checks_service(mixer, options.trust_domain),
             rate_limits_service(quotas, options.trust_domain),
+            reports_service(reports, options.trust_domain),
         )
-        async with shutdown_event() as stopping, Supervisor() as tasks:
+        async with shutdown_event() as stopping, Supervisor() as tasks, reports:
             tasks.keep("world", world.run())
             tasks.keep("store", configuration.follow_store(stores.config))
             if options.config_dir is not None:
@@ -337,6 +343,7 @@ async def run(options: ServeOptions) -> None:
                 log.info("serving xDS at %s", addresses.xds)
                 await stopping.wait()
                 home.endpoints.unlink(missing_ok=True)
+            await reports.finish(GRACE_S)
             tasks.stop()
         try:
             await leases.flush()

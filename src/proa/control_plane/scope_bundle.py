@@ -21,7 +21,7 @@ from proa.core.pilot.scope.clients import Client, served_to
 from proa.core.pilot.scope.index import Affected, RuleIndex
 from proa.core.pilot.scope.scope import Scope
 from proa.core.pilot.scope.selectors import selectors_of
-from proa.core.pilot.scope.telemetry import observed
+from proa.core.pilot.scope.telemetry import observed, reported
 from proa.core.pilot.scope.views import HostView, endpoints_of, host_view, visible_hosts
 from proa.core.pilot.translate.clusters import (
     ConnectClusterIntent,
@@ -300,8 +300,9 @@ class ScopeBundle:
                 routes.add(port_routes_name(port))
         for port in after:
             self._users_of_port.setdefault(port, set()).add(host)
+            handling = observed(snapshot.settings.handling, self.scope.observing)
             listener = InternalListenerIntent(
-                port=port, handling=observed(snapshot.settings.handling, self.scope.observing)
+                port=port, handling=reported(handling, client=self.scope.reporting)
             )
             way = ConnectClusterIntent(port=port, listener=internal_listener_name(port))
             self._put(self._memo.get(build_connect_cluster, way), changed)

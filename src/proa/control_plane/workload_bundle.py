@@ -6,16 +6,13 @@ Called by the world alone; proxies read through `ProxySource`.
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from immutables import Map
 
 from proa.control_plane.memo import Memo
+from proa.control_plane.mixer.asking import Asking, asking_of
 from proa.control_plane.patched import PatchedView
 from proa.control_plane.scope_bundle import Name, ScopeBundle
-from proa.core.mixer.needs import Calls, Checked, Needs, needs_of, stream_checks_of
 from proa.core.mixer.plan.in_force import NOTHING, InForce
 from proa.core.mixer.pushdown.callers import NOBODY, Callers
-from proa.core.mixer.pushdown.deciding import decide_checks
-from proa.core.mixer.pushdown.values import Denial
 from proa.core.model.locality import Standpoint
 from proa.core.model.names import WorkloadId
 from proa.core.model.notes import Note
@@ -34,8 +31,7 @@ from proa.core.pilot.scope.end_users import EndUserView, end_user_view
 from proa.core.pilot.scope.federation import partners_of
 from proa.core.pilot.scope.inbound import InboundView, inbound_view
 from proa.core.pilot.scope.index import Affected, RuleIndex
-from proa.core.pilot.scope.mixer import place_of
-from proa.core.pilot.scope.telemetry import observed, observing_of
+from proa.core.pilot.scope.telemetry import observed, observing_of, reported
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.authorization.filters import build_authorization
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
@@ -49,13 +45,11 @@ from proa.core.pilot.translate.filters.revocation import (
 from proa.core.pilot.translate.filters.tokens import GATEWAY_TOKENS, TokensIntent, build_tokens
 from proa.core.pilot.translate.gateway import gateway_authorization, gateway_listeners, gateway_routes
 from proa.core.pilot.translate.inbound import (
-    MixerPlace,
     inbound_authorization,
     inbound_clusters,
     inbound_listeners,
     inbound_mixer,
     inbound_tokens,
-    mixer_places,
 )
 from proa.core.pilot.translate.listeners.gateway import build_gateway_listener
 from proa.core.pilot.translate.listeners.inbound import build_inbound_listener
@@ -70,16 +64,6 @@ from proa.core.pilot.translate.outbound_streams import upstream_stream
 from proa.core.pilot.translate.own_listeners import OwnStreams, own_streams
 from proa.core.pilot.translate.routes.virtual_host import build_route_configuration, build_virtual_host
 from proa.core.pilot.translate.through import through_clusters
-
-
-class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """What Mixer's rules want at each service port that they want anything at, and where a proxy asks it. `denials` are
-    its own to say, where mesh TLS ends and where it does not; `streams` are the checks of raw connections."""
-
-    needs: Map[int, Needs] = Map()
-    denials: Map[MixerPlace, tuple[Denial, ...]] = Map()
-    streams: Map[int, tuple[Checked, ...]] = Map()
-    servers: tuple[str, ...] = ()
 
 
 class WorkloadBundle:
@@ -116,6 +100,7 @@ class WorkloadBundle:
         built: list[Resource] = []
         self.asking = Asking()
         if self.workload is not None:
+            self.asking = self._asking(snapshot, index, self.workload, rules, callers)
             snapshot, notes = self._observed(snapshot, index, self.workload)
             handling = snapshot.settings.handling
             if self.workload.kind == "proxyless":
@@ -126,7 +111,6 @@ class WorkloadBundle:
                 inbound = inbound_view(snapshot, index, self.workload)
                 policies = authorization_view(snapshot, index, self.workload)
                 users = end_user_view(snapshot, index, self.workload)
-                self.asking = _asking(snapshot, inbound, self.workload, rules, callers)
                 built = [
                     *self._refused(snapshot, index, self.workload, policies),
                     *self._inbound(inbound, policies, self.workload, snapshot),
@@ -149,24 +133,28 @@ class WorkloadBundle:
     def _observed(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload
     ) -> tuple[MeshSnapshot, tuple[Note, ...]]:
-        """The world with the settings as the Telemetries in force for the workload leave them."""
+        """The world with the settings as the Telemetries in force for the workload, and Mixer's rules, leave them."""
         settings = snapshot.settings
         observing = observing_of(settings, index, snapshot.configs, workload)
-        if observing is None:
+        if observing is None and self.asking.calls is None:
             return snapshot, ()
-        handling = observed(settings.handling, observing)
+        handling = reported(observed(settings.handling, observing), client=self.asking.calls)
         settings = msgspec.structs.replace(settings, handling=handling)
-        return msgspec.structs.replace(snapshot, settings=settings), observing.notes
+        notes = observing.notes if observing is not None else ()
+        return msgspec.structs.replace(snapshot, settings=settings), notes
 
     def needs_differ(
         self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce, callers: Callers
     ) -> bool:
         """Whether Mixer's rules want something else of this proxy, or whom it asks is somewhere else."""
         workload = self.workload
-        if workload is None or workload.kind != "sidecar":
-            return False
-        view = inbound_view(snapshot, index, workload)
-        return self.asking != _asking(snapshot, view, workload, rules, callers)
+        return workload is not None and self.asking != self._asking(snapshot, index, workload, rules, callers)
+
+    def _asking(
+        self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, rules: InForce, callers: Callers
+    ) -> Asking:
+        view = inbound_view(snapshot, index, workload) if workload.kind == "sidecar" else None
+        return asking_of(snapshot, view, workload, rules, callers, self.shared.scope.reporting)
 
     @property
     def has_explicit(self) -> bool:
@@ -219,7 +207,9 @@ class WorkloadBundle:
         settings, since = snapshot.settings, snapshot.revoked.since
         for cluster in inbound_clusters(view):
             yield self._memo.get(build_inbound_cluster, cluster)
-        for listener in inbound_listeners(view, policies, workload, settings, since, self.asking.streams):
+        asking = self.asking
+        listeners = inbound_listeners(view, policies, workload, settings, since, asking.streams, asking.told)
+        for listener in listeners:
             yield self._memo.get(build_inbound_listener, listener)
         for authorization in inbound_authorization(view, policies, settings):
             yield self._memo.get(build_authorization, authorization)
@@ -232,8 +222,13 @@ class WorkloadBundle:
         trust_domain = snapshot.settings.trust_domain
         for intent in inbound_mixer(view, self.asking.needs, self.asking.denials, trust_domain):
             yield self._memo.get(build_mixer, intent)
+        yield from self._mixer_cluster(snapshot)
+
+    def _mixer_cluster(self, snapshot: MeshSnapshot) -> Iterator[Resource]:
         if self.asking.servers:
-            cluster = MixerClusterIntent(servers=self.asking.servers, trust_domain=trust_domain)
+            cluster = MixerClusterIntent(
+                servers=self.asking.servers, trust_domain=snapshot.settings.trust_domain
+            )
             yield self._memo.get(build_mixer_cluster, cluster)
 
     def _outbound(
@@ -294,7 +289,7 @@ class WorkloadBundle:
         view = gateway_served(gateway_view(snapshot, index, workload))
         policies = authorization_view(snapshot, index, workload)
         edge = gateway_listeners(view, policies, snapshot.settings, snapshot.revoked.since)
-        built = [*self._refused(snapshot, index, workload, policies)]
+        built = [*self._refused(snapshot, index, workload, policies), *self._mixer_cluster(snapshot)]
         built += [self._memo.get(build_gateway_listener, intent) for intent in edge.listeners]
         built += [self._memo.get(build_authorization, intent) for intent in gateway_authorization(edge)]
         users = end_user_view(snapshot, index, workload)
@@ -311,31 +306,6 @@ class WorkloadBundle:
             notes += routes.notes
         self.notes = tuple(notes)
         return built
-
-
-def _asking(
-    snapshot: MeshSnapshot, view: InboundView, workload: Workload, rules: InForce, callers: Callers
-) -> Asking:
-    if rules.is_idle:
-        return Asking()
-    needs: dict[int, Needs] = {}
-    denials: dict[MixerPlace, tuple[Denial, ...]] = {}
-    streams: dict[int, tuple[Checked, ...]] = {}
-    for served in view.ports:
-        place = place_of(workload, served.port, snapshot.settings.trust_domain, rules.apis)
-        asked: Calls = frozenset()
-        for port, has_peer in mixer_places(served.port):
-            decided = decide_checks(rules.plan, place, callers, has_peer=has_peer)
-            denials[port, has_peer] = decided.denials
-            asked |= decided.asked
-            if found := needs_of(rules, place, asked=asked):
-                needs[port] = found
-        # A port of requests has a chain for the program's own TLS, which is a stream.
-        if checks := stream_checks_of(rules, place):
-            streams[served.port.service_port] = checks
-    own = {known: found for known, found in denials.items() if found}
-    servers = snapshot.control_planes if needs or streams else ()
-    return Asking(needs=Map(needs), denials=Map(own), streams=Map(streams), servers=servers)
 
 
 def _standpoint(workload: Workload | None) -> Standpoint:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
 from immutables import Map
 
 from proa.control_plane.client_routes import ClientRoutes
@@ -130,7 +131,7 @@ class World:
             self._places.pop(workload, None)
         differing = self._update_rules() if affected.mixer else frozenset[str]()
         differing |= self._rules.meet(self.snapshot, affected.workloads)
-        moves = self._move(affected)
+        moves = self._move(affected, differing)
         scopes = self._scopes.update(self.snapshot, self.index, affected)
         workloads = {
             bundle.id: self._update_workload(bundle)
@@ -214,11 +215,22 @@ class World:
             if bundle.needs_differ(self.snapshot, self.index, self.mixer, self.callers):
                 workloads[workload] = self._update_workload(bundle)
 
-    def _move(self, affected: Affected) -> Moves:
-        """Workloads to the scopes that they are of now."""
+    def _scope_of(self, workload: WorkloadId) -> Scope:
+        scope = scope_of(self.snapshot, self.index, workload)
+        reporting = self._rules.client_reporting(workload.namespace)
+        return msgspec.structs.replace(scope, reporting=reporting) if reporting is not None else scope
+
+    def _move(self, affected: Affected, differing: frozenset[str]) -> Moves:
+        """Workloads to the scopes that they are of now. `differing`: namespaces in which Mixer's rules are others."""
         moves = Moves()
-        for bundle in self._bundles_to_place(affected):
-            scope = scope_of(self.snapshot, self.index, bundle.id)
+        asked = {bundle.id: bundle for bundle in self._bundles_to_place(affected)}
+        for namespace in self._of_namespace if EVERYBODY in differing else differing:
+            reporting = self._rules.client_reporting(namespace)
+            for workload in self._of_namespace.get(namespace, ()):
+                if self._workloads[workload].shared.scope.reporting != reporting:
+                    asked[workload] = self._workloads[workload]
+        for bundle in asked.values():
+            scope = self._scope_of(bundle.id)
             if scope != bundle.shared.scope:
                 before = bundle.shared
                 moves.add(bundle.id, before)
@@ -361,7 +373,7 @@ class World:
         """What a proxy is served, made on first need and shared from then on."""
         own = self._workloads.get(workload)
         if own is None:
-            scope = scope_of(self.snapshot, self.index, workload)
+            scope = self._scope_of(workload)
             shared = self._scopes.enter(workload, scope, self.snapshot, self.index)
             own = self._workloads[workload] = WorkloadBundle(workload, shared, self.memo)
             self._of_namespace.setdefault(workload.namespace, set()).add(workload)
@@ -404,7 +416,7 @@ class World:
         if not self.index.sidecars or known is None or known.kind != "sidecar":
             return ()
         bundle = self._workloads.get(workload)
-        scope = bundle.shared.scope if bundle else scope_of(self.snapshot, self.index, workload)
+        scope = bundle.shared.scope if bundle else self._scope_of(workload)
         return tuple(OwnListener(each.bind, each.port) for each in scope.own)
 
     def notes(self) -> tuple[Note, ...]:

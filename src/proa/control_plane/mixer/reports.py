@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
 import msgspec
@@ -109,6 +110,12 @@ class Reports:
         """Returns when everything that was taken has been handed over."""
         while held := [queue for queue in self._queues.values() if queue.held]:
             await held[0].emptied()
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for handlers at the end, not longer than that."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.emptied()
 
     def connections(self, workload: WorkloadId) -> Connections:
         found = self._connections.setdefault(workload, Connections())

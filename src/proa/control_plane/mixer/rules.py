@@ -11,7 +11,9 @@ from proa.core.mixer.asked import Party
 from proa.core.mixer.formulas import Formulas
 from proa.core.mixer.plan.in_force import NOTHING, InForce, compile_in_force, namespaces_that_differ
 from proa.core.mixer.pushdown.callers import NOBODY, Callers, Concern, concerns_of, namespaces_moved
+from proa.core.mixer.reporting.wanted import client_reporting
 from proa.core.model.names import WorkloadId
+from proa.core.model.settings import Reporting
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.model.workload import Workload
 from proa.core.pilot.scope.index import RuleIndex
@@ -32,6 +34,13 @@ class MixerRules:
         self._catalogue = catalogue
         self._formulas: Formulas | None = None
         self._concerns: tuple[Concern, ...] = ()
+        self._clients: dict[str, Reporting | None] = {}
+
+    def client_reporting(self, namespace: str) -> Reporting | None:
+        """What a namespace's proxies tell of the calls that they make."""
+        if namespace not in self._clients:
+            self._clients[namespace] = client_reporting(self.now, namespace)
+        return self._clients[namespace]
 
     def update(self, snapshot: MeshSnapshot, index: RuleIndex) -> frozenset[str]:
         """The namespaces for whose servers something may be different."""
@@ -45,6 +54,7 @@ class MixerRules:
             self.now = following
             self._concerns = concerns_of(following.plan)
             self.callers = Callers(Map(_parties(snapshot.workloads.values()) if self._concerns else ()))
+            self._clients = {}
         return differing
 
     def meet(self, snapshot: MeshSnapshot, workloads: Iterable[WorkloadId]) -> frozenset[str]:

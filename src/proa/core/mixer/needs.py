@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
+from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.attributes.vocabulary import STANDARD
@@ -121,6 +122,21 @@ def stream_checks_of(rules: InForce, place: Place) -> tuple[Checked, ...]:
     return tuple(_checks(plan, place, learning, met, first_ms, None))
 
 
+def reports_of(rules: InForce, place: Place, protocols: tuple[str, ...]) -> Reported | None:
+    """What reports alone need of a proxy: at a server's port, or where a client's place is."""
+    if rules.is_idle:
+        return None
+    learning = tuple(rules_met(rules.plan, place, "generator", protocols))
+    return _reports(rules.plan, place, learning, tuple(rules_met(rules.plan, place, "report", protocols)))
+
+
+def client_place(namespace: str) -> Place:
+    """Of all calls that a namespace's workloads make: nothing is known of who is called."""
+    return Place(
+        attributes=Map({"context.reporter.kind": "outbound", "source.namespace": namespace}),
+    )
+
+
 def rules_met(
     plan: DispatchPlan, place: Place, variety: Variety, protocols: tuple[str, ...] = REQUESTS
 ) -> Iterator[Met]:
@@ -133,8 +149,12 @@ def rules_met(
         index = rules.index.get(variety) if rules else None
         if rules is None or index is None:
             continue
-        # What generators tell may be anything: then nothing is known of where a rule is found.
-        positions = range(len(rules.rules)) if told else index.find_for(known, protocols)
+        if told:  # what generators tell may be anything: then nothing is known of where a rule is found
+            positions: Iterable[int] = range(len(rules.rules))
+        elif _is_client(place):
+            positions = index.find_all(protocols)
+        else:
+            positions = index.find_for(known, protocols)
         for position in positions:
             rule = rules.rules[position]
             if not any(action.variety == variety for action in rule.actions):
@@ -151,13 +171,13 @@ def told_by(plan: DispatchPlan) -> frozenset[str]:
 
 
 def _facts(place: Place, told: frozenset[str]) -> Facts:
-    """What the server's side is, and is not: all names of a place that have no value there are known to be absent."""
-    facts: dict[str, Value | None] = {
-        name: None
-        for name in STANDARD.types
-        if (name.startswith(_OF_PLACES) or (name in API_NAMES and name not in place.apis.names))
-        and name not in told
-    }
+    """What the server's side is, and is not: all names of a place that have no value there are known to be absent. Of
+    a client only what its place says is known: it calls whom it likes."""
+    absent: Iterable[str] = ()
+    if not _is_client(place):
+        apis = API_NAMES - place.apis.names
+        absent = (name for name in STANDARD.types if name.startswith(_OF_PLACES) or name in apis)
+    facts: dict[str, Value | None] = {name: None for name in absent if name not in told}
     facts.update((name, value) for name, value in place.attributes.items() if name not in told)
     return facts
 
@@ -165,9 +185,12 @@ def _facts(place: Place, told: frozenset[str]) -> Facts:
 def _namespaces(plan: DispatchPlan, place: Place, told: frozenset[str]) -> tuple[str, ...]:
     if told.intersection(_NAMESPACES):
         return (plan.root, *sorted(name for name in plan.rules if name != plan.root))
-    is_client = place.attributes.get("context.reporter.kind") == "outbound"
-    own = place.attributes.get("source.namespace" if is_client else "destination.namespace")
+    own = place.attributes.get("source.namespace" if _is_client(place) else "destination.namespace")
     return tuple(dict.fromkeys((plan.root, own if isinstance(own, str) else "")))
+
+
+def _is_client(place: Place) -> bool:
+    return place.attributes.get("context.reporter.kind") == "outbound"
 
 
 def is_never(node: Typed, facts: Facts) -> bool:

@@ -134,11 +134,23 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True):
     by_request_id: bool = True
 
 
+class Reporting(msgspec.Struct, frozen=True, kw_only=True):
+    """What Mixer's rules want to be told of one side: of requests, with these headers besides those that are always
+    told, and of connections. At least one of both."""
+
+    requests: bool = False
+    streams: bool = False
+    request_headers: tuple[str, ...] = ()
+    response_headers: tuple[str, ...] = ()
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a proxy tells of one side of its traffic. `logs` None: the mesh's access log. None `tracing`: no spans."""
+    """What a proxy tells of one side of its traffic. `logs` None: the mesh's access log. None `tracing`: no spans. None
+    `reports`: Mixer is told nothing."""
 
     logs: tuple[LogSink, ...] | None = None
     tracing: Tracing | None = None
+    reports: Reporting | None = None
 
 
 class TelemetryProvider(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,6 +44,7 @@ _PREFIXES: Final = (
     "control_plane.",
     "runtime.",
     "overload.",
+    "access_logs.",
 )
 _INFIXES: Final = (
     ".upstream_rq_",

@@ -151,3 +151,77 @@ def test_the_world_knows_places_and_parties() -> None:
     assert party is not None
     assert (party.name, party.namespace) == ("api-v1", "shop")
     assert mesh.world.party(WorkloadId("default", "nobody")) is None
+
+
+# -- Whose listeners tell Mixer --
+
+INBOUND, INTERNAL, EXPLICIT = f"inbound_{PORT}", f"0.0.0.0_{PORT}", "virtualOutbound"
+OUTBOUND = {(LISTENER, INTERNAL), (LISTENER, EXPLICIT)}
+COMES = (CLUSTER, MIXER_CLUSTER)
+LINES = (
+    mixer_config("stdio", "out", {}, "istio-system"),
+    mixer_config("logentry", "line", {}, "istio-system"),
+)
+
+
+class Reported(Watched):
+    def __init__(self) -> None:
+        super().__init__()
+        self.put(*LINES)
+
+    def tells(self, workload: WorkloadId) -> set[str]:
+        """Listeners with a logger for Mixer."""
+        found = set[str]()
+        for name in (INBOUND, INTERNAL, EXPLICIT):
+            resource = self.source(workload).lookup(LISTENER, name)
+            assert resource is not None
+            if b"proa.reports|" in resource.body:
+                found.add(name)
+        has_cluster = self.source(workload).lookup(CLUSTER, MIXER_CLUSTER) is not None
+        assert has_cluster == bool(found)
+        return found
+
+
+def report(match: str, namespace: str = "default", name: str = "tell") -> Config:
+    return rule(name, "out.stdio", "line.logentry", match=match, namespace=namespace)
+
+
+def test_both_ends_tell_for_a_rule_without_a_match() -> None:
+    mesh = Reported()
+    here = report("")
+    found = mesh.put(here)
+    assert found == {SERVER: {COMES, (LISTENER, INBOUND), *OUTBOUND}}
+    assert mesh.tells(SERVER) == {INBOUND, INTERNAL, EXPLICIT}
+    assert mesh.tells(OTHER) == set()
+    assert mesh.put(gone=[here]) == found
+    assert mesh.tells(SERVER) == set()
+
+
+def test_rules_for_one_end_leave_the_other_as_it_is() -> None:
+    mesh = Reported()
+    inbound = report('context.reporter.kind == "inbound"', "istio-system", "in")
+    for workload, names in mesh.put(inbound).items():
+        assert names == {COMES, (LISTENER, INBOUND)}
+        assert mesh.tells(workload) == {INBOUND}
+    outbound = report('context.reporter.kind == "outbound"', "shop", "out")
+    assert mesh.put(outbound) == {OTHER: OUTBOUND}
+    assert mesh.tells(OTHER) == {INBOUND, INTERNAL, EXPLICIT}
+    assert mesh.tells(SERVER) == {INBOUND}
+
+
+def test_another_rule_that_reads_no_other_header_is_told_to_nobody() -> None:
+    mesh = Reported()
+    mesh.put(report("", "istio-system"))
+    assert mesh.put(report('request.path == "/"', "istio-system", "more")) == {}
+    read = report('request.headers["x-a"] == "b"', "istio-system", "header")
+    assert {names for found in mesh.put(read).values() for names in found} == {
+        (LISTENER, INBOUND),
+        *OUTBOUND,
+    }
+
+
+def test_a_proxy_that_comes_later_has_it_at_once() -> None:
+    mesh = Reported()
+    mesh.put(report(""))
+    mesh.place(simple("late", "v1"))
+    assert mesh.tells(WorkloadId("default", "late-v1")) == {INBOUND, INTERNAL, EXPLICIT}

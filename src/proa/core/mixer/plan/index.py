@@ -130,6 +130,14 @@ class RuleIndex(msgspec.Struct, frozen=True, kw_only=True):
             found.update(_of_protocols(positions, protocols) if positions else ())
         yield from sorted(found)
 
+    def find_all(self, protocols: tuple[str, ...]) -> Iterator[int]:
+        """Those that requests of any of these protocols can meet somewhere."""
+        places = (
+            self.rest,
+            *(positions for values in self.by_term.values() for positions in values.values()),
+        )
+        yield from sorted({found for positions in places for found in _of_protocols(positions, protocols)})
+
 
 def _of_protocols(positions: _Positions, protocols: tuple[str, ...]) -> Iterator[int]:
     for protocol in (_ANY, *protocols):

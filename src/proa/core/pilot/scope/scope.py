@@ -13,7 +13,7 @@ from proa.core.config.config import Config
 from proa.core.config.kinds.sidecar.schema import LOOPBACK, OutboundTrafficPolicy, Sidecar
 from proa.core.model.names import ObjectRef, WorkloadId, expand_host
 from proa.core.model.service import Protocol, normal_protocol
-from proa.core.model.settings import OutboundPolicy
+from proa.core.model.settings import OutboundPolicy, Reporting
 from proa.core.model.snapshot import MeshSnapshot
 from proa.core.pilot.scope.imports import Imports, imports_of
 from proa.core.pilot.scope.index import RuleIndex, by_age
@@ -64,7 +64,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     `outbound`: where requests for other hosts go (None: as the mesh's settings say), and `egress` through whom;
     `wears`: of the selectors of
     DestinationRules in its namespace, those that hold for them; `observing`: what Telemetries say of what their
-    listeners tell."""
+    listeners tell, and `reporting` what Mixer is told of their calls."""
 
     namespace: str
     imports: Imports | None = None
@@ -73,6 +73,7 @@ class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     wears: frozenset[Labels] = frozenset()
     ports: tuple[PortImports, ...] = ()
     observing: Observing | None = None
+    reporting: Reporting | None = None
 
     @property
     def is_narrow(self) -> bool:

@@ -23,6 +23,7 @@ from proa.core.model.settings import (
     LogSink,
     MeshSettings,
     Observed,
+    Reporting,
     SpanTag,
     TelemetryProvider,
     Tracing,
@@ -74,6 +75,19 @@ def observed(handling: Handling, observing: Observing | None) -> Handling:
         client=observing.client,
         server=observing.server,
         observers=observing.objects,
+    )
+
+
+def reported(
+    handling: Handling, *, client: Reporting | None = None, server: Reporting | None = None
+) -> Handling:
+    """With what Mixer's rules want to be told besides."""
+    if client is None and server is None:
+        return handling
+    return msgspec.structs.replace(
+        handling,
+        client=msgspec.structs.replace(handling.client, reports=client or handling.client.reports),
+        server=msgspec.structs.replace(handling.server, reports=server or handling.server.reports),
     )
 
 

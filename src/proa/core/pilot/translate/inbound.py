@@ -7,11 +7,12 @@ from immutables import Map
 
 from proa.core.mixer.needs import Checked, Needs
 from proa.core.mixer.pushdown.values import Denial
-from proa.core.model.settings import MeshSettings
+from proa.core.model.settings import MeshSettings, Reporting
 from proa.core.model.workload import InboundPort, Workload
 from proa.core.pilot.scope.authorization import AuthorizationView
 from proa.core.pilot.scope.end_users import EndUserView
 from proa.core.pilot.scope.inbound import InboundView, ServedPort
+from proa.core.pilot.scope.telemetry import reported
 from proa.core.pilot.translate.authorization.filters import AuthorizationIntent, authorization_name, seen_from
 from proa.core.pilot.translate.authorization.predicates import Place
 from proa.core.pilot.translate.cluster_policy import ConnectionPool
@@ -51,8 +52,9 @@ def inbound_listeners(
     settings: MeshSettings,
     revoked_since: int = 0,
     streams: Mapping[int, tuple[Checked, ...]] = Map(),
+    told: Mapping[int, Reporting] = Map(),
 ) -> Iterator[InboundListenerIntent]:
-    """`streams`: Mixer's checks of raw streams, by service port."""
+    """By service port: `streams` are Mixer's checks of raw streams, `told` is what it is told."""
     for served in view.ports:
         port = served.port
         yield InboundListenerIntent(
@@ -61,7 +63,7 @@ def inbound_listeners(
             service_port=port.service_port,
             protocol=port.protocol,
             mode=port.mode,
-            handling=settings.handling,
+            handling=reported(settings.handling, server=told.get(port.service_port)),
             authorization=port_authorization(port, policies, settings),
             asked=streams.get(port.service_port, ()),
             revoked_since=revoked_since if port.mode != "DISABLE" else 0,

@@ -42,7 +42,7 @@ from envoy.extensions.filters.network.tcp_proxy.v3.tcp_proxy_pb2 import TcpProxy
 from google.protobuf.message import Message
 
 from proa.core.model.metering import Metering
-from proa.core.model.settings import Handling, PathNormalization
+from proa.core.model.settings import Handling, PathNormalization, Reporting
 from proa.core.pilot.translate.authorization.filters import authorization_place
 from proa.core.pilot.translate.clusters import dns_cache
 from proa.core.pilot.translate.encode import ADS, boolean, millis, pack
@@ -69,6 +69,7 @@ from proa.core.pilot.translate.filters.names import (
     SESSION,
 )
 from proa.core.pilot.translate.filters.path_guard import path_guard
+from proa.core.pilot.translate.filters.reports import report_stream, request_reports
 from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
 from proa.core.pilot.translate.filters.tracing import trace
@@ -184,6 +185,8 @@ def http_chain(
         trace(manager, observed.tracing)
     if handling.metering is not None:
         manager.access_log.extend(request_loggers(handling.metering, meter, tunnels=connect))
+    if observed.reports is not None and (observed.reports.requests or (connect and observed.reports.streams)):
+        manager.access_log.append(request_reports(observed.reports, meter))
     upgrades = ["websocket", "CONNECT"] if connect else ["websocket"]
     manager.upgrade_configs.extend(
         HttpConnectionManager.UpgradeConfig(upgrade_type=upgrade) for upgrade in upgrades
@@ -257,8 +260,7 @@ def stream_chain(
         proxy.hash_policy.add().source_ip.SetInParent()
     observed = handling.client if meter.side == "client" else handling.server
     proxy.access_log.extend(build_access_logs(direction.value, handling, observed))
-    if handling.metering is not None:
-        _count_stream(proxy, handling.metering, meter)
+    _tell_of_stream(proxy, handling.metering, observed.reports, meter)
     filters = [Filter(name="envoy.filters.network.tcp_proxy", typed_config=pack(proxy))]
     if stream.looked_up_port:
         filters = [*_by_sni(stream.looked_up_port, handling), *filters]
@@ -268,9 +270,13 @@ def stream_chain(
     return filters
 
 
-def _count_stream(proxy: TcpProxy, metering: Metering, meter: Meter) -> None:
-    """A connection is counted when it stands. Other logs want a line when it ends."""
-    if counts_streams(metering, meter):
+def _tell_of_stream(
+    proxy: TcpProxy, metering: Metering | None, reports: Reporting | None, meter: Meter
+) -> None:
+    """A connection is counted, and reported, when it stands. Other logs want a line when it ends."""
+    counts = metering is not None and counts_streams(metering, meter)
+    is_told = reports is not None and reports.streams
+    if counts or is_told:
         proxy.access_log_options.flush_access_log_on_connected = True
         for each in proxy.access_log:
             each.filter.CopyFrom(at_the_end(each.filter))
@@ -278,4 +284,7 @@ def _count_stream(proxy: TcpProxy, metering: Metering, meter: Meter) -> None:
             # Before that nobody knows whose connection it is; nor has the program to hear of strangers.
             proxy.upstream_connect_mode = UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE
             proxy.max_early_data_bytes.value = EARLY_BYTES
-    proxy.access_log.extend(stream_loggers(metering, meter))
+    if metering is not None:
+        proxy.access_log.extend(stream_loggers(metering, meter))
+    if is_told:
+        report_stream(proxy, meter)
