@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -348,7 +348,10 @@ def test_spans_of_chosen_requests_are_sent(metered: Mesh, collected: Program) ->
 B3 = {"x-b3-traceid": TRACE, "x-b3-spanid": "b7ad6b7169203331", "x-b3-sampled": "1"}
 
 
-def five(mesh: Mesh, path: str, headers: Mapping[str, str] = {}) -> list[dict[str, str]]:
+Headers = dict[str, str]
+
+
+def five(mesh: Mesh, path: str, headers: Mapping[str, str] = {}) -> list[Headers]:
     """As many requests as an Envoy tells of at once, over one connection so that one worker has them; the headers that
     reached the program."""
     proxy = urlsplit(mesh.proxy("metered"))
@@ -363,6 +366,20 @@ def five(mesh: Mesh, path: str, headers: Mapping[str, str] = {}) -> list[dict[st
     return seen
 
 
+def until_told(
+    mesh: Mesh, path: str, question: Callable[[], object], headers: Mapping[str, str] = {}
+) -> list[Headers]:
+    """Asks again and again: connections between proxies keep the filters that they began with. What the program saw."""
+    seen: list[Headers] = []
+
+    def told() -> object:
+        seen.extend(five(mesh, path, headers))
+        return question()
+
+    until(told, f"spans of /{path} have come")
+    return seen
+
+
 def test_spans_of_b3_go_to_zipkin(metered: Mesh, collected: Program) -> None:
     """Also before there is a collector: then they are lost, and nothing else."""
 
@@ -374,45 +391,37 @@ def test_spans_of_b3_go_to_zipkin(metered: Mesh, collected: Program) -> None:
         assert "no service takes.default.svc.cluster.local has port 9411" in f"{done.stdout}{done.stderr}"
         five(metered, "nobody-collects")
         with metered.running("takes", app("http_collector"), port="9411:auto") as takes:
-            seen = five(metered, "b3", B3)
-            until(lambda: len(hops(spans(takes), "/b3")) == 5, "the spans of both ends have come")
-            pairs = hops(spans(takes), "/b3")
-            assert {client.trace_id for client, _ in pairs} == {TRACE}
-            assert {client.parent_id for client, _ in pairs} == {B3["x-b3-spanid"]}
-            assert {(client.service, server.service) for client, server in pairs} == {
-                ("metered.default", "echo.default")
-            }
-            ours = {server.id: server.parent_id for _, server in pairs}
-            for headers in seen:
-                assert headers["x-b3-traceid"] == TRACE
-                assert ours[headers["x-b3-spanid"]] == headers["x-b3-parentspanid"]
-                assert "traceparent" not in headers
+            reached = until_told(metered, "b3", lambda: hops(spans(takes), "/b3"), B3)
+            pairs = {server.id: (client, server) for client, server in hops(spans(takes), "/b3")}
+            assert {headers["x-b3-traceid"] for headers in reached} == {TRACE}
+            assert not any("traceparent" in headers for headers in reached)
+            told = [headers for headers in reached if headers["x-b3-spanid"] in pairs]
+            assert told
+            for headers in told:
+                client, server = pairs[headers["x-b3-spanid"]]
+                assert headers["x-b3-parentspanid"] == server.parent_id == client.id
+                assert client.parent_id == B3["x-b3-spanid"]
+                assert (client.service, server.service) == ("metered.default", "echo.default")
             five(metered, "unsampled", {**B3, "x-b3-sampled": "0"})
             metered.apply(tracing("both"))
-            seen = five(metered, "w3c")
-            until(lambda: report(takes, "/own/spans", b"/w3c"), "spans come at the path that was said")
-            for headers in seen:
+            reached = until_told(metered, "w3c", lambda: report(takes, "/own/spans", b"/w3c"))
+            for headers in reached:
                 assert len(headers["x-b3-traceid"]) == 16
                 assert headers["traceparent"].split("-")[1] == headers["x-b3-traceid"].zfill(32)
             parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
             assert {headers["x-b3-traceid"] for headers in five(metered, "joined", parent)} == {TRACE}
             metered.apply(tracing("both", "randomSamplingPercentage: 0"))
             assert {headers["x-b3-sampled"] for headers in five(metered, "by-chance")} == {"0"}
-            five(metered, "last/" + "long" * 20, B3)
-            known = until(
-                lambda: [span for span in spans(takes, "/own/spans") if "/last" in span.url],
-                "the last are there",
-            )
-            assert not any("long" * 20 in span.url for span in known)
-            every = [*spans(takes), *spans(takes, "/own/spans")]
-            told = report(takes, "/own/spans")
-            assert told is not None
-            assert (told.headers["x-key"], told.headers["x-b3-sampled"]) == ("k1", "0")
+            until_told(metered, "last/" + "long" * 20, lambda: report(takes, "/own/spans", b"/last"), B3)
+            known = spans(takes, "/own/spans")
+            assert not any("long" * 20 in span.url for span in known if span.kind == "CLIENT")
+            found = report(takes, "/own/spans")
+            assert found is not None
+            assert (found.headers["x-key"], found.headers["x-b3-sampled"]) == ("k1", "0")
             unwanted = ("/unsampled", "/by-chance", "/api/v2/spans", "/own/spans")
-            assert [span.url for span in every if span.url.endswith(unwanted)] == []
+            assert [span.url for span in (*spans(takes), *known) if span.url.endswith(unwanted)] == []
             metered.apply(tracing("never"))
-            five(metered, "in-vain")
-            until(lambda: given_up(metered), "who does not answer in time is given up")
+            until_told(metered, "in-vain", lambda: given_up(metered))
 
 
 def given_up(mesh: Mesh) -> int:
@@ -428,8 +437,7 @@ def test_otlp_goes_by_http_and_with_headers_of_an_operators_own(metered: Mesh, c
         metered.running("takes", app("http_collector"), port="9411:auto/http") as takes,
         metered.applied(tracing("otlp")),
     ):
-        five(metered, "by-http")
-        until(lambda: report(takes, "/v1/traces", b"/by-http"), "spans by HTTP")
+        until_told(metered, "by-http", lambda: report(takes, "/v1/traces", b"/by-http"))
         found = report(takes, "/v1/traces", b"/by-http")
         assert found is not None
         assert found.headers["content-type"] == "application/x-protobuf"
@@ -437,9 +445,7 @@ def test_otlp_goes_by_http_and_with_headers_of_an_operators_own(metered: Mesh, c
         assert ExportTraceServiceRequest.FromString(found.body).resource_spans
         before = given_up(metered)
         metered.apply(tracing("nothing"))
-        five(metered, "in-vain")
-        until(lambda: given_up(metered) > before, "who does not answer in time is given up")
+        until_told(metered, "in-vain", lambda: given_up(metered) > before)
         metered.apply(tracing("grpc"))
-        five(metered, "by-grpc")
-        until(lambda: b"/by-grpc" in exported(collected, "traces"), "spans by gRPC")
+        until_told(metered, "by-grpc", lambda: b"/by-grpc" in exported(collected, "traces"))
         assert "key k3\n" in collected.output
