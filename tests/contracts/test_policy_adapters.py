@@ -12,6 +12,7 @@ from proa.adapters.policy.influxdb.adapter import InfluxdbAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
+from proa.adapters.policy.otlp.adapter import OtlpAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.rbac.adapter import RbacAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
@@ -138,6 +139,20 @@ class TestInfluxdb(AdapterContract):
             instances={"metric": METRIC},
             attributes=REQUEST,
         ),
+    )
+
+
+class TestOtlp(AdapterContract):
+    """Nobody is there, as for influxdb."""
+
+    adapter = OtlpAdapter()
+    examples = tuple(
+        Example(
+            parameters={"endpoint": "http://127.0.0.1:1", "protocol": protocol},
+            instances={"logentry": LOG, "metric": METRIC},
+            attributes=REQUEST,
+        )
+        for protocol in ("GRPC", "HTTP")
     )
 
 

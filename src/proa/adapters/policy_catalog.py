@@ -14,6 +14,7 @@ from proa.adapters.policy.influxdb.adapter import InfluxdbAdapter
 from proa.adapters.policy.listchecker.adapter import ListCheckerAdapter
 from proa.adapters.policy.memquota.adapter import MemQuotaAdapter
 from proa.adapters.policy.noop.adapter import NoopAdapter
+from proa.adapters.policy.otlp.adapter import OtlpAdapter
 from proa.adapters.policy.prometheus.adapter import PrometheusAdapter
 from proa.adapters.policy.rbac.adapter import RbacAdapter
 from proa.adapters.policy.redisquota.adapter import RedisQuotaAdapter
@@ -28,6 +29,7 @@ OURS: tuple[PolicyAdapter, ...] = (
     ListCheckerAdapter(),
     MemQuotaAdapter(),
     NoopAdapter(),
+    OtlpAdapter(),
     PrometheusAdapter(),
     RbacAdapter(),
     RedisQuotaAdapter(),

@@ -48,6 +48,8 @@ class Delivery(Generic[T]):
         self._pace, self._backoff, self._clock = pace, backoff, clock
         self._hurried, self._left = asyncio.Event(), asyncio.Event()
         self._limit: asyncio.Timeout | None = None
+        self.is_final = False
+        """Whether it is collected for the last time: what is not sent now is not sent."""
 
     def hurry(self) -> None:
         """Do not wait for the interval."""
@@ -65,17 +67,17 @@ class Delivery(Generic[T]):
         batch: T | None = None
         try:
             async with asyncio.timeout(self._pace.closing if self._left.is_set() else None) as self._limit:
-                is_last = False
-                while not is_last:
-                    is_last = self._left.is_set()
+                while not self.is_final:
+                    self.is_final = self._left.is_set()
                     for batch in self._collect():
                         await self._deliver(batch)
                         batch = None
-                    if not is_last:
+                    if not self.is_final:
                         await _until(self._hurried, self._pace.interval)
                         if not self._left.is_set():
                             self._hurried.clear()
         except TimeoutError:
+            self.is_final = True
             why = f"nobody took it within {self._pace.closing:g} s of the end"
             if batch is not None:
                 self._given_up(batch, why)
