@@ -15,11 +15,14 @@ from types import TracebackType
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 _LOGS = "opentelemetry.proto.collector.logs.v1.LogsService"
+_TRACES = "opentelemetry.proto.collector.trace.v1.TraceService"
 _METRICS = "opentelemetry.proto.collector.metrics.v1.MetricsService"
 NOT_HTTP = {grpc.StatusCode.UNAVAILABLE: 503, grpc.StatusCode.INVALID_ARGUMENT: 400}
 
@@ -30,6 +33,7 @@ class OtlpReceiver:
     def __init__(self) -> None:
         self.logs: list[ExportLogsServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
+        self.traces: list[ExportTraceServiceRequest] = []
         self.headers: list[dict[str, str]] = []
         self.refusals: list[grpc.StatusCode] = []
         self.answer = b""
@@ -37,7 +41,7 @@ class OtlpReceiver:
 
     def __enter__(self) -> "OtlpReceiver":
         self._server = grpc.server(ThreadPoolExecutor(4))
-        for service, signal in ((_LOGS, "logs"), (_METRICS, "metrics")):
+        for service, signal in ((_LOGS, "logs"), (_METRICS, "metrics"), (_TRACES, "traces")):
             methods = {"Export": grpc.unary_unary_rpc_method_handler(self._grpc_handler(signal))}
             handler = grpc.method_handlers_generic_handler(service, methods)
             self._server.add_generic_rpc_handlers((handler,))
@@ -68,6 +72,18 @@ class OtlpReceiver:
             for record in library.logs
         ]
 
+    def spans(self) -> list[tuple[str, Span]]:
+        """With the service that each is of."""
+        with self._lock:
+            requests = list(self.traces)
+        return [
+            (str(attributes(of.resource.attributes)["service.name"]), span)
+            for request in requests
+            for of in request.resource_spans
+            for library in of.instrumentation_library_spans
+            for span in library.spans
+        ]
+
     def told_metrics(self) -> dict[str, Metric]:
         """The newest of each name."""
         with self._lock:
@@ -87,6 +103,8 @@ class OtlpReceiver:
                 return self.refusals.pop(0)
             if signal == "logs":
                 self.logs.append(ExportLogsServiceRequest.FromString(body))
+            elif signal == "traces":
+                self.traces.append(ExportTraceServiceRequest.FromString(body))
             else:
                 self.metrics.append(ExportMetricsServiceRequest.FromString(body))
             return None

@@ -149,7 +149,11 @@ class TestOtlp(AdapterContract):
     examples = tuple(
         Example(
             parameters={"endpoint": "http://127.0.0.1:1", "protocol": protocol},
-            instances={"logentry": LOG, "metric": METRIC},
+            instances={
+                "logentry": LOG,
+                "metric": METRIC,
+                "tracespan": {"traceId": '"463ac35c9f6413ad"', "spanId": '"463ac35c9f6413ae"'},
+            },
             attributes=REQUEST,
         )
         for protocol in ("GRPC", "HTTP")

@@ -20,6 +20,7 @@ DEADLINE_S: Final = 10.0
 _METHODS: Final[Mapping[Signal, str]] = {
     "logs": "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
     "metrics": "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
+    "traces": "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 }
 _PASSING_CODES: Final = frozenset(
     (

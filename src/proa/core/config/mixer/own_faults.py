@@ -95,6 +95,7 @@ def _check_otlp(spec: Otlp, at: Path) -> Iterator[Finding]:
     yield from _check_url(spec.endpoint, "endpoint", at)
     yield from _check_instances((metric.instance_name for metric in spec.metrics), "metrics", at)
     yield from _check_instances((log.instance_name for log in spec.logs), "logs", at)
+    yield from check_share(spec.sample_probability, "sampleProbability", at)
     yield from _check_headers(spec.headers, at)
     for index, metric in enumerate(spec.metrics):
         place = (*at, "metrics", index)

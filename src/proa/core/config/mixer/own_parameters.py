@@ -65,7 +65,8 @@ class OtlpLog(Part, frozen=True, kw_only=True):
 
 
 class Otlp(Sending, frozen=True, kw_only=True):
-    """`endpoint` is `http://host:port`, or `https://` for TLS, whichever protocol is spoken there."""
+    """`endpoint` is `http://host:port`, or `https://` for TLS, whichever protocol is spoken there. Of spans the share
+    and the tags mean what Zipkin's do."""
 
     endpoint: str = ""
     protocol: Annotated[Literal["GRPC", "HTTP"], Numbered()] = "GRPC"
@@ -73,6 +74,9 @@ class Otlp(Sending, frozen=True, kw_only=True):
     resource: Map[str, str] = Map()
     metrics: tuple[OtlpMetric, ...] = ()
     logs: tuple[OtlpLog, ...] = ()
+    sample_probability: Double | None = None
+    client_service_tag: str = ""
+    server_service_tag: str = ""
 
 
 class Zipkin(Sending, frozen=True, kw_only=True):

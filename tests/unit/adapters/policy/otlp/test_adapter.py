@@ -43,6 +43,18 @@ def metric(value: int) -> Instance:
     return Instance(name="count.metric.default", template="metric", fields=Map(fields))
 
 
+SPAN = Instance(
+    name="hop.tracespan.default",
+    template="tracespan",
+    fields=Map(
+        trace_id="463ac35c9f6413ad",
+        span_id="463ac35c9f6413ae",
+        span_name="/reviews",
+        span_tags=Map({"destination.workload.name": "reviews"}),
+    ),
+)
+
+
 def outcomes(adapter: OtlpAdapter) -> dict[str, float]:
     found = {}
     for line in "".join(adapter.exposition()).splitlines():
@@ -74,10 +86,12 @@ def test_a_receiver_is_told_everything_once(receiver: OtlpReceiver, protocol: st
         async with adapter.open(plan) as handler:
             await handler.report((metric(2), *(entry(number) for number in range(5))))
             await until(lambda: outcomes(adapter).get("written") == 6)
-            await handler.report((metric(3), entry(5)))  # told at the end
+            await handler.report((metric(3), entry(5), SPAN))  # told at the end
         return adapter
 
-    assert outcomes(asyncio.run(body())) == {"written": 8}
+    assert outcomes(asyncio.run(body())) == {"written": 9}
+    ((service, span),) = receiver.spans()
+    assert (service, span.name) == ("reviews", "/reviews")
     assert [attributes(record.attributes)["n"] for record in receiver.records()] == list(range(6))
     (point,) = receiver.told_metrics()["count"].sum.data_points
     assert (point.as_double, attributes(point.attributes)) == (5, {"app": "shop"})

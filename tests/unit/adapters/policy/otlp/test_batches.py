@@ -1,6 +1,7 @@
 from immutables import Map
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from proa.adapters.policy.otlp.batches import Waiting
 from proa.core.config.mixer.own_parameters import Otlp
@@ -39,6 +40,31 @@ def test_batches_are_requests_of_each_signal_and_no_larger() -> None:
     (told,) = metrics.instrumentation_library_metrics[0].metrics
     assert len(told.sum.data_points) == 2
     assert (waiting.is_full, list(waiting.drain())) == (False, [])
+
+
+def span(number: int, service: str) -> Instance:
+    tags: Map[str, Field] = Map({"destination.workload.name": service})
+    fields: dict[str, Field] = {"trace_id": f"{number:016x}", "span_id": f"{number:016x}", "span_tags": tags}
+    return Instance(name="hop.tracespan.default", template="tracespan", fields=Map(fields))
+
+
+def test_spans_are_told_by_service() -> None:
+    waiting = Waiting(Otlp(batch_size=3, resource=Map({"mesh": "eu"})), lambda: 7, most_waiting=4)
+    services = ("a", "b", "a", "", "c")
+    told = [waiting.add(span(number + 1, service)) for number, service in enumerate(services)]
+    assert told == ["", "", "", "", "too_many_waiting"]
+    assert waiting.add(span(0, "a")) == "no_ids"
+    assert waiting.is_full
+    first, second = waiting.drain()
+    assert (first.signal, first.count, second.count) == ("traces", 3, 1)
+    found = {
+        str(attributes(of.resource.attributes)["service.name"]): len(
+            of.instrumentation_library_spans[0].spans
+        )
+        for batch in (first, second)
+        for of in ExportTraceServiceRequest.FromString(batch.body).resource_spans
+    }
+    assert found == {"a": 2, "b": 1, "proa-mixer": 1}
 
 
 def test_so_many_wait_and_no_more_while_batches_are_not_asked_for() -> None:

@@ -69,6 +69,7 @@ def with_(spec: Json, **more: Json) -> Json:
                 "endpoint": "http://a:1",
                 "headers": {"A": "", "grpc-timeout": "", "x-bin": ""},
                 "batchSize": 60000,
+                "sampleProbability": 2,
                 "logs": [{}],
                 "metrics": [
                     {"instanceName": "a", "kind": "COUNTER", "buckets": {}},
@@ -87,6 +88,7 @@ def with_(spec: Json, **more: Json) -> Json:
                 "spec.logs[0].instanceName required",
                 "spec.metrics[0].buckets conflict",
                 "spec.metrics[0].buckets no-effect",
+                "spec.sampleProbability out-of-range",
             ],
         ),
     ],
