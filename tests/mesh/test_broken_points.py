@@ -33,8 +33,8 @@ pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=
 
 EXTENSION, LISTENER, SECRET = ResourceType.EXTENSION, ResourceType.LISTENER, ResourceType.SECRET
 NOTHING = AnyMessage(type_url="type.googleapis.com/proa.test.Nothing")
-HTTP = range(8001, 8010)
-STREAM = 8010
+HTTP = range(8001, 8013)
+STREAM = 8013
 POLICY = """
 apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
@@ -91,7 +91,8 @@ def without_filters(listener: Resource) -> Resource:
 def test_what_is_a_ports_own(
     web: Web, ca: TinyCa, friend: ssl.SSLContext, stranger: ssl.SSLContext, tmp_path: Path
 ) -> None:
-    authz, tokens, whole = "proa.authz.{}".format, "proa.tokens.{}".format, HTTP[0]
+    authz, tokens, mixer = "proa.authz.{}".format, "proa.tokens.{}".format, "proa.mixer.{}".format
+    whole = HTTP[0]
     leafless = pack(
         filter_chain([TypedExtensionConfig(name="rules", typed_config=pack(RBAC(matcher=Matcher())))])
     )
@@ -106,8 +107,11 @@ def test_what_is_a_ports_own(
         (EXTENSION, tokens(8007)): web.extension(tokens(8007), NOTHING),
         (EXTENSION, authz(8008)): web.extension(authz(8008), garbled),
         (LISTENER, without.name): without,
+        (EXTENSION, mixer(8010)): None,
+        (EXTENSION, mixer(8011)): web.extension(mixer(8011), NOTHING),
+        (EXTENSION, mixer(8012)): web.extension(mixer(8012), garbled),
     }
-    unreadable = {authz(8003), authz(8004), authz(8008), tokens(8007)}
+    unreadable = {authz(8003), authz(8004), authz(8008), tokens(8007), mixer(8011), mixer(8012)}
     with LoneEnvoy(tmp_path / "e", web.mesh, ca, instead) as envoy:
         until(lambda: envoy.is_open(web.at[whole]), "the listener that lacks nothing is open")
         assert envoy.status(friend, web.at[whole]) == 200
@@ -116,8 +120,10 @@ def test_what_is_a_ports_own(
         until(lambda: unreadable <= envoy.rejected.keys(), f"{unreadable} are refused")
         for port in HTTP[1:]:
             until(lambda it=port: envoy.is_open(web.at[it]), f"{port} is open")  # type: ignore[misc]
-            found = {envoy.status(each, web.at[port]) for each in (friend, stranger)}
-            assert found == {403 if port == 8005 else 0 if port == 8009 else 500}, (port, envoy.rejected)
+            found = [envoy.status(each, web.at[port]) for each in (friend, stranger)]
+            # Mixer's place is behind the policies, which refuse the stranger.
+            wanted = {8005: [403, 403], 8009: [0, 0], **dict.fromkeys((8010, 8011, 8012), [500, 403])}
+            assert found == wanted.get(port, [500, 500]), (port, envoy.rejected)
         # What was good once holds on when something unreadable follows.
         before = {*envoy.rejected}
         envoy.change(web.extension(authz(whole), NOTHING))

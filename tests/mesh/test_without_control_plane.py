@@ -13,8 +13,9 @@ import pytest
 
 from proa.core.pilot.resource import ResourceType
 from proa.core.sidecar.table_file import decode_table
-from tests.mesh.harness import FOREVER, app, until, why_no_envoy
+from tests.mesh.harness import FOREVER, app, curl_status, until, why_no_envoy
 from tests.mesh.outages import (
+    ECHO,
     Host,
     control_plane_killed,
     control_plane_parted,
@@ -78,6 +79,45 @@ def test_an_envoy_killed_while_the_control_plane_is_away_serves_again(host: Host
         for name in ("echo", "caller"):
             recovery = envoy_killed(host, name, around_s=AROUND_S)
             print(f"{name}: serves again {recovery.serving_s:.2f} s after kill -9; {recovery.load.summary()}")
+
+
+NOT_ON_A_LIST: Final = """
+apiVersion: config.istio.io/v1alpha2
+kind: listchecker
+metadata: {{name: words}}
+spec: {{providerUrl: "http://127.0.0.1:1/words", overrides: [known, new], refreshInterval: 600s, ttl: 600s}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {{name: word}}
+spec: {{value: 'request.headers["x-word"] | "none"'}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {{name: words, annotations: {{proa.dev/failure-policy: {policy}}}}}
+spec:
+  match: request.path == "/mixer"
+  actions:
+  - handler: words.listchecker
+    instances: [word.listentry]
+"""
+
+
+def test_mixers_rules_are_kept_by_proxies_and_fail_as_they_say(host: Host) -> None:
+    """What a proxy was told it goes on with; of the rest each rule's policy decides, within the rule's deadline."""
+
+    def status(word: str) -> int:
+        return curl_status(host.node.curl("caller", "-i", "-H", f"x-word: {word}", f"{ECHO}/mixer"))
+
+    for policy, undecided in (("closed", 503), ("open", 200)):
+        with host.control.applied(NOT_ON_A_LIST.format(policy=policy)):
+            # More often than the proxy has workers, each of which keeps verdicts of its own.
+            assert {status("known") for _ in range(20)} == {200}
+            with without_control_plane(host):
+                found = [status("new") for _ in range(3)]
+                assert found == [undecided] * 3
+                assert 200 in {status("known") for _ in range(8)}
+            until(lambda: status("new") == 200, "it is asked again")
 
 
 def test_after_a_power_cut_a_host_comes_up_from_disk_alone(host: Host) -> None:
