@@ -14,8 +14,8 @@ import pytest
 from proa.core.pilot.resource import ResourceType
 from proa.core.sidecar.table_file import decode_table
 from tests.mesh.harness import FOREVER, app, curl_status, until, why_no_envoy
+from tests.mesh.load import ECHO
 from tests.mesh.outages import (
-    ECHO,
     Host,
     control_plane_killed,
     control_plane_parted,
