@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from proa.cli.mixer_check import command as check
+from proa.cli.mixer_explain import command as explain
 from proa.cli.output import Format, output_option, print_problems, print_value
 from proa.cli.surroundings import Failure
 
@@ -25,6 +26,7 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(explain)
 
 
 @command.command("eval", short_help="Evaluate an expression over attributes.")

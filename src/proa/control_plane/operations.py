@@ -19,6 +19,7 @@ from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ConfigurationOperations
 from proa.control_plane.explaining import explain_mesh
 from proa.control_plane.federation import Federations
+from proa.control_plane.mixer.explaining import UnknownRule, explain_rules_of
 from proa.control_plane.mixer.mixer import Mixer
 from proa.control_plane.mixer.trying import CannotBeTried, try_check
 from proa.control_plane.peers import OtherControlPlanes
@@ -43,6 +44,7 @@ from proa.control_plane.world import World
 from proa.core.auth.operators import operator_of
 from proa.core.auth.plugged import PluggedFiles, Unusable, read_plugged
 from proa.core.auth.spiffe import control_plane_id, node_of, parse_spiffe_id, workload_dns_name
+from proa.core.mixer.pushdown.explaining import ExplainedRules
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import GatewayPort
 from proa.core.pilot.explain.asking import BadQuestion
@@ -63,7 +65,7 @@ from proa.servers.admin.authority import (
     RevokeRequest,
     RotateRequest,
 )
-from proa.servers.admin.mixer import CheckTried, CheckTry
+from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -309,6 +311,12 @@ class Operations(ConfigurationOperations):
             )
         except BadQuestion as error:
             raise Refused(str(error)) from None
+
+    async def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
+        try:
+            return explain_rules_of(self._world, question)
+        except UnknownRule as error:
+            raise NotFound(str(error)) from None
 
     async def check(self, wanted: CheckTry) -> CheckTried:
         try:

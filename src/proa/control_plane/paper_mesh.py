@@ -15,6 +15,7 @@ from immutables import Map
 from proa.control_plane.configuration import contributions_of
 from proa.control_plane.conversion import Conversion
 from proa.control_plane.explaining import explain_mesh
+from proa.control_plane.mixer.explaining import explain_rules_of
 from proa.control_plane.world import World
 from proa.core.auth.peer_policy import mode_of
 from proa.core.config import Written
@@ -22,8 +23,10 @@ from proa.core.config.endpoint import WorkloadEntry
 from proa.core.config.kinds.gateway.schema import Gateway
 from proa.core.config.kinds.mesh_config.schema import MeshConfig
 from proa.core.config.kinds.peer_authentication.schema import PeerAuthentication
+from proa.core.config.mixer.catalogue import BUILT_IN, Catalogue
 from proa.core.config.near_names import suggestion
 from proa.core.config.path import Path
+from proa.core.mixer.pushdown.explaining import ExplainedRules
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId, parse_workload_id
 from proa.core.model.settings import MeshSettings
@@ -36,6 +39,7 @@ from proa.core.pilot.registry.entries import TLS_MODE_LABEL
 from proa.core.pilot.registry.mesh_config import MESH_CONFIG, settings_of
 from proa.core.pilot.registry.registration import workload_source
 from proa.core.sidecar.local import find_workload
+from proa.servers.admin.mixer import RulesQuestion
 
 OUTBOUND_PORT: Final = 15001
 RULE: Final = re.compile(r"(\w+)\[(\d+)\]")
@@ -48,7 +52,14 @@ class UnknownWorkload(ValueError):
 class PaperMesh:
     """The world of some files, and the questions that may be asked of it."""
 
-    def __init__(self, objects: Iterable[Written], settings: MeshSettings | None = None) -> None:
+    def __init__(
+        self,
+        objects: Iterable[Written],
+        settings: MeshSettings | None = None,
+        *,
+        catalogue: Catalogue = BUILT_IN,
+    ) -> None:
+        """`catalogue`: Mixer's adapters."""
         self._documents = {each.config.ref: each.document for each in objects}
         self._conversion = Conversion()
         self._in_force = self._conversion.in_force({each.config.ref: each.config for each in objects})
@@ -56,7 +67,7 @@ class PaperMesh:
         found = self._in_force.get(MESH_CONFIG)
         if found is not None and isinstance(found.spec, MeshConfig):
             base = settings_of(base, found.spec)
-        self._world = World(base, clock=lambda: 0.0)
+        self._world = World(base, clock=lambda: 0.0, catalogue=catalogue)
         configs = tuple(self._in_force.values())
         self._world.fold_in(
             [Change(configs=configs, contributions=tuple(contributions_of(configs, base.trust_domain)))]
@@ -140,6 +151,10 @@ class PaperMesh:
         return explain_mesh(
             self._world, self._conversion, question, stream_of=lambda workload: None, place=self._written
         )
+
+    def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
+        """Raises UnknownRule."""
+        return explain_rules_of(self._world, question, on_paper=True)
 
     def check_peers(self, question: PeerQuestion) -> PeerReport:
         """Raises BadQuestion."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
+from proa.core.mixer.pushdown.explaining import ExplainedRules
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.notes import Note
 from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
@@ -28,7 +29,7 @@ from proa.servers.admin.authority import (
     SignerStatus,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry
+from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -95,6 +96,7 @@ class FixedOperations:
     explanation: Explanation | None = None
     report: PeerReport | None = None
     tried: CheckTried | None = None
+    explained: ExplainedRules | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
     federation_statuses: tuple[FederationStatus, ...] = ()
@@ -174,6 +176,12 @@ class FixedOperations:
         if self.report is None:
             raise Refused(f"there is no service {question.destination}")
         return self.report
+
+    async def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
+        self.asked.append(question)
+        if self.explained is None:
+            raise NotFound(f"no rule that is in force is called {question.rule}")
+        return self.explained
 
     async def check(self, wanted: CheckTry) -> CheckTried:
         self.asked.append(wanted)

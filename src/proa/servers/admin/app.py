@@ -27,7 +27,7 @@ from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
 from proa.servers.admin.authority import AUDIT_LIMIT, PlugRequest, RevokeRequest, RotateRequest
 from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTry
+from proa.servers.admin.mixer import CheckTry, RulesQuestion
 from proa.servers.admin.operations import (
     AdminOperations,
     ApplyRequest,
@@ -144,12 +144,16 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def peers(request: Request) -> Response:
         return _reply(await operations.peers(await _read(request, PeerQuestion)))
 
+    async def explain_rules(request: Request) -> Response:
+        return _reply(await operations.explain_rules(await _read(request, RulesQuestion)))
+
     async def check(request: Request) -> Response:
         return _reply(await operations.check(await _read(request, CheckTry)))
 
     return (
         ("POST", "/v1/explain", explain),
         ("POST", "/v1/mixer/check", check),
+        ("POST", "/v1/mixer/explain", explain_rules),
         ("POST", "/v1/peers", peers),
         ("POST", "/v1/apply", apply),
         ("POST", "/v1/delete", delete),

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from proa.core.auth.template import CONTROL_PLANE_DNS
+from proa.core.mixer.pushdown.explaining import ExplainedRules
 from proa.core.model.names import WorkloadId
 from proa.core.pilot.explain.peers import PeerQuestion, PeerReport
 from proa.core.pilot.explain.story import Explanation, Question
@@ -30,7 +31,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry
+from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -133,6 +134,9 @@ class AdminClient:
 
     def explain(self, question: Question) -> Explanation:
         return wire.decode(self._call("POST", "/v1/explain", wire.encode(question))[1], Explanation)
+
+    def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
+        return wire.decode(self._call("POST", "/v1/mixer/explain", wire.encode(question))[1], ExplainedRules)
 
     def check(self, wanted: CheckTry) -> CheckTried:
         return wire.decode(self._call("POST", "/v1/mixer/check", wire.encode(wanted))[1], CheckTried)

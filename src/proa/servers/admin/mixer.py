@@ -24,6 +24,12 @@ class CheckTry(msgspec.Struct, frozen=True, kw_only=True):
     claims: Map[str, str] = Map()
 
 
+class RulesQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a rule runs, by `name` or `namespace/name`; "": all of them."""
+
+    rule: str = ""
+
+
 class CallMade(msgspec.Struct, frozen=True, kw_only=True):
     """One handler asked about one instance. `code` is of google.rpc.Code, `status` its name. A call that `failed` has
     no answer, and counts by the rule's policy."""

@@ -17,6 +17,7 @@ from immutables import Map
 from proa.core.auth.grants import Placement
 from proa.core.auth.operators import Role
 from proa.core.config.problem import Problem
+from proa.core.mixer.pushdown.explaining import ExplainedRules
 from proa.core.model.endpoint import Endpoint
 from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.notes import Note
@@ -37,7 +38,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry
+from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
 
 
 class OperationFailed(Exception):
@@ -337,6 +338,10 @@ class AdminOperations(Protocol):
 
     async def peers(self, question: PeerQuestion) -> PeerReport:
         """What is spoken between two workloads and who decides it. Raises Refused for a service that nobody knows."""
+
+    async def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
+        """Where Mixer's rules run, and why there."""
+        ...
 
     async def check(self, wanted: CheckTry) -> CheckTried:
         """What Mixer's rules say of a request that nobody sends. Raises Refused for a workload or port that is not."""

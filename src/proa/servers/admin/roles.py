@@ -25,7 +25,9 @@ from proa.servers.asgi import CERTIFICATE
 from proa.servers.grpc_edge import Judge, PeerRefused, read_peer
 
 READS: Final = frozenset(("GET", "HEAD"))
-READING_POSTS: Final = frozenset(("/v1/diff", "/v1/explain", "/v1/peers", "/v1/mixer/check"))
+READING_POSTS: Final = frozenset(
+    ("/v1/diff", "/v1/explain", "/v1/peers", "/v1/mixer/check", "/v1/mixer/explain")
+)
 """Questions that have a body."""
 CERTIFYING: Final = "/v1/operators"
 """A certificate gets nobody the next one: who stole it has it until it ends."""

@@ -101,7 +101,7 @@ def test_who_has_no_token_learns_nothing(tmp_path: Path) -> None:
 
 def test_roles() -> None:
     assert may("viewer", "GET", "/v1/objects")
-    for question in ("diff", "explain", "peers", "mixer/check"):
+    for question in ("diff", "explain", "peers", "mixer/check", "mixer/explain"):
         assert may("viewer", "POST", f"/v1/{question}")
     assert not may("viewer", "POST", "/v1/operators")
     assert not may("viewer", "POST", "/v1/apply")

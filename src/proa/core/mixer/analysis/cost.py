@@ -41,18 +41,18 @@ def check_cost(compiled: Compiled) -> Iterator[Message]:
         _, shaped = compiled.objects.instances[refs[name]]
         places = {placed.field: placed.path for placed in expressions_of(shaped.fields)}
         for field, formula in instance.fields:
-            for code, text in _said(formula):
+            for code, text in said_of(formula):
                 if instance.variety != "generator" or code == "mixer-attribute-late":
                     yield Message(refs[name], (*shaped.path, *places[field]), code, text)
 
 
 def _check_rule(rule: RulePlan) -> Iterator[Message]:
     at: Path = ("spec", "match")
-    for code, text in _said(rule.match) if rule.match is not None else ():
+    for code, text in said_of(rule.match) if rule.match is not None else ():
         yield Message(rule.ref, at, code, text)
 
 
-def _said(formula: Formula) -> Iterator[tuple[str, str]]:
+def said_of(formula: Formula) -> Iterator[tuple[str, str]]:
     for name in formula.program.attributes:
         if name in _NEVER_REPEAT:
             yield _odd(name)

@@ -13,7 +13,7 @@ import msgspec
 from immutables import Map
 
 from proa.core.attributes.value_types import Value
-from proa.core.attributes.vocabulary import ATTRIBUTES, Producer
+from proa.core.config.mixer.parameters import Noop
 from proa.core.expression.envoy_form import NoForm
 from proa.core.expression.folding import Facts
 from proa.core.expression.typed import Typed, reads_of
@@ -26,9 +26,9 @@ from proa.core.mixer.pushdown.forms import Asking, denials_of
 from proa.core.mixer.pushdown.values import Denial, Ran
 from proa.core.model.names import ObjectRef
 
-REFUSES: Final = "its refusals"
+REFUSES: Final = "its own refusals"
+KNOWN: Final = "all that it reads is known to the proxy"
 ASKS: Final = "ext_authz"
-_OF_APIS: Final = frozenset(row.name for row in ATTRIBUTES if Producer.API_SPEC in row.producers)
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,15 @@ def decide_checks(plan: DispatchPlan, place: Place, callers: Callers, *, has_pee
                 obstacle = _behind(rule, before)
             if obstacle is None:
                 denials += found if not isinstance(found, NoForm) else ()
-                ran.append(Ran(rule=rule.rule.ref, action=action, where="proxy", by=REFUSES))
+                ran.append(
+                    Ran(
+                        rule=rule.rule.ref,
+                        action=action,
+                        where="proxy",
+                        by=REFUSES,
+                        reason=_why(plan, action, found),
+                    )
+                )
                 continue
             before.append(_Before(rule.rule.ref, _demand(rule)))
             ran.append(
@@ -86,6 +94,13 @@ def decide_checks(plan: DispatchPlan, place: Place, callers: Callers, *, has_pee
                 )
             )
     return Decided(denials=tuple(denials), ran=tuple(ran))
+
+
+def _why(plan: DispatchPlan, action: Action, found: tuple[Denial, ...] | NoForm) -> str:
+    if found:
+        return KNOWN
+    is_quiet = isinstance(plan.handlers[action.handler].parameters, Noop)
+    return "it never refuses" if is_quiet else "nobody is known whom it could refuse"
 
 
 def _checks_of(met: Met) -> Iterator[Action]:
@@ -103,6 +118,7 @@ def _asking(
         is_closed=met.rule.policy_for("check") == "closed",
         facts=Map(),
         told=told,
+        of_apis=place.apis.names,
     )
     facts = dict(facts_of_checks(place, told, asking.roots))
     if not has_peer:
@@ -114,7 +130,7 @@ def facts_of_checks(place: Place, told: frozenset[str], roots: Iterable[Typed]) 
     """What is known at the place of all that is read. What nobody tells when a request is checked is absent."""
     facts: dict[str, Value | None] = {}
     for name in {read.name for root in roots for read in reads_of(root)} - told:
-        if not name.startswith(SOURCE) and name not in OF_REQUESTS and name not in _OF_APIS:
+        if not name.startswith(SOURCE) and name not in OF_REQUESTS and name not in place.apis.names:
             facts[name] = place.attributes.get(name)
     return facts
 

@@ -49,7 +49,7 @@ _SLOT: Final = "\x1a"
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """One call at one place. `match` None: always. `facts` are the place's, `told` what generators may say in their
-    stead."""
+    stead, `of_apis` what HTTPAPISpecs do."""
 
     plan: DispatchPlan
     rule: ObjectRef
@@ -58,6 +58,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     is_closed: bool
     facts: Facts
     told: frozenset[str]
+    of_apis: frozenset[str] = frozenset()
 
     @property
     def instance(self) -> InstancePlan:
@@ -132,6 +133,11 @@ def _obstacle(asking: Asking) -> NoForm | None:
         return NoForm(
             f"it reads {', '.join(generated)}, which an adapter tells of each request",
             "ask for an attribute that the proxy has",
+        )
+    if told := sorted(read & asking.of_apis):
+        return NoForm(
+            f"it reads {', '.join(told)}, which HTTPAPISpecs tell of each request",
+            "ask for request.path and request.method",
         )
     if "source.ip" in read:
         return NoForm(
