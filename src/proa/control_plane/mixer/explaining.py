@@ -47,7 +47,7 @@ def explain_rules_of(world: World, question: RulesQuestion, *, on_paper: bool = 
 
 
 def _sites(world: World) -> Iterator[tuple[Site, Place]]:
-    """Everywhere that requests come in."""
+    """Everywhere that requests or connections come in."""
     snapshot = world.snapshot
     for _, workload in sorted(snapshot.workloads.items()):
         if workload.kind != "sidecar":
@@ -56,6 +56,7 @@ def _sites(world: World) -> Iterator[tuple[Site, Place]]:
             place = place_of(workload, served.port, snapshot.settings.trust_domain, world.mixer.apis)
             for port, has_peer in mixer_places(served.port):
                 yield Site(workload=workload.id, port=port, has_peer=has_peer), place
+            yield Site(workload=workload.id, port=served.port.service_port, is_raw=True), place
 
 
 def _named(world: World, word: str) -> ObjectRef:

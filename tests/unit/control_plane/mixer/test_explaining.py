@@ -32,8 +32,10 @@ def ask(word: str = "", *, on_paper: bool = False, known: Mesh | None = None) ->
 def test_it_is_asked_of_all_that_requests_come_to() -> None:
     for word in ("", "deny", "default/deny"):
         (found,) = ask(word).rules
-        (stay,) = found.actions[0].stays
-        assert (stay.where, [str(each) for each in stay.sites]) == ("proxy", ["default/web-v1:9080"])
+        assert [(stay.where, [str(each) for each in stay.sites]) for stay in found.actions[0].stays] == [
+            ("proxy", ["default/web-v1:9080"]),
+            ("mixer", ["default/web-v1:9080 (raw connections)"]),
+        ]
 
 
 def test_who_is_not_there_is_told_with_who_is_near() -> None:

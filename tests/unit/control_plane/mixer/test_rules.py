@@ -101,12 +101,14 @@ def test_a_workload_that_comes_later_has_what_rules_want_of_it() -> None:
     assert mesh.source(late).lookup(CLUSTER, MIXER_CLUSTER) is not None
 
 
-V3 = 'source.labels["app"] == "late" && source.labels["version"] == "v3"'
+# Of raw connections Mixer is asked by whatever rule does not demand a protocol.
+REQUESTS = 'context.protocol == "http"'
+V3 = f'{REQUESTS} && source.labels["app"] == "late" && source.labels["version"] == "v3"'
 
 
 def test_what_a_proxy_refuses_itself_needs_no_way_to_mixer() -> None:
     mesh = Watched()
-    assert mesh.put(deny("")) == {SERVER: {(EXTENSION, f"proa.mixer.{PORT}")}}
+    assert mesh.put(deny(REQUESTS)) == {SERVER: {(EXTENSION, f"proa.mixer.{PORT}")}}
     assert mesh.source(SERVER).lookup(CLUSTER, MIXER_CLUSTER) is None
 
 

@@ -17,12 +17,12 @@ from proa.core.expression.tracing import Reference
 from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.analysis.cost import said_of
 from proa.core.mixer.asked import Party, Place
-from proa.core.mixer.needs import Charged, needs_of, rules_met
+from proa.core.mixer.needs import STREAMS, Charged, needs_of, rules_met
 from proa.core.mixer.plan.in_force import InForce
 from proa.core.mixer.plan.index import Demand, demanded
 from proa.core.mixer.plan.values import Action, DispatchPlan, RulePlan
 from proa.core.mixer.pushdown.callers import Callers
-from proa.core.mixer.pushdown.deciding import decide_checks
+from proa.core.mixer.pushdown.deciding import ASKS, decide_checks
 from proa.core.mixer.pushdown.values import Ran, Where
 from proa.core.mixer.verdict.shapes import Unkept, shape_of
 from proa.core.model.names import ObjectRef, WorkloadId
@@ -33,16 +33,18 @@ RATE_LIMITS: Final = "ratelimit"
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """`has_peer`: mesh TLS ends there. `supposed`: no such workload is known, and the rule's own words stand for
-    one."""
+    """`has_peer`: mesh TLS ends there. `is_raw`: raw connections to it, not requests. `supposed`: no such workload is
+    known, and the rule's own words stand for one."""
 
     workload: WorkloadId
     port: int
     has_peer: bool = True
+    is_raw: bool = False
     supposed: bool = False
 
     def __str__(self) -> str:
-        return f"{self.workload}:{self.port}{'' if self.has_peer else ' (plain text)'}"
+        how = " (raw connections)" if self.is_raw else "" if self.has_peer else " (plain text)"
+        return f"{self.workload}:{self.port}{how}"
 
 
 class Stay(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +87,12 @@ def explain_rules(
     """`only`: one rule, which is still looked at among all."""
     found: dict[tuple[ObjectRef, Action], dict[Ran, list[Site]]] = {}
     for site, place in sites:
-        for ran in runs_at(rules, place, callers, has_peer=site.has_peer):
+        runs = (
+            streams_at(rules, place)
+            if site.is_raw
+            else runs_at(rules, place, callers, has_peer=site.has_peer)
+        )
+        for ran in runs:
             found.setdefault((ran.rule, ran.action), {}).setdefault(ran, []).append(site)
     plan = rules.plan
     return tuple(_explained(plan, rule, found) for rule in _ordered(plan) if only is None or rule.ref == only)
@@ -131,6 +138,20 @@ def _action(
     return ExplainedAction(
         handler=action.handler, instance=action.instance, variety=action.variety, stays=tuple(stays)
     )
+
+
+def streams_at(rules: InForce, place: Place) -> Iterator[Ran]:
+    """Checks of raw connections, among them the TLS of programs' own."""
+    for met in rules_met(rules.plan, place, "check", STREAMS):
+        for action in (action for action in met.rule.actions if action.variety == "check"):
+            yield Ran(
+                rule=met.rule.ref,
+                action=action,
+                where="mixer",
+                by=ASKS,
+                reason="what a proxy decides itself are requests",
+                change='demand context.protocol == "http", or "grpc", if raw connections are nothing to it',
+            )
 
 
 def runs_at(rules: InForce, place: Place, callers: Callers, *, has_peer: bool = True) -> Iterator[Ran]:

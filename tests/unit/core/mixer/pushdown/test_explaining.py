@@ -11,6 +11,7 @@ from proa.core.mixer.pushdown.explaining import (
     Site,
     explain_rules,
     runs_at,
+    streams_at,
     supposed_caller,
     supposed_site,
 )
@@ -88,6 +89,11 @@ def test_why_it_is_asked_and_what_to_change() -> None:
     assert (stay.where, stay.change) == ("mixer", "write the list into overrides")
     (stay,) = behind.actions[0].stays
     assert (stay.where, stay.change) == ("mixer", "give it a name before remote")
+
+
+def test_raw_connections_are_asked_for_unless_a_protocol_is_demanded() -> None:
+    rules = in_force(deny("a"), deny("b", 'context.protocol == "http"'))
+    assert [(each.rule.name, each.where) for each in streams_at(rules, site("a")[1])] == [("a", "mixer")]
 
 
 def test_whom_nobody_knows_is_told() -> None:
