@@ -1,6 +1,7 @@
 """How 2018's bindings named a service. Shared by the kinds that have it."""
 
 from collections.abc import Iterator
+from types import MappingProxyType
 
 from immutables import Map
 
@@ -16,6 +17,7 @@ class IstioService(Record, frozen=True, kw_only=True):
     """A short name with namespace and domain, or a full one, or a pattern: `*`, `*.namespace.*`."""
 
     SNAKE_TOO = True
+    IDLE = MappingProxyType({"labels": "a binding is for a service as a whole"})
 
     name: str = ""
     namespace: str = ""

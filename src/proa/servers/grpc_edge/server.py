@@ -60,6 +60,13 @@ async def serving_grpc(
             clock.cancel()
 
 
+def send_at_once(accepted: socket.socket) -> None:
+    """asyncio does it for sockets that were made for TCP by its number, which listeners are not. The end of an answer
+    would wait for the peer's delayed ACK, 40 ms, and with it the request that asked."""
+    if accepted.family in (socket.AF_INET, socket.AF_INET6):
+        accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 class _Server:
     """Owner of the connections."""
 
@@ -120,6 +127,7 @@ class _Server:
 
     def _welcome(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
+        send_at_once(accepted)
         task = self._tasks.create_task(self._shake_hands(accepted), name="gRPC handshake")
         self._handshakes[task] = self._loop.time()
         task.add_done_callback(self._handshakes.pop)

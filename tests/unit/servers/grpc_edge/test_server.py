@@ -16,8 +16,9 @@ import pytest
 from proa.core.auth.spiffe import SpiffeId
 from proa.core.grpc_wire.asking import Call
 from proa.core.grpc_wire.status import Code, Status
-from proa.servers.asgi import bind_unix
+from proa.servers.asgi import bind_tcp, bind_unix
 from proa.servers.grpc_edge import ByteStream, NotNow, PeerRefused, service, serving_grpc, unary_method
+from proa.servers.grpc_edge.server import send_at_once
 from tests.unit.core.grpc_wire.peers import GREETING, cut, opening
 from tests.unit.servers.grpc_edge.edges import (
     NODE,
@@ -495,3 +496,14 @@ def test_a_listening_socket_is_closed_at_the_end() -> None:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
     run(main())
+
+
+def test_the_end_of_an_answer_does_not_wait_for_an_acknowledgement() -> None:
+    with bind_tcp("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            send_at_once(accepted)
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    one, other = socket.socketpair()
+    with one, other:
+        send_at_once(one)  # a Unix socket never waits

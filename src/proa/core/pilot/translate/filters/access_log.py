@@ -16,6 +16,7 @@ from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from google.protobuf.json_format import Parse
 from google.protobuf.struct_pb2 import Struct, Value
 
+from proa.core.mixer.rate_limits.answers import DRY_RUN, EXHAUSTED, NAMESPACE
 from proa.core.model.names import cluster_name
 from proa.core.model.settings import STDOUT, Handling, LogSink, Observed, OtelLog
 from proa.core.model.settings import AccessLog as Wanted
@@ -59,6 +60,12 @@ _POLICIES: Final = {
     "dry_run_allow": _FOUND.format(DRY_ALLOW),
 }
 """Which rule a policy found that refuses nobody; `none` when none did. A rule that refuses stands in `details`."""
+
+_QUOTAS: Final = {
+    "quota_exhausted": f"%DYNAMIC_METADATA({NAMESPACE}:{EXHAUSTED})%",
+    "dry_run_quota": f"%DYNAMIC_METADATA({NAMESPACE}:{DRY_RUN})%",
+}
+"""Which quotas refused the request, and which would have if they did not only try."""
 
 
 _ISTIO_LINE: Final = (
@@ -126,6 +133,6 @@ def _form(direction: str, settings: Wanted) -> SubstitutionFormatString:
     if direction == "inbound":
         fields["path"] = _OWN_PATH
     if direction != "outbound":
-        fields |= _POLICIES
+        fields |= _POLICIES | _QUOTAS
     json_format = Struct(fields={key: Value(string_value=text) for key, text in fields.items()})
     return SubstitutionFormatString(json_format=json_format, omit_empty_values=True)
