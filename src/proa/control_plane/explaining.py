@@ -11,6 +11,7 @@ from proa.core.model.names import ObjectRef, WorkloadId
 from proa.core.model.workload import Workload
 from proa.core.pilot.explain.hops import explain
 from proa.core.pilot.explain.mesh import Known, Place, Proxy
+from proa.core.pilot.explain.mixer import MixerKnown
 from proa.core.pilot.explain.story import Explanation, Question
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.scope.authorization import AuthorizationView, authorization_view
@@ -62,6 +63,7 @@ def explain_mesh(
         why_unknown=why,
         sources=conversion.sources_of,
         notes=notes,
+        mixer=MixerKnown(rules=world.mixer, place=world.place, party=world.party),
     )
     try:
         return explain(known, question)

@@ -16,6 +16,7 @@ from proa.core.pilot.explain.asking import ask
 from proa.core.pilot.explain.clusters import cluster_steps, transport_words, whole_of
 from proa.core.pilot.explain.endings import answered, arrived, broken, denied, failed_check, leaves, refused
 from proa.core.pilot.explain.mesh import Known, Proxy
+from proa.core.pilot.explain.mixer import MixerAsker
 from proa.core.pilot.explain.policies import NOBODY, PolicyAsker, caller_of
 from proa.core.pilot.explain.routes import causes_of, near_domains, nothing_matched, routing_steps
 from proa.core.pilot.explain.story import Explanation, Hop, Question, Role, Step, Tone, Verdict
@@ -115,7 +116,11 @@ class _Story:
             "server" if isinstance(via, Inbound) else "gateway" if isinstance(via, Gateway) else "client"
         )
         steps = self._steps.setdefault((workload, role), {})
-        simulation = Simulation(proxy.lookup, PolicyAsker(self._known, workload, via, caller).ask)
+        policies = PolicyAsker(self._known, workload, via, caller)
+        mixer = MixerAsker(self._known.mixer, workload, via, caller)
+        simulation = Simulation(
+            proxy.lookup, lambda place, asked: policies.ask(place, asked) or mixer.ask(place, asked)
+        )
         verdicts: list[Verdict] = []
         for outcome, number in _ways(simulation, request, via):
             part = share * number / ROLLS

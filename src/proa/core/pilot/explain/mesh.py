@@ -7,6 +7,7 @@ import msgspec
 from proa.core.model.names import ObjectRef, WorkloadId, parse_object_ref
 from proa.core.model.settings import MeshSettings
 from proa.core.model.workload import Workload
+from proa.core.pilot.explain.mixer import MixerKnown
 from proa.core.pilot.explain.story import Cause
 from proa.core.pilot.resource import ResourceType
 from proa.core.pilot.scope.authorization import AuthorizationView
@@ -44,6 +45,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     why_unknown: Callable[[WorkloadId, str], str]
     sources: Callable[[ObjectRef], tuple[ObjectRef, ...]]
     notes: Callable[[ObjectRef], tuple[str, ...]]
+    mixer: MixerKnown = MixerKnown()
 
     def cause(self, name: str, rule: str = "") -> tuple[Cause, ...]:
         """Who is responsible. What a converted object is made of is named behind it."""
