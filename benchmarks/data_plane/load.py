@@ -36,15 +36,17 @@ def need(*tools: str) -> None:
             raise Skipped(f"{tool} is not installed (Debian: wrk, nghttp2-client)")
 
 
-async def fixed_rate(shop: Workshop, pair: Pair, rate: int, warm_up: float, seconds: float) -> Window:
-    """`rate` requests per second over CONNECTIONS connections. Raises RuntimeError on any wrong answer."""
+async def fixed_rate(
+    shop: Workshop, pair: Pair, rate: int, warm_up: float, seconds: float, connections: int = CONNECTIONS
+) -> Window:
+    """`rate` requests per second over so many connections. Raises RuntimeError on any wrong answer."""
     log: Path = shop.directory / f"h2load-{time.monotonic_ns()}.log"
-    each = rate // CONNECTIONS
-    total = round((warm_up + seconds + 0.3) * each) * CONNECTIONS
+    each = rate // connections
+    total = round((warm_up + seconds + 0.3) * each) * connections
     argv = [
         "h2load",
         "--h1",
-        f"-c{CONNECTIONS}",
+        f"-c{connections}",
         "-t1",
         f"-n{total}",
         f"--rps={each}",
@@ -65,7 +67,7 @@ async def fixed_rate(shop: Workshop, pair: Pair, rate: int, warm_up: float, seco
         requests=done,
         client_cpu=after[0] - before[0],
         server_cpu=after[1] - before[1],
-        achieved=done / (ended - began) / (each * CONNECTIONS),
+        achieved=done / (ended - began) / (each * connections),
     )
 
 

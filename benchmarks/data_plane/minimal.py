@@ -35,16 +35,16 @@ async def minimal_pair(
     certificates = shop.certificates
     client_id = str(workload_id(certificates.trust_domain, "default", "client"))
     server_id = str(workload_id(certificates.trust_domain, "default", "server"))
-    client_tls = _tls(shop, "client", server_id)
-    server_tls = _tls(shop, "server", client_id)
+    client_tls = own_tls(shop, "client", server_id)
+    server_tls = own_tls(shop, "server", client_id)
     client = _bootstrap(
         _listener(outer.port, None, logs[0]),
-        _cluster(inner.port, _socket("UpstreamTlsContext", {**client_tls, "sni": "server"})),
+        _cluster(inner.port, tls_socket("UpstreamTlsContext", {**client_tls, "sni": "server"})),
     )
     server = _bootstrap(
         _listener(
             inner.port,
-            _socket("DownstreamTlsContext", {**server_tls, "require_client_certificate": True}),
+            tls_socket("DownstreamTlsContext", {**server_tls, "require_client_certificate": True}),
             logs[1],
             filters,
         ),
@@ -66,7 +66,7 @@ def _start(shop: Workshop, label: str, bootstrap: Tree) -> Child:
     return shop.start(label, argv, shop.cores.measured)
 
 
-def _tls(shop: Workshop, name: str, peer: str) -> Tree:
+def own_tls(shop: Workshop, name: str, peer: str) -> Tree:
     key, chain = shop.certificates.workload(WorkloadId("default", name), name)
     return {
         "common_tls_context": {
@@ -85,7 +85,7 @@ def _tls(shop: Workshop, name: str, peer: str) -> Tree:
     }
 
 
-def _socket(kind: str, context: Tree) -> Tree:
+def tls_socket(kind: str, context: Tree) -> Tree:
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {"@type": f"{_TYPE}.transport_sockets.tls.v3.{kind}", **context},

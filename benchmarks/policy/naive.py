@@ -15,14 +15,15 @@ import msgspec
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest, CheckResponse
 
 from benchmarks.expressions import compiled, walker
-from benchmarks.policy.scene import CALLERS, DENIED, PORT, SERVER, Spec, labels_of, matches
+from benchmarks.policy.scene import CALLERS, CLIENT, DENIED, PORT, SERVER, Spec, labels_of, matches
 from proa.core.attributes.value_types import Value
 from proa.core.auth.spiffe import workload_id
 from proa.core.expression.semantics import EvaluationError
 from proa.core.model.names import DEFAULT_TRUST_DOMAIN
 
 LABELS = {
-    str(workload_id(DEFAULT_TRUST_DOMAIN, "default", each.name)): (each, labels_of(each)) for each in CALLERS
+    str(workload_id(DEFAULT_TRUST_DOMAIN, "default", each.name)): (each, labels_of(each))
+    for each in (CLIENT, *CALLERS)
 }
 Bag = dict[str, Value]
 
@@ -60,7 +61,7 @@ def attributes_of(request: CheckRequest) -> Bag:
 class NaiveServer:
     def __init__(self, rules: int) -> None:
         self._rules: list[Callable[[Mapping[str, Value]], Value]] = [
-            walker(compiled(match)) for match in matches(rules)
+            walker(compiled(match)) for match in matches(max(rules, 1))
         ]
 
     async def check(self, request: CheckRequest, context: object) -> CheckResponse:

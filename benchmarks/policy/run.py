@@ -4,34 +4,25 @@ Ours and the peer are servers in processes of their own, over the same mTLS, wit
 questions; one driver asks both and looks at every answer.
 """
 
-import socket
 from collections.abc import Sequence
-from contextlib import closing
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from benchmarks.cpu import CpuMeter
 from benchmarks.figures import Condition, Figure, Goal, percentile, rounds
-from benchmarks.policy.scene import SERVER, Asked, Asking, Spec, questions
-from benchmarks.workshop import Workshop, free_port, until
-from proa.runtime.processes import Child
+from benchmarks.policy.kept import measure_kept
+from benchmarks.policy.scene import SERVER, Asked, Asking, questions
+from benchmarks.policy.sides import READY_S, SYSTEMS, Side, System, start_side
+from benchmarks.workshop import Workshop, until
 
 PAIRS: Final = 5
 SECONDS: Final = 2.5
 IN_FLIGHT: Final = 32
-READY_S: Final = 30.0
 GOAL: Final = Goal(ratio=0.5, sense="at least")
 """Set against Mixer's own server, which is compiled and not to be had here: see `reference_us_per_check`."""
 REFERENCE_US: Final = 263.0
 """Mixer 1.0, one check over gRPC within a process, as its repository's baselines have it."""
-System = Literal["ours", "naive"]
-
-
-class Side(msgspec.Struct, frozen=True, kw_only=True):
-    name: System
-    address: str
-    child: Child
 
 
 class Window(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,12 +39,12 @@ async def measure_policy(shop: Workshop, full: bool) -> Sequence[Figure]:
     figures: list[Figure] = []
     asking = _asking(shop, seconds)
     for rules in (1, 100):
-        sides = [await _start(shop, name, rules) for name in ("ours", "naive")]
+        sides = [await start_side(shop, name, rules) for name in SYSTEMS]
         for side in sides:
             await _ask(shop, side, asking)
         figures += await _measure(shop, sides, asking, pairs, rules)
         await shop.end_all()
-    return figures
+    return [*figures, *await measure_kept(shop, full)]
 
 
 async def _measure(
@@ -142,29 +133,6 @@ def _asking(shop: Workshop, seconds: float) -> Asking:
         seconds=seconds,
         in_flight=IN_FLIGHT,
     )
-
-
-async def _start(shop: Workshop, name: System, rules: int) -> Side:
-    key, chain = shop.certificates.control_plane()
-    address = f"127.0.0.1:{free_port()}"
-    spec = Spec(
-        address=address, key_pem=key, chain_pem=chain, root_pem=shop.certificates.root_pem, rules=rules
-    )
-    label = f"{name}-{rules}"
-    file = shop.directory / f"{label}.json"
-    file.write_bytes(msgspec.json.encode(spec))
-    module = "benchmarks.policy.serve" if name == "ours" else "benchmarks.policy.naive"
-    child = shop.start_python(label, module, str(file), cores=shop.cores.measured)
-    port = int(address.rpartition(":")[2])
-
-    async def listens() -> bool:
-        if child.code is not None:
-            raise RuntimeError(f"{label} ended: {shop.log_of(label)}")
-        with closing(socket.socket()) as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
-
-    await until(f"{label} listens", listens, READY_S)
-    return Side(name=name, address=address, child=child)
 
 
 async def _ask(shop: Workshop, side: Side, asking: Asking) -> Window:

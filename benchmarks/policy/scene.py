@@ -19,7 +19,8 @@ from proa.core.sidecar.session import RegisteredPort, Registration
 from proa.testing.mixer import mixer_config, rule
 
 PORT = 9080
-SERVER = WorkloadId("default", "ratings-v1")
+SERVER, CLIENT = WorkloadId("default", "server"), WorkloadId("default", "client")
+"""As the pairs of Envoys have them too."""
 CALLERS = tuple(WorkloadId("default", f"reviews-v{number % 3 + 1}-{number}") for number in range(12))
 PATHS = tuple(f"/ratings/{number}" for number in range(10))
 DENIED = 7
@@ -27,13 +28,15 @@ MATCH = 'destination.labels["app"] == "ratings" && source.labels["version"] == "
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server is told. `rules`: how many there are in all."""
+    """What a server is told. `rules`: how many there are in all; 0: one that asks a handler of the benchmark's, whose
+    answers serve `uses` requests besides the one that asked."""
 
     address: str
     key_pem: str
     chain_pem: str
     root_pem: str
     rules: int
+    uses: int = 0
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +64,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     latencies: tuple[float, ...]
 
 
-def version_of(workload: WorkloadId) -> str:
-    return workload.name.split("-")[1]
-
-
 def labels_of(workload: WorkloadId) -> dict[str, str]:
-    return {"app": workload.name.split("-")[0], "version": version_of(workload)}
+    if workload == SERVER:
+        return {"app": "ratings", "version": "v1"}
+    return {"app": "reviews", "version": workload.name.split("-")[1] if "-" in workload.name else "v1"}
 
 
 def registrations() -> list[Registration]:
@@ -89,7 +90,7 @@ def registrations() -> list[Registration]:
             labels=Map(labels_of(each)),
             ports=ports.get(each, ()),
         )
-        for each in (SERVER, *CALLERS)
+        for each in (SERVER, CLIENT, *CALLERS)
     ]
 
 
@@ -102,6 +103,12 @@ def matches(rules: int) -> list[str]:
 
 
 def configs(rules: int) -> list[Config]:
+    if not rules:
+        return [
+            mixer_config("noop", "yes", {}),
+            mixer_config("checknothing", "any", {}),
+            rule("ask", "yes", "any", match='request.method == "GET" && source.labels["version"] == "v1"'),
+        ]
     return [
         mixer_config("denier", "no", {"status": {"code": DENIED, "message": "not v3"}}),
         mixer_config("checknothing", "any", {}),
@@ -118,7 +125,7 @@ def questions(certificates: Certificates) -> list[tuple[bytes, int]]:
         identity = str(workload_id(certificates.trust_domain, "default", caller.name))
         for path in PATHS:
             request = _question(path, number, identity, quote(leaf))
-            code = DENIED if version_of(caller) == "v3" else 0
+            code = DENIED if labels_of(caller)["version"] == "v3" else 0
             found.append((request.SerializeToString(), code))
     return found
 

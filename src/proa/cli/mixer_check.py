@@ -124,7 +124,7 @@ def _print_verdict(verdict: "PolicyVerdict") -> None:
         rows.append(("decided by", _name(verdict.rule)))
     rows.append(("holds", _validity(verdict.valid_ms, verdict.valid_uses)))
     rows.append(("kept", f"not: {verdict.unkept}" if verdict.unkept else _kept(verdict)))
-    rows.append(("depends on", ", ".join(verdict.references) or "nothing"))
+    rows.append(("depends on", _references(verdict.references)))
     rows += [("asked", _call(each)) for each in verdict.calls]
     rows += [("no match", f"{_name(rule)}: {why}") for rule, why in verdict.unmatched]
     click.echo(f"rules that fail {verdict.policy}")
@@ -143,6 +143,14 @@ def _validity(valid_ms: int, uses: int) -> str:
         return "for this request"
     often = "any number of requests" if uses < 0 else count(uses, "request")
     return f"{span(valid_ms / 1000)}, {often}"
+
+
+def _references(names: tuple[str, ...]) -> str:
+    """What is the same for all requests at a port comes last."""
+    of_server = [name for name in names if name.startswith(("destination.", "context.reporter."))]
+    others = ", ".join(name for name in names if name not in of_server)
+    told = f"of the server: {', '.join(of_server)}" if of_server else ""
+    return "; ".join(each for each in (others, told) if each) or "nothing"
 
 
 def _kept(verdict: "PolicyVerdict") -> str:

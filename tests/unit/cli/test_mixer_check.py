@@ -63,7 +63,7 @@ def test_what_the_mesh_says_is_printed(proa: Proa, serve: Serve) -> None:
         "  decided by  shop/deny\n"
         "  holds       5s, 1000 requests\n"
         "  kept        for requests with the same: the caller's workload\n"
-        "  depends on  destination.namespace, source.labels[version]\n"
+        "  depends on  source.labels[version]; of the server: destination.namespace\n"
         "  asked       no.denier.shop about any.checknothing.shop, for shop/deny: PERMISSION_DENIED: not today; "
         "holds 5s, any number of requests\n"
         "              away about i, for shop/deny: no answer: no answer in 500 ms\n"

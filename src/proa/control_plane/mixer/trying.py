@@ -70,7 +70,9 @@ def _port(world: World, server: WorkloadId, port: int) -> int:
     taken = sorted({each.service_port for each in known.inbound if each.protocol not in STREAMS})
     if port in taken:
         return port
-    ports = ", ".join(map(str, taken)) or "none"
+    if not taken:
+        raise CannotBeTried(f"{server} takes no requests: none of its ports is one for HTTP")
+    ports = ", ".join(map(str, taken))
     if port:
         raise CannotBeTried(f"{server} takes no requests at port {port}; it does at: {ports}")
     if len(taken) == 1:

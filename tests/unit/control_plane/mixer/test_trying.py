@@ -14,11 +14,12 @@ from proa.core.model.snapshot import Change
 from proa.ports.failures import HandlerTemporary
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.mixer import CheckTried, CheckTry
-from proa.testing.builders import Mesh, simple
+from proa.testing.builders import Mesh, registration, simple
 from proa.testing.mixer import all_run, mixer_config, rule
 from tests.unit.control_plane.mixer.adapters import Scripted
 
 WEB, API = WorkloadId("default", "web-v1"), WorkloadId("shop", "api-v1")
+IDLE = WorkloadId("default", "idle")
 OPEN = {"proa.dev/failure-policy": "open"}
 OBJECTS = (
     mixer_config("denier", "no", {"status": {"code": 7, "message": "not today"}, "validDuration": "7s"}),
@@ -28,7 +29,7 @@ OBJECTS = (
 
 
 def tried(wanted: CheckTry, *rules: Config, fails: bool = False) -> CheckTried:
-    mesh = Mesh(simple("web", "v1"), simple("shop/api", "v1"), catalogue=all_run())
+    mesh = Mesh(simple("web", "v1"), simple("shop/api", "v1"), registration("idle"), catalogue=all_run())
     mesh.world.fold_in([Change(configs=(*OBJECTS, *rules))])
 
     def away() -> object:
@@ -106,6 +107,7 @@ def test_where_no_rule_can_match_nobody_is_asked() -> None:
     [
         (CheckTry(server=WorkloadId("x", "y")), "x/y is no workload of the mesh"),
         (CheckTry(server=WEB, caller=WorkloadId("x", "y")), "x/y is no workload of the mesh"),
+        (CheckTry(server=IDLE), "default/idle takes no requests: none of its ports is one for HTTP"),
         (CheckTry(server=WEB, port=1), "default/web-v1 takes no requests at port 1; it does at: 9080"),
     ],
 )
