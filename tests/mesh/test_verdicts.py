@@ -16,6 +16,7 @@ from proa.core.mixer.reported import ReportBag, read_http_entry
 from proa.core.mixer.verdict.keys import Facts
 from tests.mesh.programs import until, why_no_envoy
 from tests.mesh.verdict_scene import READY_S, Plan, Scene, ask, scene
+from tests.ports import held_ports
 
 pytestmark = [
     pytest.mark.mesh,
@@ -201,6 +202,13 @@ def test_when_mixer_does_not_answer_each_policy_decides_in_time(
         until(lambda: found.stat(f"ext_authz.mixer_{policy}.error") == 1, "it was late")
         found.mixer.stop()
         assert calls_for(found, plan, [late, known])[1] == [refused, 200]
+
+
+def test_of_several_control_planes_one_that_is_away_costs_nobody_an_answer(tmp_path: Path) -> None:
+    with held_ports(1) as away, scene(tmp_path, away=away) as found:
+        plan = Plan(references=("request.path",), judge=lambda facts: 200)
+        calls, statuses = calls_for(found, plan, [(f"/{number}", []) for number in range(20)])
+        assert (calls, set(statuses)) == (20, {200})
 
 
 def test_many_workers_and_connections_mostly_know(tmp_path: Path) -> None:

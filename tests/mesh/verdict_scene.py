@@ -200,8 +200,10 @@ def scene(
     policies: tuple[FailurePolicy, ...] = ("closed",),
     deadline_ms: int = 10_000,
     has_provider: bool = False,
+    away: Sequence[int] = (),
 ) -> Iterator[Scene]:
-    """`source` in place of the script; `has_provider`: a CUSTOM policy's program is asked before Mixer is."""
+    """`source` in place of the script; `has_provider`: a CUSTOM policy's program is asked before Mixer is; `away`:
+    ports of other control planes, where nobody listens."""
     mixer = CountingMixer()
     identities, roots = make_identities(folder, CALLERS)
     source = source or script(policies, RULES, entries=entries)
@@ -209,7 +211,7 @@ def scene(
     if has_provider:
         provider = CheckProvider(name=PROVIDER, host=PROVIDER, port=1, is_grpc=True)
         filters.insert(1, _written(PROVIDER, ask_for_request(provider, "nobody")))
-    config = _bootstrap(mixer.port, identities[0], roots, _manager(filters))
+    config = _bootstrap((*away, mixer.port), identities[0], roots, _manager(filters))
     (folder / "envoy.json").write_text(json.dumps(config))
     addresses = folder / "admin"
     argv = [
@@ -256,7 +258,9 @@ def _page(port: int, path: str) -> bytes:
         return connection.getresponse().read()
 
 
-def _bootstrap(mixer_port: int, server: Identity, roots: str, manager: dict[str, Any]) -> dict[str, Any]:
+def _bootstrap(
+    mixer_ports: Sequence[int], server: Identity, roots: str, manager: dict[str, Any]
+) -> dict[str, Any]:
     chain = {"filters": [manager]}
     tls = {
         "name": "tls",
@@ -291,14 +295,14 @@ def _bootstrap(mixer_port: int, server: Identity, roots: str, manager: dict[str,
                 },
             ],
             "clusters": [
-                _cluster(name, mixer_port)
+                _cluster(name, *mixer_ports)
                 for name in (MIXER_CLUSTER, cluster_name("outbound", 1, "", PROVIDER))
             ],
         },
     }
 
 
-def _cluster(name: str, port: int) -> dict[str, Any]:
+def _cluster(name: str, *ports: int) -> dict[str, Any]:
     return {
         "name": name,
         "type": "STATIC",
@@ -310,7 +314,7 @@ def _cluster(name: str, port: int) -> dict[str, Any]:
         },
         "load_assignment": {
             "cluster_name": name,
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}}]}],
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": _address(port)}} for port in ports]}],
         },
     }
 

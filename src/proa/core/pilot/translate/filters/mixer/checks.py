@@ -25,7 +25,7 @@ from proa.core.mixer.context import written_context
 from proa.core.mixer.needs import Checked
 from proa.core.mixer.verdict.script import NAMESPACE, script
 from proa.core.pilot.translate.encode import millis, pack
-from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.core.pilot.translate.filters.mixer.cluster import mixer_calls
 from proa.core.pilot.translate.filters.names import JWT
 
 ON_THE_WAY_MS: Final = 250
@@ -85,11 +85,10 @@ def stream_check_filters(checks: Sequence[Checked], port: int, *, has_peer: bool
 
 def _mixer(checked: Checked, port: int, *, has_peer: bool) -> GrpcService:
     context = written_context(port, checked.policy, has_peer=has_peer)
-    return GrpcService(
-        envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER),
-        timeout=millis(checked.deadline_ms + ON_THE_WAY_MS),
-        initial_metadata=[HeaderValue(key=key, value=value) for key, value in context],
-    )
+    calls = mixer_calls(repeatable=True)
+    calls.timeout.CopyFrom(millis(checked.deadline_ms + ON_THE_WAY_MS))
+    calls.initial_metadata.extend(HeaderValue(key=key, value=value) for key, value in context)
+    return calls
 
 
 def _unless_known(policy: str) -> MetadataMatcher:

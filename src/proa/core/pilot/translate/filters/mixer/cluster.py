@@ -9,9 +9,12 @@ import msgspec
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
 from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.base_pb2 import RetryPolicy
+from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSettings
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from proa.core.auth.spiffe import control_plane_id
@@ -28,6 +31,27 @@ MOST_CALLS: Final = 10_000
 PING_MS: Final = 5_000
 """A connection whose other end says nothing for so long is dead: of a machine that went away nobody tells."""
 PASSED_OVER_MS: Final = 2_000
+RETRIES: Final = 2
+"""Within the time that a call has."""
+
+
+_AWAY: Final = "connect-failure,refused-stream"
+_LOST: Final = f"{_AWAY},reset,unavailable"
+
+
+def mixer_calls(*, repeatable: bool) -> GrpcService:
+    """Calls to whichever control plane answers: one that is away costs a caller no more than the time to notice it.
+    `repeatable`: also what was lost on the way is asked again, for an answer changes nothing."""
+    elsewhere = RetryPolicy.RetryHostPredicate(
+        name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
+    )
+    policy = RetryPolicy(
+        retry_on=_LOST if repeatable else _AWAY,
+        num_retries=uint32(RETRIES),
+        retry_host_predicate=[elsewhere],
+        host_selection_retry_max_attempts=RETRIES + 1,
+    )
+    return GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER), retry_policy=policy)
 
 
 class MixerClusterIntent(msgspec.Struct, frozen=True, kw_only=True):

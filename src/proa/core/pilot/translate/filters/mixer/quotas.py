@@ -11,7 +11,6 @@ from typing import Final
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption, RuntimeFractionalPercent
 from envoy.config.core.v3.config_source_pb2 import ApiVersion
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
-from envoy.config.core.v3.grpc_service_pb2 import GrpcService
 from envoy.config.ratelimit.v3.rls_pb2 import RateLimitServiceConfig
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.extensions.filters.http.ratelimit.v3.rate_limit_pb2 import RateLimit
@@ -23,7 +22,7 @@ from proa.core.mixer.needs import Charged
 from proa.core.mixer.rate_limits.descriptors import address_state, rate_limit
 from proa.core.mixer.rate_limits.domains import domain_text
 from proa.core.pilot.translate.encode import millis, pack, uint32
-from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.core.pilot.translate.filters.mixer.cluster import mixer_calls
 
 SLACK_MS: Final = 100
 """For the way to the control plane and back, beside what handlers may take."""
@@ -68,7 +67,7 @@ def _called(charges: list[Charged], port: int, is_closed: bool, *, has_peer: boo
         stat_prefix=STAT_PREFIX,
         rate_limit_service=RateLimitServiceConfig(
             transport_api_version=ApiVersion.V3,
-            grpc_service=GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER)),
+            grpc_service=mixer_calls(repeatable=False),
         ),
     )
     name = f"proa.mixer.quotas.{'closed' if is_closed else 'open'}"

@@ -9,6 +9,7 @@ from proa.core.pilot.translate.filters.mixer.cluster import (
     MIXER_CLUSTER,
     MixerClusterIntent,
     build_mixer_cluster,
+    mixer_calls,
 )
 
 
@@ -39,3 +40,13 @@ def test_only_the_control_planes_certificate_is_believed() -> None:
     assert san.matcher.exact == "spiffe://td.test/ns/istio-system/sa/proa"
     assert [each.name for each in common.tls_certificate_sds_secret_configs] == ["default"]
     assert common.alpn_protocols == ["h2"]
+
+
+def test_a_call_is_made_again_elsewhere_but_not_twice_where_that_counts() -> None:
+    """That Envoy does so is tried in tests/mesh/test_verdicts.py."""
+    checks, charges = mixer_calls(repeatable=True), mixer_calls(repeatable=False)
+    for each in (checks, charges):
+        assert each.envoy_grpc.cluster_name == MIXER_CLUSTER
+        assert each.retry_policy.num_retries.value == 2
+    assert "reset" in checks.retry_policy.retry_on.split(",")
+    assert charges.retry_policy.retry_on == "connect-failure,refused-stream"
