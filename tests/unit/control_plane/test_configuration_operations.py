@@ -12,6 +12,8 @@ from proa.adapters.config_sources.sqlite import Stores, open_stores
 from proa.control_plane.configuration import Configuration
 from proa.control_plane.configuration_operations import ROLLBACK_TRIES, ConfigurationOperations
 from proa.control_plane.world import World
+from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind, Catalogue
+from proa.core.config.mixer.parameters import Noop
 from proa.core.model.names import ObjectRef
 from proa.core.model.settings import MeshSettings
 from proa.ports.config_store import Applied, ConfigStore, Conflict, Put, StoreState, Transaction
@@ -61,11 +63,13 @@ spec: {{hosts: [{name}], http: [{{timeout: {timeout}, route: [{{destination: {{h
 
 @asynccontextmanager
 async def opened(
-    path: Path, wrapped: Callable[[ConfigStore], ConfigStore] = lambda store: store
+    path: Path,
+    wrapped: Callable[[ConfigStore], ConfigStore] = lambda store: store,
+    catalogue: Catalogue = BUILT_IN,
 ) -> AsyncIterator[Opened]:
     async with open_stores(path) as stores, asyncio.TaskGroup() as tasks:
         world = World(MeshSettings(), clock=lambda: 0.0)
-        configuration = Configuration(world, lambda _policies: None)
+        configuration = Configuration(world, lambda _policies: None, catalogue)
         ticks = count(1)
         running = [
             tasks.create_task(world.run()),
@@ -243,3 +247,25 @@ def test_old_objects_are_stored_and_what_they_become_is_shown(tmp_path: Path) ->
         assert shown.author == "converted from RouteRule/default/a"
 
     run(tmp_path, body)
+
+
+def test_objects_of_an_adapter_that_a_package_brought_are_taken_as_ours(tmp_path: Path) -> None:
+    """Applied, stored, in force, and brought back; without the package nobody knows their kind."""
+    kind = AdapterKind(name="greylist", templates=("listentry",), parameters=Noop)
+    text = "apiVersion: config.istio.io/v1alpha2\nkind: greylist\nmetadata: {name: grey}\n"
+    request = ApplyRequest(files=(SourceFile(name="f.yaml", text=text),), author="ada")
+    grey = ObjectRef("greylist", "default", "grey")
+
+    async def main() -> None:
+        with_it = BUILT_IN.with_adapters([kind])
+        async with asyncio.timeout(60), opened(tmp_path / "store.db", catalogue=with_it) as mesh:
+            assert isinstance(await mesh.operations.apply(request), ApplyOutcome)
+            await mesh.operations.delete(DeleteRequest(refs=(grey,), author="ada"))
+            assert isinstance(await mesh.rollback(1), ApplyOutcome)
+            assert list(await mesh.manifests()) == [grey]
+        async with asyncio.timeout(60), opened(tmp_path / "other.db") as mesh:
+            refused = await mesh.operations.apply(request)
+            assert isinstance(refused, Problems)
+            assert "greylist" in refused.problems[0].message
+
+    asyncio.run(main())

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from proa.adapters.config_sources.files import FilesSource
+from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind, Catalogue
+from proa.core.config.mixer.parameters import Noop
 from proa.ports.config_source import SourceState
 from proa.ports.failures import StorePermanent
 from tests.unit.adapters.config_sources.files.test_last_good import bad, rule, shown
@@ -105,3 +107,18 @@ def test_a_directory_that_goes_away_is_permanent(tmp_path: Path) -> None:
             await following()
 
     watching(tmp_path / "conf", body)
+
+
+def test_objects_of_an_adapter_that_a_package_brought_are_read(tmp_path: Path) -> None:
+    kind = AdapterKind(name="greylist", templates=("listentry",), parameters=Noop)
+    write(
+        tmp_path / "a.yaml", "apiVersion: config.istio.io/v1alpha2\nkind: greylist\nmetadata: {name: grey}\n"
+    )
+
+    async def first(catalogue: Catalogue) -> SourceState:
+        async with asyncio.timeout(PATIENCE), aclosing(FilesSource(tmp_path, catalogue).watch()) as states:
+            return await anext(states)
+
+    state = asyncio.run(first(BUILT_IN.with_adapters([kind])))
+    assert [each.config.kind for each in state.objects] == ["greylist"]
+    assert asyncio.run(first(BUILT_IN)).objects == ()
