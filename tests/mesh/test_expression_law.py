@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from proa.core.attributes.value_types import Value, ValueType
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.expression.cel import cel_text
-from proa.core.expression.envoy_form import EnvoyForm, NoForm, envoy_form
+from proa.core.expression.envoy_form import EnvoyForm, envoy_form
 from proa.core.expression.envoy_format import format_string
+from proa.core.expression.envoy_pieces import NoForm
 from proa.core.expression.program import Program, compile_expression
 from proa.core.expression.typed import Language
 from tests.mesh.expression_scene import Proxy, Sent, proxy_of

@@ -13,10 +13,10 @@ from typing import Final
 from proa.core.attributes.time_texts import parse_span, parse_timestamp
 from proa.core.attributes.value_types import INT64_MAX, INT64_MIN, ValueType
 from proa.core.attributes.vocabulary import Vocabulary
+from proa.core.expression.cel_cursor import Cursor
 from proa.core.expression.cel_lexer import RESERVED, Token, cel_tokens
 from proa.core.expression.functions import ADDED, ORDERED
 from proa.core.expression.lexer import Unreadable
-from proa.core.expression.parser import DEEPEST
 from proa.core.expression.syntax import Fault
 from proa.core.expression.typed import Apply, Checked, Constant, Read, Typed
 
@@ -47,44 +47,10 @@ def read_cel(text: str, vocabulary: Vocabulary, expected: ValueType | None = Non
     return Checked(root)
 
 
-class _Reading:
-    """Goes over the tokens once. `depth` counts what is open around an operand."""
-
+class _Reading(Cursor):
     def __init__(self, found: list[Token], vocabulary: Vocabulary) -> None:
-        self._tokens = found
+        super().__init__(found)
         self._vocabulary = vocabulary
-        self._at = 0
-        self._depth = 0
-
-    # -- tokens --
-
-    @property
-    def _token(self) -> Token:
-        return self._tokens[self._at]
-
-    def _is(self, *operators: str) -> bool:
-        return self._token.kind == "operator" and self._token.text in operators
-
-    def _took(self, operator: str) -> bool:
-        if self._is(operator):
-            self._at += 1
-            return True
-        return False
-
-    def _expect(self, operator: str, hint: str = "") -> None:
-        if not self._took(operator):
-            raise self._unexpected(f'"{operator}"', hint)
-
-    def _unexpected(self, wanted: str, hint: str = "") -> Unreadable:
-        token = self._token
-        found = {"end": "the end", "text": "a quoted text"}.get(token.kind, f'"{token.text[:80]}"')
-        return Unreadable(token.column, f"expected {wanted}, found {found}", hint)
-
-    def _deeper(self) -> None:
-        self._depth += 1
-        if self._depth > DEEPEST:
-            hint = "split it into several rules"
-            raise Unreadable(self._token.column, f"nested deeper than {DEEPEST} levels", hint)
 
     # -- operators, the weakest first --
 
@@ -339,11 +305,6 @@ class _Reading:
                 raise Unreadable(column, "has() takes an attribute, or a key of one that is a map")
 
     # -- little things --
-
-    def _took_token(self) -> Token:
-        token = self._token
-        self._at += 1
-        return token
 
     def _name(self, wanted: str) -> Token:
         if self._token.kind != "name":

@@ -5,15 +5,13 @@ CEL's own `&&` and `||` forgive a failure on one side when the other side decide
 become choices (`a ? b : false`) where an operand may fail. Callers decide where a rule runs, or explain it.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 import re2  # type: ignore[import-untyped]
 from immutables import Map
 
-from proa.core.attributes.time_texts import timestamp_text
-from proa.core.attributes.value_types import Span, StringMap, Timestamp, Value, ValueType
+from proa.core.attributes.value_types import StringMap, ValueType
 from proa.core.expression.cel import (
     EMPTY_TEXT,
     FAILURE,
@@ -30,10 +28,20 @@ from proa.core.expression.cel import (
 from proa.core.expression.envoy_attributes import (
     IN_ENVOY,
     EnvoyAttribute,
-    at_key,
-    has_key,
-    is_text,
     missing_reason,
+)
+from proa.core.expression.envoy_pieces import (
+    EnvoyText,
+    NoForm,
+    Obstacle,
+    affix,
+    constant,
+    has_entry,
+    is_string,
+    joined,
+    looked_up,
+    same_text,
+    whole,
 )
 from proa.core.expression.folding import Facts, fold
 from proa.core.expression.semantics import EvaluationError, searcher
@@ -46,7 +54,6 @@ _LONGEST = 32 * 1024
 _MOST_CHOICES = 20
 # Envoy refuses larger programs (core/config/regex.py).
 _LARGEST_REGEX = 100
-_YEARS = (Timestamp(-62_135_596_800 * 10**9), Timestamp(253_402_300_800 * 10**9))
 
 
 class EnvoyForm(msgspec.Struct, frozen=True):
@@ -56,31 +63,6 @@ class EnvoyForm(msgspec.Struct, frozen=True):
     type: ValueType
     may_fail: bool
     at_end: bool
-
-
-class NoForm(msgspec.Struct, frozen=True):
-    """`reason` says what stands in the way, `hint` what to write instead, if there is something."""
-
-    reason: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.reason}; {self.hint}" if self.hint else self.reason
-
-
-class Obstacle(Exception):
-    """Raised on the way, caught at the ends."""
-
-    def __init__(self, reason: str, hint: str = "") -> None:
-        super().__init__(reason)
-        self.form = NoForm(reason, hint)
-
-
-class _Text(msgspec.Struct, frozen=True):
-    """A text, of which Envoy has more: `prefix` is in front of it."""
-
-    cel: Cel
-    prefix: str = ""
 
 
 def envoy_form(checked: Checked, facts: Facts | None = None) -> EnvoyForm | NoForm:
@@ -170,9 +152,9 @@ class Making:
         """Fails where Mixer does."""
         match node:
             case Read():
-                return self._of_text(node, self._whole) if _is_text(node.type) else self._read(node, FAILURE)
+                return self._of_text(node, whole) if is_string(node.type) else self._read(node, FAILURE)
             case Constant():
-                return _constant(node.value)
+                return constant(node.value)
             case Apply("|"):
                 *tried, last = node.arguments
                 found = self.plain(last)
@@ -211,7 +193,7 @@ class Making:
         if node.type is ValueType.STRING_MAP:
             raise Obstacle(f"{node.name} is a map", "ask for a key of it")
         if found.prefix:
-            return self._whole(_Text(found.value, found.prefix))
+            return whole(EnvoyText(found.value, found.prefix))
         return found.value if found.present is None else choice(found.present, found.value, otherwise)
 
     def _indexed(self, node: Apply, is_tried: bool, otherwise: Cel) -> Cel:
@@ -220,14 +202,14 @@ class Making:
             raise Obstacle("the key of a map is not constant", "write it between quotes")
         name = key.value
         missing = otherwise if is_tried else FAILURE if node.function == "get[]" else EMPTY_TEXT
-        return self._with_map(target, lambda found: _looked_up(found, name, missing), is_tried, otherwise)
+        return self._with_map(target, lambda found: looked_up(found, name, missing), is_tried, otherwise)
 
     def _has_key(self, node: Apply) -> Cel:
         target, key = node.arguments
         if not isinstance(key, Constant) or not isinstance(key.value, str):
             raise Obstacle("the key of a map is not constant", "write it between quotes")
         name = key.value
-        return self._with_map(target, lambda found: _has(found, name), False, FAILURE)
+        return self._with_map(target, lambda found: has_entry(found, name), False, FAILURE)
 
     def _with_map(
         self, node: Typed, then: Callable[[EnvoyAttribute | StringMap], Cel], is_tried: bool, otherwise: Cel
@@ -265,9 +247,7 @@ class Making:
             case "&&" | "||":
                 return self._logic(node.function, node.arguments)
             case "all" | "any":
-                return _joined(
-                    "&&" if node.function == "all" else "||", list(map(self.plain, node.arguments))
-                )
+                return joined("&&" if node.function == "all" else "||", list(map(self.plain, node.arguments)))
             case "!":
                 return Operation("!_", (self.plain(node.arguments[0]),))
             case "contains":
@@ -326,7 +306,7 @@ class Making:
         if node.over is not ValueType.STRING:
             return infix(self.plain(first), node.function, self.plain(second))
         return self._of_text(
-            first, lambda one: self._of_text(second, lambda other: _same_text(one, other, node.function))
+            first, lambda one: self._of_text(second, lambda other: same_text(one, other, node.function))
         )
 
     def _matching(self, node: Apply) -> Cel:
@@ -345,8 +325,8 @@ class Making:
                 wanted[:-1] if function == "startsWith" else wanted[1:] if function == "endsWith" else wanted
             )
         if function == "==":
-            return self._of_text(text, lambda found: _same_text(found, _Text(Literal(wanted)), "=="))
-        return self._of_text(text, lambda found: _affix(found, function, wanted))
+            return self._of_text(text, lambda found: same_text(found, EnvoyText(Literal(wanted)), "=="))
+        return self._of_text(text, lambda found: affix(found, function, wanted))
 
     def _regex(self, node: Apply) -> Cel:
         pattern, text = node.arguments
@@ -360,97 +340,23 @@ class Making:
             raise Obstacle("the regex is too large for Envoy", "simplify or split it")
         return Method("matches", self.plain(text), (Literal(pattern.value),))
 
-    def _of_text(self, node: Typed, then: Callable[[_Text], Cel]) -> Cel:
+    def _of_text(self, node: Typed, then: Callable[[EnvoyText], Cel]) -> Cel:
         """`then` is told of a prefix, where the text can be had with it alone."""
         choices = node.arguments if isinstance(node, Apply) and node.function == "|" else (node,)
         last = choices[-1]
         reads = [each for each in choices if isinstance(each, Read)]
         others = [each for each in choices if not isinstance(each, Read)]
         if not any(self._prefix_of(each) for each in reads) or others not in ([], [last]):
-            return then(_Text(self._read(node, FAILURE) if isinstance(node, Read) else self.plain(node)))
+            return then(EnvoyText(self._read(node, FAILURE) if isinstance(node, Read) else self.plain(node)))
         if len(choices) > _MOST_CHOICES:
             raise Obstacle("there are too many texts to choose from", f"name {_MOST_CHOICES} at most")
-        rest = then(_Text(self.plain(last))) if others else FAILURE
+        rest = then(EnvoyText(self.plain(last))) if others else FAILURE
         for each in reversed(reads):
             if (found := self._attribute(each)) is not None:
-                use = then(_Text(found.value, found.prefix))
+                use = then(EnvoyText(found.value, found.prefix))
                 rest = use if found.present is None else choice(found.present, use, rest)
         return rest
 
     def _prefix_of(self, node: Read) -> str:
         found = self._attribute(node)
         return found.prefix if found is not None else ""
-
-    @staticmethod
-    def _whole(text: _Text) -> Cel:
-        if text.prefix:
-            message = f"Envoy has {text.prefix} in front of this text and cannot take it off"
-            raise Obstacle(message, "compare it with a constant")
-        return text.cel
-
-
-def _is_text(value_type: ValueType) -> bool:
-    return value_type is ValueType.STRING
-
-
-def _looked_up(found: EnvoyAttribute | StringMap, key: str, missing: Cel) -> Cel:
-    """Header names are small in Mixer; Envoy would find others too."""
-    if isinstance(found, Mapping):
-        known = found.get(key)
-        return missing if known is None else Literal(known)
-    if found.small_keys and key != key.lower():
-        return missing
-    value = at_key(found.value, key)
-    is_there = has_key(found.value, key)
-    if found.texts_alone:
-        is_there = choice(is_there, is_text(value), FALSE)
-    return choice(is_there, value, missing)
-
-
-def _has(found: EnvoyAttribute | StringMap, key: str) -> Cel:
-    if isinstance(found, Mapping):
-        return Literal(key in found)
-    if found.small_keys and key != key.lower():
-        return FALSE
-    is_there = has_key(found.value, key)
-    return choice(is_there, is_text(at_key(found.value, key)), FALSE) if found.texts_alone else is_there
-
-
-def _joined(operator: str, operands: list[Cel]) -> Cel:
-    """Halved, so that long ones stay flat."""
-    if len(operands) == 1:
-        return operands[0]
-    middle = len(operands) // 2
-    return infix(_joined(operator, operands[:middle]), operator, _joined(operator, operands[middle:]))
-
-
-def _same_text(first: _Text, second: _Text, operator: str) -> Cel:
-    if first.prefix == second.prefix:
-        return infix(first.cel, operator, second.cel)
-    with_prefix, other = (first, second) if first.prefix else (second, first)
-    if not isinstance(other.cel, Literal):
-        message = f"Envoy has {with_prefix.prefix} in front of one of the texts and cannot take it off"
-        raise Obstacle(message, "compare it with a constant")
-    return infix(with_prefix.cel, operator, Literal(f"{with_prefix.prefix}{other.cel.value}"))
-
-
-def _affix(text: _Text, function: str, wanted: str) -> Cel:
-    if not text.prefix or function == "startsWith":
-        return Method(function, text.cel, (Literal(text.prefix + wanted),))
-    # The end must not reach into what Envoy has in front.
-    is_long = infix(Operation("size", (text.cel,)), ">=", Literal(len(text.prefix + wanted)))
-    return infix(is_long, "&&", Method(function, text.cel, (Literal(wanted),)))
-
-
-def _constant(value: Value) -> Cel:
-    match value:
-        case bool() | str() | int():
-            return Literal(value)
-        case float() if math.isfinite(value):
-            return Literal(value)
-        case Span():
-            return Operation("duration", (Literal(f"{value.nanoseconds}ns"),))
-        case Timestamp() if _YEARS[0] <= value < _YEARS[1]:
-            return Operation("timestamp", (Literal(timestamp_text(value)),))
-        case _:
-            raise Obstacle("Envoy's CEL has no such constant")

@@ -7,7 +7,8 @@ What Envoy writes is Mixer's value as text. Where Mixer has no value Envoy write
 from proa.core.attributes.value_texts import written_value
 from proa.core.attributes.value_types import ValueType
 from proa.core.expression.cel import cel_text
-from proa.core.expression.envoy_form import Making, NoForm, Obstacle, bounded
+from proa.core.expression.envoy_form import Making, bounded
+from proa.core.expression.envoy_pieces import NoForm, Obstacle
 from proa.core.expression.folding import Facts, fold
 from proa.core.expression.typed import Apply, Checked, Constant, Typed
 

@@ -3,7 +3,8 @@ import pytest
 from proa.core.attributes.value_types import Value
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.expression.cel import cel_text
-from proa.core.expression.envoy_form import EnvoyForm, NoForm, envoy_form
+from proa.core.expression.envoy_form import EnvoyForm, envoy_form
+from proa.core.expression.envoy_pieces import NoForm
 from proa.core.expression.program import Program, compile_expression
 
 FACTS: dict[str, Value | None] = {"source.labels": {"app": "web"}, "destination.labels": None}

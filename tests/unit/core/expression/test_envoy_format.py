@@ -2,8 +2,8 @@ import pytest
 
 from proa.core.attributes.value_types import Value
 from proa.core.attributes.vocabulary import STANDARD
-from proa.core.expression.envoy_form import NoForm
 from proa.core.expression.envoy_format import format_string
+from proa.core.expression.envoy_pieces import NoForm
 from proa.core.expression.program import Program, compile_expression
 
 FACTS: dict[str, Value | None] = {"source.namespace": "50%", "connection.mtls": True}

@@ -14,7 +14,7 @@ from immutables import Map
 
 from proa.core.attributes.value_types import Value
 from proa.core.config.mixer.parameters import Noop
-from proa.core.expression.envoy_form import NoForm
+from proa.core.expression.envoy_pieces import NoForm
 from proa.core.expression.folding import Facts
 from proa.core.expression.typed import Typed, reads_of
 from proa.core.mixer.asked import OF_REQUESTS, Place

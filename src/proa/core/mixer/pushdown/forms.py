@@ -14,7 +14,8 @@ from proa.core.attributes.value_types import ValueType
 from proa.core.config.mixer.parameters import Adapter, Denier, ListChecker, Noop
 from proa.core.expression.cel import FALSE, TRUE, Cel, choice
 from proa.core.expression.envoy_attributes import IN_ENVOY
-from proa.core.expression.envoy_form import Making, NoForm, Obstacle, bounded
+from proa.core.expression.envoy_form import Making, bounded
+from proa.core.expression.envoy_pieces import NoForm, Obstacle
 from proa.core.expression.folding import Facts, fold
 from proa.core.expression.program import compile_typed
 from proa.core.expression.semantics import EvaluationError
