@@ -27,6 +27,25 @@ spec:
   resolution: NONE
 """
 
+STRANGERS_ONLY = """
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: no}
+spec: {status: {code: 7, message: Not allowed}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: any}
+spec: {}
+---
+apiVersion: proa.dev/v1alpha1
+kind: MixerRule
+metadata: {name: no-dialler}
+spec:
+  match: context.protocol == "tcp" && has(source.labels.app) && source.labels.app == "dialler"
+  actions: [{handler: no.denier, instances: [any.checknothing]}]
+"""
+
 
 @pytest.fixture(scope="module")
 def streams(shared_mesh: Mesh) -> Iterator[Mesh]:
@@ -225,3 +244,15 @@ def test_whose_a_connection_is_may_be_told(streams: Mesh) -> None:
             with socket.create_connection(("127.0.0.1", local), timeout=20) as connection:
                 connection.sendall(b"hello\n")
                 assert connection.recv(100) == b"\r\n"
+
+
+def test_mixers_rules_refuse_raw_connections_by_who_opens_them(streams: Mesh) -> None:
+    """Asked when the first bytes have come; a rule in CEL, for which nothing of a request is there."""
+    answers = {"lines-1 hello", "lines-2 hello"}
+    assert line(local_port(streams, "LINES")) in answers
+    with streams.applied(STRANGERS_ONLY):
+        assert {line(local_port(streams, "LINES")) for _ in range(4)} == {""}
+        assert {line(connect(streams, "lines:9000")) for _ in range(4)} <= answers
+        told = streams.proa("explain", "--tcp", "lines:9000", "--from", "dialler")
+        assert "PERMISSION_DENIED:no.denier.default:Not allowed" in told.stdout
+    assert line(local_port(streams, "LINES")) in answers
