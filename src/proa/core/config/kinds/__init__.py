@@ -556,7 +556,7 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 
 # Those of which a test shows what they do in a mesh.
-_TEMPLATES_IN_FORCE = frozenset(("checknothing", "listentry", "quota"))
+_TEMPLATES_IN_FORCE = frozenset(("authorization", "checknothing", "listentry", "quota"))
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),
@@ -581,13 +581,14 @@ _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     ),
     _read_only(_OLD_API, "quotaspecs", QuotaSpec, validate_quota_spec, in_force=True),
     _read_only(_OLD_API, "quotaspecbindings", QuotaSpecBinding, validate_quota_spec_binding, in_force=True),
-    _read_only(_OLD_API, "httpapispecs", HttpApiSpec, validate_api_spec, kind="HTTPAPISpec"),
+    _read_only(_OLD_API, "httpapispecs", HttpApiSpec, validate_api_spec, kind="HTTPAPISpec", in_force=True),
     _read_only(
         _OLD_API,
         "httpapispecbindings",
         HttpApiSpecBinding,
         validate_api_spec_binding,
         kind="HTTPAPISpecBinding",
+        in_force=True,
     ),
     _read_only(_OLD_API, "handlers", Handler, validate_handler, kind="handler", in_force=True),
     _read_only(_OLD_API, "instances", TemplateInstance, validate_instance, kind="instance", in_force=True),

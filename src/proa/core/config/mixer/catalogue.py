@@ -114,10 +114,10 @@ _ROWS: Final = (
     _built_in("kubernetesenv", "kubernetes", parameters.KubernetesEnv),
     _built_in("listchecker", "listentry", parameters.ListChecker, RUNS),
     _built_in("memquota", "quota", parameters.MemQuota, RUNS),
-    _built_in("noop", _ALL, parameters.Noop),
+    _built_in("noop", _ALL, parameters.Noop, RUNS),
     _built_in("opa", "authorization", parameters.Opa, _not_without("an interpreter of Rego")),
     _built_in("prometheus", "metric", parameters.Prometheus),
-    _built_in("rbac", "authorization", parameters.Rbac, reads=("ServiceRole", "ServiceRoleBinding")),
+    _built_in("rbac", "authorization", parameters.Rbac, RUNS, ("ServiceRole", "ServiceRoleBinding")),
     _built_in("redisquota", "quota", parameters.RedisQuota, RUNS),
     _built_in(
         "servicecontrol",

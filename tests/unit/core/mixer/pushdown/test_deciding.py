@@ -2,10 +2,12 @@
 
 from immutables import Map
 
-from proa.core.attributes.value_types import Value
+from proa.core.attributes.value_types import Value, ValueType
+from proa.core.attributes.vocabulary import STANDARD, Vocabulary
 from proa.core.config.config import Config
 from proa.core.config.mixer.annotations import FAILURE_POLICY
 from proa.core.expression.cel import TRUE, cel_text
+from proa.core.mixer.api_specs import apis_for, compile_apis
 from proa.core.mixer.asked import Party, Place
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.pushdown.callers import NOBODY, Callers
@@ -210,3 +212,37 @@ def test_a_list_is_told_apart_by_its_kind() -> None:
 
 def test_without_known_callers_labels_are_nobody_s() -> None:
     assert decided(deny("v3", V3), callers=NOBODY).denials == ()
+
+
+def test_what_specs_tell_is_known_where_it_is_the_same_for_all_requests() -> None:
+    declared = mixer_config(
+        "attributemanifest", "shop", {"attributes": {"shop.cost": {"valueType": "STRING"}}}
+    )
+    spec = {
+        "attributes": {"attributes": {"api.service": {"stringValue": "shop"}}},
+        "patterns": [
+            {
+                "httpMethod": "GET",
+                "uriTemplate": "/a",
+                "attributes": {"attributes": {"shop.cost": {"stringValue": "much"}}},
+            }
+        ],
+    }
+    bound = {"services": [{"service": "*"}], "apiSpecs": [{"name": "shop"}]}
+    vocabulary = Vocabulary(STANDARD.types.set("shop.cost", ValueType.STRING))
+    configs = (
+        mixer_config("HTTPAPISpec", "shop", spec),
+        mixer_config("HTTPAPISpecBinding", "shop", bound),
+    )
+    apis = apis_for(compile_apis(configs, vocabulary), "ratings")
+    place = Place(attributes=PLACE.attributes.update(apis.constants), apis=apis)
+    rules = (
+        deny("of-all", 'api.service == "shop" && request.path == "/b"'),
+        deny("of-some", '(shop.cost | "") == "much"'),
+        deny("of-none", '(api.version | "") == "" && request.path == "/c"'),
+    )
+    assert where(decided(declared, *rules, place=place)) == {
+        "of-all": "proxy",
+        "of-some": "mixer",
+        "of-none": "proxy",
+    }

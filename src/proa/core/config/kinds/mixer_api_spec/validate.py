@@ -18,9 +18,8 @@ from proa.core.config.tree import shorten
 _METHODS: Final = frozenset(
     ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "*"]
 )
-_TOLD_BY_MESH: Final = frozenset(
-    row.name for row in ATTRIBUTES if row.producers and Producer.API_SPEC not in row.producers
-)
+_TOLD_BY_MESH: Final = frozenset(row.name for row in ATTRIBUTES if Producer.API_SPEC not in row.producers)
+_OF_MESH: Final = ("source.", "destination.", "context.", "connection.")
 _WORD: Final = re.compile(r"[^{}*/:]+")
 _PLAIN: Final = re.compile(r"\*|\*\*|[^{}*/]+")
 _SEGMENT: Final = re.compile(r"\*|\*\*|[^{}*/]+|\{[A-Za-z_][\w.]*(=[^{}]+)?\}")
@@ -38,8 +37,10 @@ def _check_attributes(attributes: Attributes | None, at: Path) -> Iterator[Findi
     """What the mesh itself tells of a request, no spec tells: a rule about it would be about something else."""
     yield from check_attributes(attributes, at)
     for name in attributes.attributes if attributes else ():
-        if name in _TOLD_BY_MESH:
-            message = f"the mesh itself tells {name}; write api.* or an attribute of an attributemanifest"
+        if name in _TOLD_BY_MESH or name.startswith(_OF_MESH):
+            message = (
+                f"the mesh itself tells {shorten(name)}; write api.* or an attribute of an attributemanifest"
+            )
             yield Finding((*at, "attributes", name), "conflict", message)
 
 
