@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from tests.mesh.asking_rules import Caller, Words
 from tests.mesh.harness import FOREVER, Mesh
-from tests.mesh.mixer_scene import Caller, Words
 
 pytestmark = pytest.mark.mesh
 

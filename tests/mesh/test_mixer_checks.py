@@ -10,7 +10,6 @@ import pytest
 
 from tests.mesh.asking_rules import Caller, Words
 from tests.mesh.harness import FOREVER, Mesh
-from tests.mesh.mixer_scene import Caller, Words
 
 pytestmark = pytest.mark.mesh
 
