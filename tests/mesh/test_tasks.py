@@ -25,12 +25,12 @@ from tests.mesh.warm_cli import warm_cli
 pytestmark = [pytest.mark.mesh, pytest.mark.timeout(240)]
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = (ROOT / "docs/tasks/security.md").read_text()
+PAGES: Final = {name: (ROOT / f"docs/tasks/{name}.md").read_text() for name in ("security", "policies")}
 LEAF_TTL: Final = "20s"
 """Steps of a rotation last a tenth of it, and a day's leafs would make them minutes."""
 DEMO_PAGE: Final = "http://127.0.0.1:20080/productpage"
 ISSUER_PORT: Final = "8765"
-SECTIONS: Final = [section.title for section in read_page(PAGE)[1:]]
+SECTIONS: Final = [(page, each.title) for page, text in PAGES.items() for each in read_page(text)[1:]]
 MIGRATION: Final = "Move to mutual TLS"
 PLUG_IN: Final = "A CA of your own"
 
@@ -50,12 +50,12 @@ def mesh() -> Iterator[Mesh]:
         yield mesh
 
 
-def section(title: str, mesh: Mesh) -> tuple[Section, Section]:
+def section(page: str, title: str, mesh: Mesh) -> tuple[Section, Section]:
     """What comes before every section, and this one, for this mesh: with its page, and a port that is free."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = str(probe.getsockname()[1])
-    assert DEMO_PAGE in PAGE
-    text = PAGE.replace(DEMO_PAGE, page_url(mesh)).replace(ISSUER_PORT, port)
+    assert DEMO_PAGE in PAGES[page]
+    text = PAGES[page].replace(DEMO_PAGE, page_url(mesh)).replace(ISSUER_PORT, port)
     before, *others = read_page(text)
     return before, next(each for each in others if each.title == title)
 
@@ -99,10 +99,12 @@ def visited(url: str) -> Iterator[list[str]]:
     assert seen
 
 
-@pytest.mark.parametrize("title", SECTIONS)
-def test_a_task_shows_what_its_page_says(mesh: Mesh, env: dict[str, str], tmp_path: Path, title: str) -> None:
+@pytest.mark.parametrize(("page", "title"), SECTIONS)
+def test_a_task_shows_what_its_page_says(
+    mesh: Mesh, env: dict[str, str], tmp_path: Path, page: str, title: str
+) -> None:
     """Nobody inside notices a migration, nor another CA."""
-    before, task = section(title, mesh)
+    before, task = section(page, title, mesh)
     (tmp_path / "src").symlink_to(ROOT / "src")
     objects = mesh.objects()
     if title in (MIGRATION, PLUG_IN):
@@ -119,9 +121,12 @@ def test_a_task_shows_what_its_page_says(mesh: Mesh, env: dict[str, str], tmp_pa
             assert signing_root(shown.chain_pem, root), f"{program.id} is under the root that was brought"
 
 
-def test_the_page_has_the_tasks_of_2018() -> None:
-    assert SECTIONS == ["Mutual TLS", MIGRATION, "Roles", "End users", PLUG_IN]
-    assert all(len(each.commands) > 3 for each in read_page(PAGE)[1:])
+def test_the_pages_have_the_tasks_of_2018() -> None:
+    assert [title for page, title in SECTIONS if page == "security"] == [
+        *("Mutual TLS", MIGRATION, "Roles", "End users", PLUG_IN)
+    ]
+    assert [title for page, title in SECTIONS if page == "policies"] == ["Limits", "Denials", "Lists"]
+    assert all(len(each.commands) > 3 for text in PAGES.values() for each in read_page(text)[1:])
 
 
 def test_what_is_printed_is_compared() -> None:
