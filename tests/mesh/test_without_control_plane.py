@@ -13,6 +13,7 @@ import pytest
 
 from proa.core.pilot.resource import ResourceType
 from proa.core.sidecar.table_file import decode_table
+from proa.testing.faults.processes import paused
 from tests.mesh.harness import FOREVER, app, curl_status, until, why_no_envoy
 from tests.mesh.load import ECHO
 from tests.mesh.outages import (
@@ -72,6 +73,56 @@ def test_the_control_plane_is_parted_from_the_node_and_nobody_notices() -> None:
     print(f"{outage.load.summary()}; back {outage.back_s:.2f} s after the network")
     assert not outage.load.failures, outage.load.summary()
     assert outage.resent == 0, "nothing changed, so nothing is sent"
+
+
+def counted(policy: str) -> str:
+    """A limit that nobody meets, and what becomes of requests when nobody counts."""
+    return f"""
+apiVersion: config.istio.io/v1alpha2
+kind: quota
+metadata: {{name: calls}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: memquota
+metadata: {{name: limits}}
+spec: {{quotas: [{{name: calls.quota.default, maxAmount: 1000, validDuration: 600s}}]}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {{name: count, annotations: {{proa.dev/failure-policy: {policy}}}}}
+spec: {{actions: [{{handler: limits.memquota, instances: [calls.quota]}}]}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpec
+metadata: {{name: calls}}
+spec: {{rules: [{{quotas: [{{quota: calls, charge: 1}}]}}]}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpecBinding
+metadata: {{name: calls}}
+spec: {{quotaSpecs: [{{name: calls}}], services: [{{name: echo}}]}}
+"""
+
+
+def statuses(host: Host, number: int = 3) -> list[str]:
+    words = ("-o", "/dev/null", "-w", "%{http_code} ", "http://echo:8080/")
+    return [host.node.curl("caller", *words).stdout.strip() for _ in range(number)]
+
+
+def test_quotas_are_open_or_closed_while_nobody_counts(host: Host) -> None:
+    """A control plane that is gone, and one that stands still: then each request waits as long as the handlers may
+    take, and no longer, or it would not be answered here."""
+    with host.control.applied(counted("open")):
+        assert statuses(host) == ["200"] * 3
+        with without_control_plane(host):
+            assert statuses(host) == ["200"] * 3
+        host.control.settle()
+        assert statuses(host) == ["200"] * 3
+        host.control.apply(counted("closed"))
+        assert statuses(host) == ["200"] * 3
+        with paused(host.control.parts["serve"].pid):
+            assert statuses(host, 2) == ["503"] * 2
+        until(lambda: statuses(host) == ["200"] * 3, "it counts again")
 
 
 def test_an_envoy_killed_while_the_control_plane_is_away_serves_again(host: Host) -> None:
