@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from proa.core.model.names import WorkloadId
+from proa.servers.admin.mixer import CheckTry
 from tests.mesh.harness import FOREVER, Mesh, app, until
 from tests.mesh.outages import metric
 from tests.redis_process import RedisProcess, why_no_redis
@@ -172,6 +174,13 @@ def test_callers_are_told_apart_by_what_they_cannot_say_of_themselves(
         }
         assert client.statuses(2, **forged) == [429, 429]
         assert client.statuses(1, x_any=b"\xff\xc3".decode("latin-1")) == [429]
+        looked = [
+            shop.admin.quotas(
+                CheckTry(server=WorkloadId("default", PAGES[0]), caller=WorkloadId("default", each))
+            )
+            for each in ("caller", OTHER)
+        ]
+        assert [(each.outcome, each.quotas[0].left) for each in looked] == [("refused", 0), ("granted", 2)]
         assert other.statuses(3) == [200, 200, 429]
         rpc = client.ask(content_type="application/grpc")
         assert (rpc.status, rpc.headers["grpc-status"]) == (200, "8")

@@ -10,6 +10,7 @@ import click
 
 from proa.cli.mixer_check import command as check
 from proa.cli.mixer_explain import command as explain
+from proa.cli.mixer_quota import command as quota
 from proa.cli.output import Format, output_option, print_problems, print_value
 from proa.cli.surroundings import Failure
 
@@ -27,6 +28,7 @@ def command() -> None:
 
 command.add_command(check)
 command.add_command(explain)
+command.add_command(quota)
 
 
 @command.command("eval", short_help="Evaluate an expression over attributes.")

@@ -1,6 +1,7 @@
 """`proa mixer check`: what Mixer's rules say of one request, against a mesh that runs."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -11,36 +12,92 @@ from proa.cli.surroundings import Failure, Surroundings
 
 if TYPE_CHECKING:
     from proa.core.model.names import ObjectRef, WorkloadId
-    from proa.servers.admin.mixer import CallMade, CheckTried, PolicyVerdict
+    from proa.servers.admin.client import AdminClient
+    from proa.servers.admin.mixer import CallMade, CheckTried, CheckTry, PolicyVerdict
 
 NOBODY = "nobody"
 
 
+F = TypeVar("F", bound=Callable[..., object])
+
+
+def try_options(command: F) -> F:
+    """The request that is asked about: who sends what to whom."""
+    for option in reversed(
+        (
+            click.argument("method", metavar="METHOD"),
+            click.argument("url", metavar="URL"),
+            click.option(
+                "--from",
+                "caller",
+                type=WorkloadWord(),
+                required=True,
+                metavar="WORKLOAD",
+                help="Who calls; nobody: a caller without a certificate of the mesh.",
+            ),
+            click.option(
+                "--to",
+                "server",
+                type=WorkloadWord(),
+                required=True,
+                metavar="WORKLOAD[:PORT]",
+                help="Who serves, and at which port of its service.",
+            ),
+            click.option(
+                "-H",
+                "--header",
+                "headers",
+                multiple=True,
+                callback=read_headers,
+                help="NAME:VALUE, more than once.",
+            ),
+            click.option(
+                "--claim",
+                "claims",
+                multiple=True,
+                callback=read_pairs,
+                help="NAME=VALUE of a token that was verified.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def asked_try(
+    client: "AdminClient",
+    method: str,
+    url: str,
+    caller: str,
+    server: str,
+    headers: tuple[tuple[str, str], ...],
+    claims: dict[str, str],
+) -> "CheckTry":
+    """With the workloads that were meant. Raises Failure for one that is not there."""
+    from immutables import Map
+
+    from proa.servers.admin.mixer import CheckTry
+
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    word, _, number = server.partition(":")
+    if number and not (number.isdecimal() and 0 < int(number) < 65536):
+        raise click.UsageError(f"{number!r} is no port; write --to WORKLOAD:PORT")
+    known = [each.id for each in client.proxies().proxies]
+    return CheckTry(
+        server=_known(word, known),
+        port=int(number or 0),
+        caller=None if caller == NOBODY else _known(caller, known),
+        method=method,
+        scheme=parts.scheme,
+        authority=parts.netloc,
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        headers=headers,
+        claims=Map(claims),
+    )
+
+
 @click.command("check", short_help="Ask what rules say of a request that nobody sends.")
-@click.argument("method", metavar="METHOD")
-@click.argument("url", metavar="URL")
-@click.option(
-    "--from",
-    "caller",
-    type=WorkloadWord(),
-    required=True,
-    metavar="WORKLOAD",
-    help="Who calls; nobody: a caller without a certificate of the mesh.",
-)
-@click.option(
-    "--to",
-    "server",
-    type=WorkloadWord(),
-    required=True,
-    metavar="WORKLOAD[:PORT]",
-    help="Who serves, and at which port of its service.",
-)
-@click.option(
-    "-H", "--header", "headers", multiple=True, callback=read_headers, help="NAME:VALUE, more than once."
-)
-@click.option(
-    "--claim", "claims", multiple=True, callback=read_pairs, help="NAME=VALUE of a token that was verified."
-)
+@try_options
 @output_option
 @click.pass_context
 def command(
@@ -65,29 +122,8 @@ def command(
       proa mixer check GET http://ratings:9080/ratings/1 --from reviews-v3 --to ratings
       proa mixer check GET http://cart:8080/ --from nobody --to cart:8080 -H 'x-team: red' -o json
     """
-    from immutables import Map
-
-    from proa.servers.admin.mixer import CheckTry
-
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    word, _, number = server.partition(":")
-    if number and not (number.isdecimal() and 0 < int(number) < 65536):
-        raise click.UsageError(f"{number!r} is no port; write --to WORKLOAD:PORT")
     with context.ensure_object(Surroundings).control_plane() as client:
-        known = [each.id for each in client.proxies().proxies]
-        tried = client.check(
-            CheckTry(
-                server=_known(word, known),
-                port=int(number or 0),
-                caller=None if caller == NOBODY else _known(caller, known),
-                method=method,
-                scheme=parts.scheme,
-                authority=parts.netloc,
-                path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-                headers=headers,
-                claims=Map(claims),
-            )
-        )
+        tried = client.check(asked_try(client, method, url, caller, server, headers, claims))
     if output == "table":
         _print(tried)
     else:

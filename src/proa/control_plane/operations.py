@@ -21,7 +21,9 @@ from proa.control_plane.explaining import explain_mesh
 from proa.control_plane.federation import Federations
 from proa.control_plane.mixer.explaining import UnknownRule, explain_rules_of
 from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.mixer.quotas import Quotas
 from proa.control_plane.mixer.trying import CannotBeTried, try_check
+from proa.control_plane.mixer.trying_quotas import try_quotas
 from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
@@ -65,7 +67,7 @@ from proa.servers.admin.authority import (
     RevokeRequest,
     RotateRequest,
 )
-from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -114,6 +116,7 @@ class Operations(ConfigurationOperations):
         token_keys: TokenKeys,
         federations: Federations,
         mixer: Mixer,
+        quotas: Quotas,
         others: OtherControlPlanes | None = None,
     ) -> None:
         """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
@@ -125,7 +128,7 @@ class Operations(ConfigurationOperations):
         self._audit = audit
         self._addresses = addresses
         self._federations = federations
-        self._mixer = mixer
+        self._mixer, self._quotas = mixer, quotas
         self._unready = unready
         self._started = clock()
         self._servers = servers
@@ -321,6 +324,12 @@ class Operations(ConfigurationOperations):
     async def check(self, wanted: CheckTry) -> CheckTried:
         try:
             return await try_check(self._world, self._mixer, wanted, self._clock)
+        except CannotBeTried as error:
+            raise Refused(str(error)) from None
+
+    async def quotas(self, wanted: CheckTry) -> QuotasTried:
+        try:
+            return await try_quotas(self._world, self._quotas, wanted, self._clock)
         except CannotBeTried as error:
             raise Refused(str(error)) from None
 

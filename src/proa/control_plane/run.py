@@ -242,6 +242,7 @@ async def run(options: ServeOptions) -> None:
             token_keys=token_keys,
             federations=federations,
             mixer=mixer,
+            quotas=quotas,
             others=others,
         )
         registry = build_registry(

@@ -29,7 +29,7 @@ from proa.servers.admin.authority import (
     SignerStatus,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -96,6 +96,7 @@ class FixedOperations:
     explanation: Explanation | None = None
     report: PeerReport | None = None
     tried: CheckTried | None = None
+    tried_quotas: QuotasTried | None = None
     explained: ExplainedRules | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
@@ -188,6 +189,12 @@ class FixedOperations:
         if self.tried is None:
             raise Refused(f"{wanted.server} is no workload of the mesh")
         return self.tried
+
+    async def quotas(self, wanted: CheckTry) -> QuotasTried:
+        self.asked.append(wanted)
+        if self.tried_quotas is None:
+            raise Refused(f"{wanted.server} is no workload of the mesh")
+        return self.tried_quotas
 
     async def services(self) -> Services:
         return Services(services=self.service_statuses)

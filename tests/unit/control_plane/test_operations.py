@@ -62,6 +62,7 @@ def asked(control_plane: ControlPlane, configuration: Configuration | None = Non
         token_keys=cast(Any, NoKeys()),
         federations=NOBODY,
         mixer=cast(Any, NoRules()),
+        quotas=NOBODY,
     )
 
 

@@ -51,7 +51,7 @@ class Quotas:
     async def charge(self, expense: Expense) -> tuple[Spent, ...]:
         spent = await self.spend(expense)
         for each in spent:
-            self.endings[each.quota, _ending(each)] += 1
+            self.endings[each.quota, ending_of(each)] += 1
         return spent
 
     async def spend(self, expense: Expense, *, looking: bool = False) -> tuple[Spent, ...]:
@@ -82,7 +82,7 @@ class Quotas:
         return self._surroundings.party(workload) or Party(name=workload.name, namespace=workload.namespace)
 
 
-def _ending(spent: Spent) -> Ending:
+def ending_of(spent: Spent) -> Ending:
     if not spent.is_exhausted:
         return "granted"
     return "would-refuse" if spent.is_dry else "refused"
@@ -98,9 +98,8 @@ async def _spent(
 ) -> list[Spent]:
     """One for those in earnest, and one for those that only try if they would refuse."""
     asked = amount * expense.hits
-    taken = 0 if looking else asked
     answers = await at_once(
-        lambda each: standing.charge(each, _charge(standing, each, taken, expense)), calls
+        lambda each: standing.charge(each, _charge(standing, each, asked, expense, looking)), calls
     )
     charged = [Charged(call=each.call, answer=answer) for each, answer in zip(calls, answers, strict=True)]
     found: list[Spent] = []
@@ -123,14 +122,15 @@ def _told(quota: str, asked: int, those: list[Charged], is_dry: bool, looking: b
     return Spent(quota=quota, asked=asked, granted=granted, left=left, is_dry=is_dry)
 
 
-def _charge(standing: Standing, prepared: Prepared, amount: int, expense: Expense) -> Charge:
+def _charge(standing: Standing, prepared: Prepared, asked: int, expense: Expense, looking: bool) -> Charge:
     action = prepared.call.action
     dimensions = prepared.instance.texts("dimensions") if prepared.instance else None
-    charge = Charge(quota=action.instance, amount=amount)
     if dimensions is None:
-        return charge  # it could not be made, and nobody is asked
+        return Charge(quota=action.instance, amount=asked)  # it could not be made, and nobody is asked
     if standing.plan.handlers[action.handler].per_instance:
         dimensions = dimensions.set(INSTANCE, f"{expense.server}:{expense.port}")
     # Two limits of one handler are told apart by their cells, two requests by whose proxy had them.
     name = f"{expense.server}:{expense.port}/{expense.id}" if expense.id else ""
-    return Charge(quota=action.instance, dimensions=dimensions, amount=amount, deduplication_id=name)
+    if looking:
+        return Charge(quota=action.instance, dimensions=dimensions, amount=0, wanted=asked)
+    return Charge(quota=action.instance, dimensions=dimensions, amount=asked, deduplication_id=name)

@@ -35,10 +35,10 @@ class CannotBeTried(ValueError):
 
 
 async def try_check(world: World, mixer: Mixer, wanted: CheckTry, clock: Callable[[], float]) -> CheckTried:
-    port = _port(world, wanted.server, wanted.port)
+    port = port_of(world, wanted.server, wanted.port)
     place = world.place(wanted.server, port)
     assert place is not None
-    asked = _asked(world, wanted, port, clock)
+    asked = asked_by(world, wanted, port, clock)
     verdicts: list[PolicyVerdict] = []
     for policy in POLICIES:
         if not _has_rules(world, place, policy):
@@ -63,7 +63,8 @@ async def try_check(world: World, mixer: Mixer, wanted: CheckTry, clock: Callabl
     )
 
 
-def _port(world: World, server: WorkloadId, port: int) -> int:
+def port_of(world: World, server: WorkloadId, port: int) -> int:
+    """The one that is meant. Raises CannotBeTried."""
     known = world.snapshot.workloads.get(server)
     if known is None:
         raise CannotBeTried(f"{server} is no workload of the mesh; `proa proxy status` lists them")
@@ -82,7 +83,8 @@ def _port(world: World, server: WorkloadId, port: int) -> int:
     )
 
 
-def _asked(world: World, wanted: CheckTry, port: int, clock: Callable[[], float]) -> Asked:
+def asked_by(world: World, wanted: CheckTry, port: int, clock: Callable[[], float]) -> Asked:
+    """As the server's proxy would tell of it. Raises CannotBeTried for a caller that is not there."""
     headers = {
         ":method": wanted.method,
         ":scheme": wanted.scheme,

@@ -150,9 +150,13 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def check(request: Request) -> Response:
         return _reply(await operations.check(await _read(request, CheckTry)))
 
+    async def quotas(request: Request) -> Response:
+        return _reply(await operations.quotas(await _read(request, CheckTry)))
+
     return (
         ("POST", "/v1/explain", explain),
         ("POST", "/v1/mixer/check", check),
+        ("POST", "/v1/mixer/quota", quotas),
         ("POST", "/v1/mixer/explain", explain_rules),
         ("POST", "/v1/peers", peers),
         ("POST", "/v1/apply", apply),

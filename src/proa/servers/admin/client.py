@@ -31,7 +31,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -137,6 +137,9 @@ class AdminClient:
 
     def explain_rules(self, question: RulesQuestion) -> ExplainedRules:
         return wire.decode(self._call("POST", "/v1/mixer/explain", wire.encode(question))[1], ExplainedRules)
+
+    def quotas(self, wanted: CheckTry) -> QuotasTried:
+        return wire.decode(self._call("POST", "/v1/mixer/quota", wire.encode(wanted))[1], QuotasTried)
 
     def check(self, wanted: CheckTry) -> CheckTried:
         return wire.decode(self._call("POST", "/v1/mixer/check", wire.encode(wanted))[1], CheckTried)

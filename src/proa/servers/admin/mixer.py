@@ -30,6 +30,32 @@ class RulesQuestion(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
 
 
+class QuotaTried(msgspec.Struct, frozen=True, kw_only=True):
+    """What one quota has for a request that would be charged `charge` of it. `maximum` in `window_ms`, of which `left`
+    is left; None where nobody tells. There is room again after `wait_ms`, None: not by waiting. `is_dry`: a refusal is
+    only told. `by_proxy`: the server's proxy counts by itself, and only it knows what is left."""
+
+    quota: str
+    charge: int
+    outcome: Literal["granted", "refused", "would-refuse"] = "granted"
+    maximum: int | None = None
+    window_ms: int = 0
+    left: int | None = None
+    wait_ms: int | None = 0
+    is_dry: bool = False
+    by_proxy: bool = False
+
+
+class QuotasTried(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing was charged. A `remark` is about the answer as a whole."""
+
+    server: WorkloadId
+    port: int
+    outcome: Literal["granted", "refused"] = "granted"
+    quotas: tuple[QuotaTried, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
 class CallMade(msgspec.Struct, frozen=True, kw_only=True):
     """One handler asked about one instance. `code` is of google.rpc.Code, `status` its name. A call that `failed` has
     no answer, and counts by the rule's policy."""

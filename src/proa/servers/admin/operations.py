@@ -38,7 +38,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
 
 
 class OperationFailed(Exception):
@@ -345,6 +345,10 @@ class AdminOperations(Protocol):
 
     async def check(self, wanted: CheckTry) -> CheckTried:
         """What Mixer's rules say of a request that nobody sends. Raises Refused for a workload or port that is not."""
+
+    async def quotas(self, wanted: CheckTry) -> QuotasTried:
+        """What a request that nobody sends would be charged, and what is left; charges nothing. Raises Refused as
+        `check` does."""
 
     async def services(self) -> Services:
         """By hostname."""

@@ -23,6 +23,8 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     amount: int = 1
     best_effort: bool = False
     deduplication_id: str = ""
+    wanted: int = 0
+    """Of one that only looks: what it is to be told about."""
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True):

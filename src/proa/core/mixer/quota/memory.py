@@ -114,9 +114,8 @@ def _apply(window: Counter | RollingWindow, chosen: Chosen, charge: Charge, now_
     if charge.amount < 0:
         return Grant(amount=-window.give_back(now_ms, -charge.amount), valid_ms=0)
     given = window.charge(now_ms, chosen.max_amount, charge.amount, charge.best_effort)
-    return Grant(
-        amount=given, valid_ms=window.valid_ms(now_ms), left=left_of(window, chosen, charge.amount, now_ms)
-    )
+    left = left_of(window, chosen, charge.amount or charge.wanted, now_ms)
+    return Grant(amount=given, valid_ms=window.valid_ms(now_ms), left=left)
 
 
 def left_of(window: Window, chosen: Chosen, amount: int, now_ms: int) -> Left:

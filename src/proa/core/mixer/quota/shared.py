@@ -71,13 +71,13 @@ class SharedQuotas:
 
 def grant_of(charge: Charge, chosen: Chosen, given: int, valid_ms: int, used: int) -> Grant:
     """What Redis tells is when a window is over as a whole; of one that rolls there may be room before."""
-    room = chosen.max_amount - used
-    wait: int | None = valid_ms if charge.amount <= chosen.max_amount else None
+    room, amount = chosen.max_amount - used, charge.amount or charge.wanted
+    wait: int | None = valid_ms if amount <= chosen.max_amount else None
     left = Left(
         maximum=chosen.max_amount,
         window_ms=chosen.window_ms,
         amount=max(room, 0),
-        wait_ms=0 if charge.amount <= room else wait,
+        wait_ms=0 if amount <= room else wait,
     )
     return Grant(amount=given, valid_ms=valid_ms, left=left)
 
