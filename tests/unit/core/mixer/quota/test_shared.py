@@ -14,8 +14,14 @@ FIXED = SharedLimit(limit=LIMIT)
 ROLLING = SharedLimit(limit=LIMIT, algorithm="ROLLING_WINDOW", bucket_ms=100)
 
 
-def charge(who: str, amount: int = 1, **more: str) -> Charge:
-    return Charge(quota="a", dimensions=Map(who=who, what="x"), amount=amount, best_effort=True, **more)
+def charge(who: str, amount: int = 1, deduplication_id: str = "") -> Charge:
+    return Charge(
+        quota="a",
+        dimensions=Map(who=who, what="x"),
+        amount=amount,
+        best_effort=True,
+        deduplication_id=deduplication_id,
+    )
 
 
 def amounts(quotas: SharedQuotas, *charges: tuple[int, Charge]) -> list[int]:
