@@ -96,6 +96,7 @@ def test_one_that_does_not_open_keeps_no_plan_from_coming_into_force() -> None:
             assert await ask(handlers, "h") == Failure(reason="no answer in 10 ms")
             adapter.opening.set()
             await adapter.until(lambda: bool(adapter.opened))
+            await handlers.swap(plan_of(handler("h")))
             assert await ask(handlers, "h") == CheckAnswer(message="0")
 
     asyncio.run(scene())
@@ -104,7 +105,7 @@ def test_one_that_does_not_open_keeps_no_plan_from_coming_into_force() -> None:
 def test_a_swap_that_is_given_up_leaves_nothing_open() -> None:
     async def scene() -> None:
         adapter = Scripted()
-        pace = Pace(settle_s=60.0, open_s=0.01)
+        pace = Pace(settle_s=60.0)
         async with Handlers({"it": adapter}, pace=pace) as handlers, asyncio.TaskGroup() as tasks:
             await handlers.swap(plan_of(handler("h")))
             adapter.opening.clear()
@@ -197,7 +198,7 @@ def test_laws_of_swapping(rows: list[tuple[str, object]]) -> None:
     async def body() -> None:
         adapter = Scripted()
         # Whoever could not be opened is not tried again here, so that each call's end can be told beforehand.
-        pace = Pace(shortest_pause_s=3600.0, longest_pause_s=3600.0, drain_s=3600.0)
+        pace = Pace(settle_s=3600.0, shortest_pause_s=3600.0, longest_pause_s=3600.0, drain_s=3600.0)
         async with Handlers({"it": adapter}, pace=pace) as handlers, asyncio.TaskGroup() as tasks:
             scene = Scene(handlers, adapter, tasks)
             for what, detail in rows:

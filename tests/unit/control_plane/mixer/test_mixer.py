@@ -9,6 +9,7 @@ from immutables import Map
 from proa.adapters.policy.denier.adapter import DenierAdapter
 from proa.control_plane.mixer.handlers import Handlers
 from proa.control_plane.mixer.mixer import Mixer
+from proa.control_plane.mixer.running import Pace
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.config.config import Config
 from proa.core.mixer.api_specs import apis_for, compile_apis
@@ -90,7 +91,7 @@ def of_scene(
             "kubernetesenv": scripted,
             "denier": DenierAdapter(),
         }
-        mixer = Mixer(small, Handlers(adapters))
+        mixer = Mixer(small, Handlers(adapters, pace=Pace(settle_s=60.0)))
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(mixer.run())
             await mixer.settled()

@@ -92,6 +92,7 @@ def test_a_call_ends_at_its_deadline_also_when_it_waits_for_its_turn() -> None:
         calls = [tasks.create_task(found.check(ANY)) for _ in range(2)]
         assert [await call for call in calls] == [Failure(reason="no answer in 20 ms")] * 2
         adapter.gate.set()
+        found.rebound(handler("h", bounds=Bounds(deadline_ms=60_000, concurrency=1)))
         assert isinstance(await found.check(ANY), CheckAnswer), "turns are given back"
         assert (found.tally.outcomes["late"], found.under_way, found.waiting) == (2, 0, 0)
 
