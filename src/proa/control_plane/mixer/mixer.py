@@ -35,6 +35,9 @@ from proa.core.model.names import WorkloadId
 from proa.runtime.cell import Cell
 from proa.servers.mixer.checks import Question
 
+MOST_PLACES: Final = 20_000
+"""Whose rules' digests are remembered: workloads come and go under ever new names while a plan stays."""
+
 T = TypeVar("T")
 log = logging.getLogger("proa.control_plane.mixer")
 
@@ -139,7 +142,7 @@ class Mixer:
 
     def _digest(self, plan: DispatchPlan, question: Question, place: Place) -> str:
         """Of the rules that can match at a place: the proxy keeps what was decided by those that it was told of."""
-        if plan is not self._digests_of:
+        if plan is not self._digests_of or len(self._digests) >= MOST_PLACES:
             self._digests_of, self._digests = plan, {}
         known = self._digests.get((question.server, question.port))
         if known is None or known[0] is not place:
