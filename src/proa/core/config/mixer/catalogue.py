@@ -116,7 +116,7 @@ _ROWS: Final = (
     _built_in("memquota", "quota", parameters.MemQuota, RUNS),
     _built_in("noop", _ALL, parameters.Noop, RUNS),
     _built_in("opa", "authorization", parameters.Opa, _not_without("an interpreter of Rego")),
-    _built_in("prometheus", "metric", parameters.Prometheus),
+    _built_in("prometheus", "metric", parameters.Prometheus, RUNS),
     _built_in("rbac", "authorization", parameters.Rbac, RUNS, ("ServiceRole", "ServiceRoleBinding")),
     _built_in("redisquota", "quota", parameters.RedisQuota, RUNS),
     _built_in(
@@ -136,11 +136,11 @@ _ROWS: Final = (
         "stackdriver", "metric logentry tracespan edge", parameters.Stackdriver, _closed("Google Stackdriver")
     ),
     _built_in("statsd", "metric", parameters.Statsd),
-    _built_in("stdio", "logentry metric", parameters.Stdio),
+    _built_in("stdio", "logentry metric", parameters.Stdio, RUNS),
 )
 _OWN_ROWS: Final = (
-    _built_in("influxdb", "metric", own_parameters.Influxdb),
-    _built_in("otlp", "logentry metric tracespan", own_parameters.Otlp),
+    _built_in("influxdb", "metric", own_parameters.Influxdb, RUNS),
+    _built_in("otlp", "logentry metric tracespan", own_parameters.Otlp, RUNS),
     _built_in("zipkin", "tracespan", own_parameters.Zipkin),
 )
 
