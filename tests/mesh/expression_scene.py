@@ -136,6 +136,11 @@ class Proxy(msgspec.Struct, frozen=True):
             time.sleep(0.02)
         raise TimeoutError("nothing was logged")
 
+    def told_last(self) -> list[str]:
+        """What the access log says of the last request that it tells of, once it tells of all."""
+        told = self.logged(Sent())
+        return (self.folder / "access.log").read_text().splitlines()[-2].split("|") if told else []
+
     def _connection(self, request: Sent) -> http.client.HTTPConnection:
         """One for all requests of its kind: handshakes cost more than requests."""
         key = (request.caller, request.server_name)

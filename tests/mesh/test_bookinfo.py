@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import random
 import time
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from proa.core.config import parse
 from proa.core.model.names import ObjectRef
@@ -269,6 +271,60 @@ def test_a_page_is_one_trace_with_two_spans_for_each_hop(mesh: Mesh) -> None:
     assert [root.service for root in roots] == ["ingressgateway.istio-system"]
     served = {server.service: server.id for _, server in pairs}
     assert {client.parent_id for client, _ in pairs if client not in roots} <= set(served.values())
+
+
+NO_RED_STARS: Final = """
+apiVersion: config.istio.io/v1alpha2
+kind: denier
+metadata: {name: no-stars}
+spec: {status: {code: 7, message: Not allowed}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: checknothing
+metadata: {name: asked-by-v3}
+spec:
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: no-red-stars}
+spec:
+  match: destination.labels["app"] == "ratings" && source.labels["app"]=="reviews" && source.labels["version"] == "v3"
+  actions:
+  - handler: no-stars.denier
+    instances: [ asked-by-v3.checknothing ]
+"""
+
+
+def test_a_rule_of_mixer_takes_red_stars_away_and_nobody_is_asked(mesh: Mesh) -> None:
+    """The task of 2018 on denials. The three reviews share one account: labels alone tell them apart."""
+
+    def seen() -> set[str]:
+        """By so many requests that no version is missed by chance."""
+
+        async def look() -> set[str]:
+            async with new_visitor(page_url(mesh)) as visitor:
+                return set(await visitor.count_reviews(60))
+
+        return asyncio.run(look())
+
+    mesh.apply(config_path("gateway.yaml"))
+    until(lambda: seen() == {V1, V2, V3}, "all versions answer")
+    mesh.apply(NO_RED_STARS)
+    assert seen() == {V1, V2, "v3 error"}
+    assert checks(mesh) == {"allowed": 0, "refused": 0, "failed": 0}
+    told = mesh.proa("mixer", "explain", "no-red-stars", check=True).stdout
+    assert "in the proxy: its own refusals\n      at      default/ratings-v1:9080\n" in told
+    mesh.delete(NO_RED_STARS)
+    assert seen() == {V1, V2, V3}
+
+
+def checks(mesh: Mesh) -> dict[str, float]:
+    """What Mixer was asked, by what it came to."""
+    address = json.loads(mesh.home.endpoints.read_text())["metrics"]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    samples = (each for family in families for each in family.samples)
+    return {each.labels["verdict"]: each.value for each in samples if each.name == "proa_mixer_checks_total"}
 
 
 def _label(response: Response) -> str:

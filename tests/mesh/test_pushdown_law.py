@@ -29,6 +29,7 @@ from proa.core.mixer.pushdown.deciding import Decided, decide_checks
 from proa.core.mixer.pushdown.forms import value_answer
 from proa.core.mixer.refusals import http_status, refusal_text
 from proa.core.mixer.templates import Instance
+from proa.core.mixer.verdict.script import NAMESPACE
 from proa.core.pilot.translate.encode import pack
 from proa.core.pilot.translate.filters.mixer.denials import denial_filters
 from proa.testing.authorization.arena import CALLERS
@@ -243,6 +244,7 @@ def test_proxy_and_mixer_refuse_alike(tmp_path_factory: pytest.TempPathFactory, 
 
 DENY = mixer_config("denier", "no", {"status": {"code": 7, "message": "Not allowed"}})
 ANY = mixer_config("checknothing", "any", {})
+METADATA = [f"%DYNAMIC_METADATA({NAMESPACE}:{key})%" for key in ("rule", "grpc", "body")]
 BAD = Sent(path="/bad", headers={"user-agent": "curl"})
 
 
@@ -272,11 +274,12 @@ def test_the_tasks_of_2018_are_decided_by_the_proxy(tmp_path: Path) -> None:
     chains = [denial_filters(case.decided.denials, OWN) for case in cases]
     grpc = msgspec.structs.replace(BAD, headers={**BAD.headers, "content-type": "application/grpc"})
     callers = [Sent(caller=who) for who in (None, -1, 0, 1, 2, 3, 4)]
-    with proxy_of([], tmp_path, chains=chains) as proxy:
+    with proxy_of([], tmp_path, METADATA, chains) as proxy:
         refused = [
             [agree(proxy, number, case, each) for each in callers] for number, case in enumerate(cases)
         ]
         both = said(proxy.passed(3, BAD))
+        assert proxy.told_last() == ["default/a", "14", both[2]], "who decided is told to whoever logs"
         assert both == said(proxy.passed(3, grpc))
     assert refused == [
         [False, False, False, True, False, False, False],
