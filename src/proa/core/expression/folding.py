@@ -7,8 +7,9 @@ absence, so what must not be absent there is not replaced by something that may 
 from collections.abc import Mapping, Sequence
 
 import msgspec
+from immutables import Map
 
-from proa.core.attributes.value_types import Value
+from proa.core.attributes.value_types import Value, ValueType
 from proa.core.expression.program import compile_typed
 from proa.core.expression.semantics import EvaluationError
 from proa.core.expression.typed import Apply, Constant, Read, Typed
@@ -114,6 +115,14 @@ def _forgiving(node: Apply) -> Typed:
 
 def _computed(node: Apply) -> Typed:
     """What fails is left, so that it fails when it is evaluated."""
+    match node:
+        # Most of what is folded; compiling it takes a thousand times as long.
+        case Apply("==" | "!=", _, ValueType.STRING, (Constant(str() as first), Constant(str() as second))):
+            return Constant((first == second) is (node.function == "=="), node.type)
+        case Apply("[]", arguments=(Constant(dict() | Map() as content), Constant(str() as key))):
+            return Constant(content.get(key, ""), node.type)
+        case _:
+            pass
     if not node.arguments or not all(isinstance(argument, Constant) for argument in node.arguments):
         return node
     try:

@@ -16,6 +16,7 @@ from proa.core.expression.folding import Facts, fold
 from proa.core.expression.typed import KEYED, Apply, Constant, Read, Typed
 from proa.core.mixer.asked import Party
 from proa.core.mixer.needs import is_never
+from proa.core.mixer.plan.index import Demand, Term, demanded
 from proa.core.mixer.plan.values import DispatchPlan
 
 SOURCE: Final = "source."
@@ -24,7 +25,7 @@ OF_REQUEST: Final = frozenset(("source.principal", "source.user", "source.ip"))
 _LABELS: Final = "source.labels"
 _NAMESPACE: Final = frozenset((("source.namespace", None), ("source.workload.namespace", None)))
 
-Terms = frozenset[tuple[str, str | None]]
+Terms = frozenset[Term]
 """Attributes of callers, or keys of their labels; the key None: the attribute as a whole."""
 NO_TERMS: Final[Terms] = frozenset()
 
@@ -47,7 +48,7 @@ def _terms(node: Typed) -> Iterator[tuple[str, str | None]]:
         ):
             yield _LABELS, key
         case Read(name=name):
-            if name.startswith(SOURCE) and name not in OF_REQUEST:
+            if _is_of_callers(name):
                 yield name, None
         case Apply():
             for argument in node.arguments:
@@ -71,23 +72,62 @@ def facts_of_newcomer(terms: Terms) -> Facts:
     return {_LABELS: Map()} if any(name == _LABELS for name, _ in terms) else {}
 
 
+def demand_of_callers(match: Typed | None) -> Demand:
+    """What a caller must be whenever the match is true."""
+    demand: Demand = demanded(match) if match is not None else Map()
+    return Map({term: values for term, values in demand.items() if _is_of_callers(term[0])})
+
+
+def _is_of_callers(name: str) -> bool:
+    return name.startswith(SOURCE) and name not in OF_REQUEST
+
+
+def _value(party: Party, term: Term) -> Value | None:
+    """As a match reads it: a label that is not worn is the empty text."""
+    name, key = term
+    return party.attributes("source").get(name) if key is None else party.labels.get(key, "")
+
+
+def can_meet(demand: Demand, party: Party | None) -> bool:
+    """None: a newcomer, who may be anything but wears no label."""
+    for term, values in demand.items():
+        value = _value(party, term) if party is not None else "" if term[1] is not None else None
+        if value not in values and (party is not None or term[1] is not None):
+            return False
+    return True
+
+
 class Callers:
     """All workloads that may call, by their names as certificates have them: `workload.namespace`. A value: one with
-    other workloads is another one. Groups are made when they are asked for, and kept."""
+    other workloads is another one. What is asked for is made then, and kept."""
 
     def __init__(self, parties: Map[str, Party] = Map()) -> None:
         self.parties = parties
         self._groups: dict[Terms, tuple[Group, ...]] = {}
+        self._index: dict[Term, dict[Value | None, list[str]]] = {}
 
     def groups(self, terms: Terms) -> tuple[Group, ...]:
         """In the order of their first names."""
         if terms not in self._groups:
-            self._groups[terms] = tuple(self._grouped(terms))
+            self._groups[terms] = tuple(self._grouped(terms, sorted(self.parties)))
         return self._groups[terms]
 
-    def _grouped(self, terms: Terms) -> Iterator[Group]:
+    def groups_that_meet(self, terms: Terms, demand: Demand) -> tuple[Group, ...]:
+        """Those that a rule may mean, found without looking at all others. `demand` is not empty."""
+        few = min((self._holding(term, values) for term, values in demand.items()), key=len)
+        names = (name for name in sorted(few) if can_meet(demand, self.parties[name]))
+        return tuple(self._grouped(terms, names))
+
+    def _holding(self, term: Term, values: Iterable[str]) -> list[str]:
+        if term not in self._index:
+            index = self._index[term] = {}
+            for name, party in self.parties.items():
+                index.setdefault(_value(party, term), []).append(name)
+        return [name for value in values for name in self._index[term].get(value, ())]
+
+    def _grouped(self, terms: Terms, names_in_order: Iterable[str]) -> Iterator[Group]:
         found: dict[object, tuple[Facts, list[str]]] = {}
-        for name in sorted(self.parties):
+        for name in names_in_order:
             facts = facts_of_caller(terms, self.parties[name])
             _, names = found.setdefault(tuple(sorted(facts.items(), key=_by_name)), (facts, []))
             names.append(name)
@@ -105,11 +145,13 @@ NOBODY: Final = Callers()
 
 
 class Concern(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule whose checks read their callers; `match` None: it is for all of them."""
+    """A rule whose checks read their callers; `match` None: it is for all of them. `demand` is what its match does of
+    a caller."""
 
     namespace: str
     match: Typed | None
     terms: Terms
+    demand: Demand
 
 
 def concerns_of(plan: DispatchPlan) -> tuple[Concern, ...]:
@@ -125,7 +167,8 @@ def _concerns(plan: DispatchPlan) -> Iterator[Concern]:
         roots = [formula.program.checked.root for formula in fields]
         terms = terms_of(roots if match is None else [match, *roots])
         if checks and terms:
-            yield Concern(namespace=rule.ref.namespace, match=match, terms=terms)
+            demand = demand_of_callers(match)
+            yield Concern(namespace=rule.ref.namespace, match=match, terms=terms, demand=demand)
 
 
 def namespaces_moved(
@@ -138,6 +181,8 @@ def namespaces_moved(
 
 def _is_moved(concern: Concern, before: Party | None, after: Party | None) -> bool:
     """One that the rule can neither mean before nor afterwards is no concern of it."""
+    if not can_meet(concern.demand, before) and not can_meet(concern.demand, after):
+        return False
     was, becomes = _facts_of_member(concern.terms, before), _facts_of_member(concern.terms, after)
     return was != becomes and not (_is_out(concern.match, was) and _is_out(concern.match, becomes))
 

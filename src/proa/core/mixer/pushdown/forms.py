@@ -27,7 +27,9 @@ from proa.core.mixer.plan.values import Action, DispatchPlan
 from proa.core.mixer.plan.verdict import INTERNAL, OK, CheckAnswer
 from proa.core.mixer.pushdown.callers import (
     Callers,
+    Group,
     Terms,
+    demand_of_callers,
     facts_of_caller,
     facts_of_newcomer,
     terms_of,
@@ -88,7 +90,7 @@ def denials_of(asking: Asking, callers: Callers | None) -> tuple[Denial, ...] | 
         newcomers = _of_newcomers(asking, terms, strangers)
         told_apart: dict[tuple[Denial, ...], list[str]] = {}
         many = 0
-        for group in callers.groups(terms) if terms else ():
+        for group in _groups(asking, callers, terms, newcomers):
             ways = tuple(_ways(asking, group.facts))
             if ways != newcomers:
                 told_apart.setdefault(ways, []).extend(group.names)
@@ -98,6 +100,18 @@ def denials_of(asking: Asking, callers: Callers | None) -> tuple[Denial, ...] | 
     except Obstacle as found:
         return found.form
     return tuple(_each(told_apart, newcomers, strangers))
+
+
+def _groups(
+    asking: Asking, callers: Callers, terms: Terms, newcomers: tuple[Denial, ...]
+) -> tuple[Group, ...]:
+    """Those that may be told apart from newcomers."""
+    if not terms:
+        return ()
+    demand = demand_of_callers(asking.match)
+    if demand and not newcomers:
+        return callers.groups_that_meet(terms, demand)
+    return callers.groups(terms)
 
 
 def _of_newcomers(asking: Asking, terms: Terms, strangers: tuple[Denial, ...]) -> tuple[Denial, ...]:

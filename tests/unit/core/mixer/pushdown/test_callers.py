@@ -2,13 +2,16 @@ from immutables import Map
 
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.expression.program import Program, compile_expression
+from proa.core.expression.typed import Typed
 from proa.core.mixer.asked import Party
 from proa.core.mixer.plan.compiling import compile_plan
 from proa.core.mixer.pushdown.callers import (
     Callers,
     Concern,
     Terms,
+    can_meet,
     concerns_of,
+    demand_of_callers,
     facts_of_caller,
     facts_of_newcomer,
     namespaces_moved,
@@ -69,6 +72,43 @@ def test_of_a_stranger_all_is_absent() -> None:
     assert facts_of_caller(owner, PARTIES["web.shop"]) == {"source.owner": None, "source.name": "web"}
     assert facts_of_newcomer(asked) == {"source.labels": Map()}
     assert facts_of_newcomer(owner) == {}
+
+
+def root(text: str) -> Typed:
+    program = compile_expression(text, STANDARD)
+    assert isinstance(program, Program)
+    return program.checked.root
+
+
+def test_whom_a_rule_may_mean_is_found_without_looking_at_all_others() -> None:
+    callers = Callers(Map(PARTIES))
+    for text, names in (
+        (
+            'source.labels["app"] == "reviews" && source.labels["version"] == "v3"',
+            ("other.shop", "reviews-v3.shop"),
+        ),
+        ('source.labels["version"] == ""', ("web.shop",)),
+        ('source.name == "web" || source.name == "other"', ("other.shop", "web.shop")),
+        ('source.labels["app"] == "none"', ()),
+    ):
+        match = root(text)
+        demand = demand_of_callers(match)
+        assert demand
+        found = callers.groups_that_meet(terms_of([match]), demand)
+        assert tuple(sorted(name for group in found for name in group.names)) == names
+        every = {name: can_meet(demand, party) for name, party in PARTIES.items()}
+        assert {name for name, can in every.items() if can} == set(names)
+    assert not demand_of_callers(root('source.principal == "a"'))
+    assert not demand_of_callers(None)
+
+
+def test_a_newcomer_may_have_any_name_and_wears_no_label() -> None:
+    for text, can in (
+        ('source.name == "web"', True),
+        ('source.labels["app"] == ""', True),
+        ('source.labels["app"] == "web"', False),
+    ):
+        assert can_meet(demand_of_callers(root(text)), None) is can
 
 
 def concerns(*matches: str) -> tuple[Concern, ...]:
