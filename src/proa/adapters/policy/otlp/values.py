@@ -1,25 +1,54 @@
 """Values of attributes as OpenTelemetry's: texts, numbers and truths are its own, durations Go's text (`13.6ms`), times
 RFC 3339, addresses text, maps lists of pairs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from immutables import Map
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue, KeyValueList
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from proa.core.attributes.value_texts import Written, written_value
+from proa.core.attributes.value_texts import written_value
 from proa.core.mixer.templates import Field, Instance
 
 
 def any_value(value: Field) -> AnyValue:
-    if isinstance(value, Map):
-        return AnyValue(kvlist_value=KeyValueList(values=key_values(value.items())))
-    return _written(written_value(value))
+    made = AnyValue()
+    _set(made, value)
+    return made
 
 
-def key_values(pairs: Iterable[tuple[object, Field]]) -> Iterator[KeyValue]:
+def key_values(pairs: Iterable[tuple[str, Field]]) -> list[KeyValue]:
     """In the order of their keys."""
-    for key, value in sorted(pairs, key=lambda pair: str(pair[0])):
-        yield KeyValue(key=clean(str(key)), value=any_value(value))
+    return [_pair(key, value) for key, value in sorted(pairs, key=_name)]
+
+
+def _name(pair: tuple[str, Field]) -> str:
+    return pair[0]
+
+
+def _pair(key: str, value: Field) -> KeyValue:
+    made = KeyValue(key=clean(key))
+    if isinstance(value, str):  # nearly all are
+        made.value.string_value = clean(value)
+    else:
+        _set(made.value, value)
+    return made
+
+
+def _set(made: AnyValue, value: Field) -> None:
+    plain: object = value if isinstance(value, Map) else written_value(value)
+    match plain:
+        case bool():
+            made.bool_value = plain
+        case int():
+            made.int_value = plain
+        case float():
+            made.double_value = plain
+        case str():
+            made.string_value = clean(plain)
+        case _:
+            assert isinstance(plain, Mapping)
+            made.kvlist_value.values.extend(key_values((str(key), each) for key, each in plain.items()))
+            made.kvlist_value.SetInParent()
 
 
 def pairs_of(instance: Instance, field: str) -> Mapping[str, Field]:
@@ -30,18 +59,4 @@ def pairs_of(instance: Instance, field: str) -> Mapping[str, Field]:
 
 def clean(text: str) -> str:
     """Half a character of two, which protobuf's texts cannot have, becomes a question mark."""
-    return text.encode(errors="replace").decode()
-
-
-def _written(value: Written) -> AnyValue:
-    match value:
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=clean(value))
-        case _:
-            return any_value(Map(value))
+    return text if text.isascii() else text.encode(errors="replace").decode()

@@ -15,7 +15,7 @@ from immutables import Map
 
 from proa.core.attributes.time_texts import timestamp_text
 from proa.core.attributes.value_texts import written_value
-from proa.core.attributes.value_types import Timestamp, Value
+from proa.core.attributes.value_types import Timestamp
 from proa.core.config.mixer.parameters import Level, Stdio
 from proa.core.mixer.templates import Field, Instance
 
@@ -88,14 +88,11 @@ def _told(instance: Instance) -> Iterator[tuple[str, object]]:
 
 
 def _shown(value: Field) -> object:
+    if isinstance(value, str):  # nearly all are
+        return value
     if isinstance(value, Map):
         return {str(key): _shown(each) for key, each in sorted(value.items())}
-    return _micro(value) if isinstance(value, Timestamp) else written_value(_plain(value))
-
-
-def _plain(value: Field) -> Value:
-    assert not isinstance(value, Map)
-    return value
+    return _micro(value) if isinstance(value, Timestamp) else written_value(value)
 
 
 def _micro(timestamp: Timestamp) -> str:
