@@ -1,5 +1,6 @@
 """What the structs of the kinds that are only read ask of their fields together, as recipes."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from proa.core.config import istio_service, plugins, selection
@@ -16,12 +17,13 @@ from proa.core.config.kinds.telemetry import schema as telemetry
 from proa.core.config.kinds.traffic_extension import schema as extension
 from proa.core.config.kinds.wasm_plugin import schema as wasm
 from proa.core.config.kinds.workload_group import schema as groups
+from proa.core.config.mixer import own_parameters as own
 from proa.core.config.mixer import parameters as adapters
 from proa.core.config.mixer import templates
 from proa.testing.strategies import vocabulary as words
 from proa.testing.strategies.recipes import either
 from proa.testing.strategies.shaped import Object, Recipe, Recipes, without
-from proa.testing.strategies.vocabulary import listed
+from proa.testing.strategies.vocabulary import Values, listed
 
 # Of attributes that some manifest might declare, so that they may have whatever type a field wants.
 _EXPRESSIONS: Final = either(
@@ -30,6 +32,12 @@ _EXPRESSIONS: Final = either(
 _MATCHES: Final = either('request.headers["x-a"] == "b"', "true", "1 == 2", "own.flag", "")
 _ADDRESS: Final = either("a.example:80", "[::1]:8125")
 _LIST: Final = either("https://a.example/list")
+_OF_ONE: Final = either([{"instanceName": "a.metric.default"}])
+_SENDING: Final[Mapping[str, Values]] = {
+    "flush_interval": either("1s"),
+    "batch_size": either(1, 5000),
+    "retry_for": either("5m"),
+}
 _PATTERNS: Final = either("a", "*", "a*", "*.example", "cluster.local/ns/default/sa/a", "/a")
 _PATHS: Final = either("/a", "/a/*", "*/b", "*")
 _HOSTS: Final = either("a.example", "*.example", "a.*", "*")
@@ -209,6 +217,21 @@ READ_ONLY: Final[Recipes] = {
     adapters.MemQuota: Recipe(
         values={"quotas": either([{"name": "a", "maxAmount": 1, "validDuration": "1s"}])},
         never=("min_deduplication_duration",),
+    ),
+    own.Influxdb: Recipe(
+        values={"url": _LIST, "database": either("mesh"), "metrics": _OF_ONE, **_SENDING},
+        always=("url", "database"),
+        never=("bucket", "org", "token", "user", "password"),
+    ),
+    own.Otlp: Recipe(
+        values={"endpoint": _LIST, "metrics": _OF_ONE, "logs": _OF_ONE, **_SENDING},
+        always=("endpoint",),
+        never=("headers", "sample_probability"),
+    ),
+    own.Zipkin: Recipe(
+        values={"url": _LIST, "sample_probability": either(0.5, 1), **_SENDING},
+        always=("url",),
+        never=("headers",),
     ),
     adapters.Opa: Recipe(
         values={"policy": either(["package a"]), "check_method": either("data.a.allow")},
