@@ -1,7 +1,11 @@
-"""What tests/mesh/apps/http_collector.py was told: reports, and Zipkin's spans in them."""
+"""What tests/mesh/apps/http_collector.py was told: reports, and Zipkin's spans in them. `Zipkin` is the same outside of
+any mesh.
+"""
 
 import json
+import threading
 from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
@@ -60,3 +64,35 @@ def hops(known: Sequence[Span], url: str) -> list[tuple[Span, Span]]:
     calls = {(span.trace_id, span.id): span for span in ours if span.kind == "CLIENT"}
     served = ((calls.get((span.trace_id, span.parent_id)), span) for span in ours if span.kind == "SERVER")
     return [(client, server) for client, server in served if client is not None]
+
+
+class Zipkin:
+    """Takes spans at `url` while it is entered."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        taken = self.spans
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                taken.extend(msgspec.json.decode(body, type=list[Span]))
+                self.send_response(202)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/api/v2/spans"
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> "Zipkin":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from proa.core.sidecar.standard_metrics import SECONDS
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
-from tests.mesh.spans import hops, report, spans
+from tests.mesh.spans import Span, Zipkin, hops, report, spans
 from tests.unit.core.config.test_cel import FINE
 
 pytestmark = pytest.mark.mesh
@@ -449,3 +449,63 @@ def test_otlp_goes_by_http_and_with_headers_of_an_operators_own(metered: Mesh, c
         metered.apply(tracing("grpc"))
         until_told(metered, "by-grpc", lambda: b"/by-grpc" in exported(collected, "traces"))
         assert "key k3\n" in collected.output
+
+
+SPANS_OF_RULES = """
+apiVersion: config.istio.io/v1alpha2
+kind: tracespan
+metadata: {name: hop}
+spec:
+  traceId: request.headers["x-b3-traceid"]
+  spanId: request.headers["x-b3-spanid"] | ""
+  parentSpanId: request.headers["x-b3-parentspanid"] | ""
+  spanName: request.path | "/"
+  startTime: request.time
+  endTime: response.time
+  httpStatusCode: response.code | 0
+  clientSpan: context.reporter.kind == "outbound"
+  spanTags:
+    http.url: request.path | ""
+    source.workload.name: source.workload.name | "unknown"
+    destination.workload.name: destination.workload.name | "unknown"
+---
+apiVersion: config.istio.io/v1alpha2
+kind: zipkin
+metadata: {name: traces}
+spec: {url: "URL", flushInterval: 100ms}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: spans}
+spec:
+  match: context.protocol == "http" && source.workload.name == "metered"
+  actions:
+  - handler: traces.zipkin
+    instances: [hop.tracespan]
+"""
+
+
+def test_rules_make_spans_of_what_proxies_tell(metered: Mesh, collected: Program) -> None:
+    """Where nobody traces, and where an operator's tracer speaks W3C alone."""
+    with Zipkin() as zipkin, metered.applied(SPANS_OF_RULES.replace("URL", zipkin.url)):
+        seen = until_told(metered, "by-rule", lambda: hops(zipkin.spans, "/by-rule"))
+        pairs = hops(zipkin.spans, "/by-rule")
+        reached = {headers["x-b3-spanid"]: headers for headers in seen if "x-b3-spanid" in headers}
+        assert {(client.service, server.service) for client, server in pairs} == {("metered", "echo")}
+        for client, server in pairs:
+            assert reached[server.id]["x-b3-parentspanid"] == server.parent_id == client.id
+            assert reached[server.id]["x-b3-traceid"] == server.trace_id
+            assert server.trace_id in reached[server.id]["traceparent"]
+            assert client.parent_id == ""
+            assert server.tags["http.status_code"] == "200"
+        assert {client.name for client, _ in pairs} == {"/by-rule"}
+        everything = "providers: [{name: spans}], randomSamplingPercentage: 100"
+        with metered.applied(telemetry(f"{OWN}, tracing: [{{{everything}}}]")):
+            parent = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+
+            def told() -> list[Span]:
+                return [span for span in zipkin.spans if "/by-w3c" in span.url and span.kind == "CLIENT"]
+
+            until_told(metered, "by-w3c", told, parent)
+            assert {span.trace_id for span in told()} == {TRACE}
+            assert "b7ad6b7169203331" not in {span.id for span in told()}, "it is the caller's program's"

@@ -136,12 +136,13 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True):
 
 class Reporting(msgspec.Struct, frozen=True, kw_only=True):
     """What Mixer's rules want to be told of one side: of requests, with these headers besides those that are always
-    told, and of connections. At least one of both."""
+    told, and of connections. At least one of both. `spans`: requests must have places in traces."""
 
     requests: bool = False
     streams: bool = False
     request_headers: tuple[str, ...] = ()
     response_headers: tuple[str, ...] = ()
+    spans: bool = False
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):

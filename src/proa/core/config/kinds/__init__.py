@@ -556,7 +556,9 @@ _ROWS_GATEWAY_API: tuple[AnyKind, ...] = (
 _OLD_API = f"{OLD}/{','.join(_OLD_VERSIONS)}"
 
 # Those of which a test shows what they do in a mesh.
-_TEMPLATES_IN_FORCE = frozenset(("authorization", "checknothing", "listentry", "logentry", "metric", "quota"))
+_TEMPLATES_IN_FORCE = frozenset(
+    ("authorization", "checknothing", "listentry", "logentry", "metric", "quota", "tracespan")
+)
 
 _ROWS_READ_ONLY: tuple[AnyKind, ...] = (
     _read_only(f"{EXTENSIONS}/v1alpha1", "wasmplugins", WasmPlugin, validate_wasm_plugin),

@@ -141,7 +141,7 @@ _ROWS: Final = (
 _OWN_ROWS: Final = (
     _built_in("influxdb", "metric", own_parameters.Influxdb, RUNS),
     _built_in("otlp", "logentry metric tracespan", own_parameters.Otlp, RUNS),
-    _built_in("zipkin", "tracespan", own_parameters.Zipkin),
+    _built_in("zipkin", "tracespan", own_parameters.Zipkin, RUNS),
 )
 
 BUILT_IN: Final = Catalogue(Map({row.name: row for row in (*_ROWS, *_OWN_ROWS)}))

@@ -31,6 +31,7 @@ def reporting_at(
         streams=of_streams is not None,
         request_headers=tuple(name for name in asked if name not in ALWAYS and _NAME.fullmatch(name)),
         response_headers=tuple(name for name in answered if _NAME.fullmatch(name)),
+        spans=of_requests is not None and of_requests.has_spans,
     )
 
 

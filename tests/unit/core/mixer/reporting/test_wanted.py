@@ -85,3 +85,16 @@ def test_headers_that_expressions_read_are_told() -> None:
     assert found == Reporting(
         requests=True, streams=True, request_headers=("cookie", "x-kind"), response_headers=("x-b",)
     )
+
+
+def test_spans_are_wanted_where_a_rule_that_makes_them_can_match() -> None:
+    configs: list[Config] = [
+        mixer_config("noop", "out", {}, "shop"),
+        mixer_config("tracespan", "span", {"traceId": 'request.headers["x-b3-traceid"]'}, "shop"),
+        rule("r", "out.noop", "span.tracespan", match='context.protocol == "http"', namespace="shop"),
+    ]
+    rules = compile_in_force(configs, all_run(), None, ROOT)[0]
+    told = Reporting(requests=True, request_headers=("b3", "traceparent", "x-b3-traceid"), spans=True)
+    assert reporting_at(rules, PLACE) == told
+    assert client_reporting(rules, "shop") == told
+    assert client_reporting(rules, "elsewhere") is None

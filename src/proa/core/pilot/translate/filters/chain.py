@@ -72,7 +72,7 @@ from proa.core.pilot.translate.filters.path_guard import path_guard
 from proa.core.pilot.translate.filters.reports import report_stream, request_reports
 from proa.core.pilot.translate.filters.revocation import request_filter
 from proa.core.pilot.translate.filters.tokens import tokens_name, tokens_place
-from proa.core.pilot.translate.filters.tracing import trace
+from proa.core.pilot.translate.filters.tracing import trace, tracing_of
 from proa.core.pilot.translate.routes.intents import Stream, Target
 
 EARLY_BYTES: Final = 16_384
@@ -181,8 +181,8 @@ def http_chain(
     _normalize(manager, handling.paths)
     observed = handling.client if meter.side == "client" else handling.server
     manager.access_log.extend(build_access_logs(direction.value, handling, observed))
-    if observed.tracing is not None:
-        trace(manager, observed.tracing)
+    if (tracing := tracing_of(observed)) is not None:
+        trace(manager, tracing)
     if handling.metering is not None:
         manager.access_log.extend(request_loggers(handling.metering, meter, tunnels=connect))
     if observed.reports is not None and (observed.reports.requests or (connect and observed.reports.streams)):

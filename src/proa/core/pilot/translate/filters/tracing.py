@@ -6,7 +6,6 @@ they are, and no span of ours joins their trace.
 
 from typing import Final
 
-import msgspec
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.config.core.v3.extension_pb2 import TypedExtensionConfig
 from envoy.config.core.v3.http_service_pb2 import HttpService
@@ -41,13 +40,15 @@ UNSAMPLED: Final = ("x-b3-sampled", "0")
 """Goes with reports to Zipkin: a collector in the mesh has a sidecar, which must not tell of what it is told."""
 
 
-def with_trace_ids(observed: Observed) -> Observed:
-    """For places whose reports become spans. A tracer of the operator's gives requests places in traces already, and
-    decides which requests have one."""
-    if observed.tracing is not None:
-        return observed
-    ids = Tracing(tracer=TraceIds(), percent=100.0, names_itself=False)
-    return msgspec.structs.replace(observed, tracing=ids)
+_IDS: Final = Tracing(tracer=TraceIds(), percent=100.0, names_itself=False)
+
+
+def tracing_of(observed: Observed) -> Tracing | None:
+    """Where reports become spans and nobody traces, requests get their places in traces. A tracer of an operator's does
+    that by itself, and decides which requests have one."""
+    if observed.tracing is None and observed.reports is not None and observed.reports.spans:
+        return _IDS
+    return observed.tracing
 
 
 def trace(manager: HttpConnectionManager, tracing: Tracing) -> None:

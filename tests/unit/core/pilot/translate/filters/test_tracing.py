@@ -6,9 +6,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
     HttpConnectionManager,
 )
 
-from proa.core.model.settings import Observed, SpanTag, Tracer, Tracing, ZipkinTracer
+from proa.core.model.settings import Observed, Reporting, SpanTag, Tracer, Tracing, ZipkinTracer
 from proa.core.pilot.simulate.resources import unpack
-from proa.core.pilot.translate.filters.tracing import trace, with_trace_ids
+from proa.core.pilot.translate.filters.tracing import trace, tracing_of
 
 HOST = Tracer(host="spans.istio-system.svc.cluster.local", port=4317)
 
@@ -89,7 +89,8 @@ def test_headers_go_with_reports_of_either_way() -> None:
 
 
 def test_ids_alone_where_nobody_else_gives_them() -> None:
-    made = with_trace_ids(Observed()).tracing
+    told = Reporting(requests=True, spans=True)
+    made = tracing_of(Observed(reports=told))
     assert made is not None
     manager = HttpConnectionManager()
     trace(manager, made)
@@ -97,5 +98,7 @@ def test_ids_alone_where_nobody_else_gives_them() -> None:
     assert config is not None
     assert config.collector_cluster == "BlackHoleCluster"
     assert manager.tracing.random_sampling.value == 100
-    mine = Observed(tracing=Tracing(tracer=HOST))
-    assert with_trace_ids(mine) is mine
+    mine = Tracing(tracer=HOST)
+    assert tracing_of(Observed(tracing=mine, reports=told)) is mine
+    assert tracing_of(Observed(reports=Reporting(requests=True))) is None
+    assert tracing_of(Observed()) is None
