@@ -192,7 +192,7 @@ def test_a_document_with_faults_is_no_config_and_tells_the_rest_too() -> None:
         ({"apiVersion": "networking.istio.io/v9", "kind": "VirtualService"}, "unknown-version"),
         ({"apiVersion": "v1", "kind": "VirtualService"}, "unknown-version"),
         ({"apiVersion": "extensions.istio.io/v1alpha1", "kind": "WasmPlugin"}, "kind-not-supported-yet"),
-        ({"apiVersion": "config.istio.io/v1alpha2", "kind": "tracespan"}, "kind-not-supported-yet"),
+        ({"apiVersion": "config.istio.io/v1alpha2", "kind": "edge"}, "kind-not-supported-yet"),
         ({"apiVersion": "v1", "kind": "Service"}, "unknown-kind"),
     ],
 )
