@@ -46,6 +46,31 @@ kind: PeerAuthentication
 metadata: {{name: default, namespace: default}}
 spec: {{mtls: {{mode: {mode}}}}}
 """
+SHARED_LIMIT: Final = """
+apiVersion: config.istio.io/v1alpha2
+kind: quota
+metadata: {name: calls}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: memquota
+metadata: {name: limits}
+spec: {quotas: [{name: calls.quota.default, maxAmount: 4, validDuration: 600s}]}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {name: count, annotations: {proa.dev/failure-policy: closed}}
+spec: {actions: [{handler: limits.memquota, instances: [calls.quota]}]}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpec
+metadata: {name: calls}
+spec: {rules: [{quotas: [{quota: calls, charge: 1}]}]}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: QuotaSpecBinding
+metadata: {name: calls}
+spec: {quotaSpecs: [{name: calls}], services: [{name: echo}]}
+"""
 PLACES: Final = frozenset({"default/caller", "default/echo", "default/echo-2"})
 
 
@@ -156,6 +181,36 @@ def test_one_is_killed_again_and_again(pair: Pair) -> None:
     result = load_during(pair.nodes[0], fault, around_s=2)
     print(f"{result.summary()}; apply --wait took {', '.join(f'{each:.2f}' for each in took)} s")
     assert not result.failures, result.summary()
+
+
+def test_one_of_them_counts_and_the_other_is_next(pair: Pair) -> None:
+    """Two servers, of which each has its agent at another control plane, share one count."""
+
+    def statuses(number: int) -> list[int]:
+        return [curl_status(pair.nodes[0].curl("caller", "-i", f"{ECHO}/there")) for _ in range(number)]
+
+    def charges() -> list[float]:
+        return [metric(control, "proa_mixer_quota_charges_total") for control in pair.controls]
+
+    before = charges()
+    with pair.controls[0].applied(SHARED_LIMIT):
+        pair.settle()
+        assert sorted(statuses(8)) == [200] * 4 + [429] * 4
+        counted = [now - then for now, then in zip(charges(), before, strict=True)]
+        assert sorted(counted) == [0, 8], "one of them was asked"
+        owner = counted.index(8)
+        pair.kill(owner)
+        found: list[int] = []
+
+        def refused() -> bool:
+            found.extend(statuses(1))
+            return found.count(429) == 4
+
+        until(refused, "the other counts")
+        assert found.count(200) == 4, "it begins anew"
+        assert set(found) <= {200, 429, 503}
+        pair.start(owner)
+        pair.settle()
 
 
 def test_no_token_is_taken_twice(pair: Pair) -> None:

@@ -230,6 +230,9 @@ class WorkloadBundle:
                 servers=self.asking.servers, trust_domain=snapshot.settings.trust_domain
             )
             yield self._memo.get(build_mixer_cluster, cluster)
+            charged = (charge for needs in self.asking.needs.values() for charge in needs.charges)
+            if any(charge.bucket is None for charge in charged):
+                yield self._memo.get(build_mixer_cluster, msgspec.structs.replace(cluster, in_turn=True))
 
     def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling

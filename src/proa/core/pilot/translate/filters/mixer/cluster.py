@@ -15,15 +15,20 @@ from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions, KeepaliveSet
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_config_pb2 import (
+    PreviousPrioritiesConfig,
+)
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
 from proa.core.auth.spiffe import control_plane_id
+from proa.core.model.digest import digest_of
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.clusters import HTTP_OPTIONS
 from proa.core.pilot.translate.encode import build_resource, millis, pack, socket_address, uint32
 
 MIXER_CLUSTER: Final = "proa_mixer"
+QUOTA_CLUSTER: Final = "proa_mixer_quotas"
 CONNECT_TIMEOUT_MS: Final = 1_000
 """Who asks waits no longer than its rules' deadlines; a control plane that is away is passed over."""
 MOST_CALLS: Final = 10_000
@@ -39,9 +44,10 @@ _AWAY: Final = "connect-failure,refused-stream"
 _LOST: Final = f"{_AWAY},reset,unavailable"
 
 
-def mixer_calls(*, repeatable: bool) -> GrpcService:
+def mixer_calls(*, repeatable: bool, in_turn: bool = False) -> GrpcService:
     """Calls to whichever control plane answers: one that is away costs a caller no more than the time to notice it.
-    `repeatable`: also what was lost on the way is asked again, for an answer changes nothing."""
+    `repeatable`: also what was lost on the way is asked again, for an answer changes nothing. `in_turn` as of the
+    cluster."""
     elsewhere = RetryPolicy.RetryHostPredicate(
         name="envoy.retry_host_predicates.previous_hosts", typed_config=pack(PreviousHostsPredicate())
     )
@@ -51,14 +57,24 @@ def mixer_calls(*, repeatable: bool) -> GrpcService:
         retry_host_predicate=[elsewhere],
         host_selection_retry_max_attempts=RETRIES + 1,
     )
-    return GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=MIXER_CLUSTER), retry_policy=policy)
+    if in_turn:
+        policy.retry_priority.name = "envoy.retry_priorities.previous_priorities"
+        policy.retry_priority.typed_config.CopyFrom(pack(PreviousPrioritiesConfig(update_frequency=1)))
+    name = QUOTA_CLUSTER if in_turn else MIXER_CLUSTER
+    return GrpcService(envoy_grpc=GrpcService.EnvoyGrpc(cluster_name=name), retry_policy=policy)
 
 
 class MixerClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """`servers` are `host:port` of all control planes."""
+    """`servers` are `host:port` of all control planes. `in_turn`: not whichever answers, but the same one for all
+    proxies as long as it does, so that what it counts is counted in one place; then the next."""
 
     servers: tuple[str, ...]
     trust_domain: str
+    in_turn: bool = False
+
+    @property
+    def name(self) -> str:
+        return QUOTA_CLUSTER if self.in_turn else MIXER_CLUSTER
 
 
 def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
@@ -69,15 +85,16 @@ def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
     options.explicit_http_config.http2_protocol_options.CopyFrom(http2)
     server = str(control_plane_id(intent.trust_domain))
     cluster = Cluster(
-        name=MIXER_CLUSTER,
+        name=intent.name,
         type=Cluster.STRICT_DNS,
         dns_lookup_family=Cluster.V4_PREFERRED,
         respect_dns_ttl=True,
         connect_timeout=millis(CONNECT_TIMEOUT_MS),
         load_assignment=ClusterLoadAssignment(
-            cluster_name=MIXER_CLUSTER,
+            cluster_name=intent.name,
             endpoints=[
-                LocalityLbEndpoints(lb_endpoints=[_endpoint(each) for each in sorted(intent.servers)])
+                LocalityLbEndpoints(priority=number, lb_endpoints=[_endpoint(each) for each in group])
+                for number, group in enumerate(_groups(intent))
             ],
         ),
         transport_socket=tls.client_mtls("", (server,), tls.ALPN_GRPC),
@@ -102,7 +119,14 @@ def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
         ),
     )
     cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
-    return build_resource(ResourceType.CLUSTER, MIXER_CLUSTER, cluster)
+    return build_resource(ResourceType.CLUSTER, intent.name, cluster)
+
+
+def _groups(intent: MixerClusterIntent) -> list[list[str]]:
+    """By digests: which comes first does not depend on who else is there, and the order stays when one goes."""
+    if not intent.in_turn:
+        return [sorted(intent.servers)]
+    return [[each] for each in sorted(intent.servers, key=lambda each: (digest_of(each), each))]
 
 
 def _endpoint(server: str) -> LbEndpoint:

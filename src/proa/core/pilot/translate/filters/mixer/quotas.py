@@ -67,7 +67,8 @@ def _called(charges: list[Charged], port: int, is_closed: bool, *, has_peer: boo
         stat_prefix=STAT_PREFIX,
         rate_limit_service=RateLimitServiceConfig(
             transport_api_version=ApiVersion.V3,
-            grpc_service=mixer_calls(repeatable=False),
+            # A charge has an id by which it is known again: what was lost on the way counts once where it is repeated.
+            grpc_service=mixer_calls(repeatable=True, in_turn=True),
         ),
     )
     name = f"proa.mixer.quotas.{'closed' if is_closed else 'open'}"

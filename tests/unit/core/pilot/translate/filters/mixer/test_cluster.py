@@ -7,6 +7,7 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate.filters.mixer.cluster import (
     MIXER_CLUSTER,
+    QUOTA_CLUSTER,
     MixerClusterIntent,
     build_mixer_cluster,
     mixer_calls,
@@ -50,3 +51,28 @@ def test_a_call_is_made_again_elsewhere_but_not_twice_where_that_counts() -> Non
         assert each.retry_policy.num_retries.value == 2
     assert "reset" in checks.retry_policy.retry_on.split(",")
     assert charges.retry_policy.retry_on == "connect-failure,refused-stream"
+
+
+def in_turn(*servers: str) -> list[str]:
+    intent = MixerClusterIntent(servers=servers, trust_domain="td.test", in_turn=True)
+    resource = build_mixer_cluster(intent)
+    assert resource.name == QUOTA_CLUSTER
+    found = Cluster.FromString(AnyMessage.FromString(resource.body).value).load_assignment.endpoints
+    assert [each.priority for each in found] == list(range(len(servers)))
+    return [each.lb_endpoints[0].endpoint.address.socket_address.address for each in found]
+
+
+def test_what_one_of_them_counts_all_proxies_ask_of_the_same_one() -> None:
+    names = [f"c{number}" for number in range(5)]
+    order = in_turn(*(f"{name}:1" for name in names))
+    assert sorted(order) == names
+    assert in_turn(*(f"{name}:1" for name in reversed(names))) == order
+    without = in_turn(*(f"{name}:1" for name in names if name != order[0]))
+    assert without == order[1:], "who was second is the first, and nobody else moves"
+
+
+def test_the_next_one_is_asked_when_that_one_is_away() -> None:
+    calls = mixer_calls(repeatable=True, in_turn=True)
+    assert calls.envoy_grpc.cluster_name == QUOTA_CLUSTER
+    assert calls.retry_policy.retry_priority.name == "envoy.retry_priorities.previous_priorities"
+    assert not mixer_calls(repeatable=True).retry_policy.HasField("retry_priority")
