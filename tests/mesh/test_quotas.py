@@ -3,7 +3,9 @@
 import contextlib
 import http.client
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -224,6 +226,20 @@ def test_what_only_tries_refuses_nobody_and_is_told(shop: Mesh, client: Client) 
             lambda: sum("dry_run_quota" in line for line in logged(shop)) == 4,
             "the log tells of four",
         )
+
+
+def test_a_limit_is_shared_exactly_under_uneven_load(shop: Mesh) -> None:
+    """Four clients at once, each with another share of twice the limit and more; `tests/endurance/test_quota_load.py`
+    has the rate."""
+
+    def statuses(number: int) -> list[int]:
+        found = Client(shop)
+        with contextlib.closing(found.connection):
+            return found.statuses(number)
+
+    with shop.applied(quota({}, 100)), ThreadPoolExecutor(4) as threads:
+        answers = [each for some in threads.map(statuses, (120, 60, 30, 10)) for each in some]
+    assert Counter(answers) == {200: 100, 429: 120}
 
 
 def test_a_limit_of_each_instance_is_kept_in_its_proxy(shop: Mesh, client: Client) -> None:
