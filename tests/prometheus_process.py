@@ -59,7 +59,7 @@ class PrometheusProcess:
         for name, target in self._targets.items():
             address, _, path = target.partition("/")
             where = {"static_configs": [{"targets": [address]}], "metrics_path": f"/{path}"}
-            jobs.append({"job_name": name, "scrape_interval": "200ms", "scrape_timeout": "200ms", **where})
+            jobs.append({"job_name": name, "scrape_interval": "500ms", "scrape_timeout": "500ms", **where})
         config = self._top / "prometheus.yml"
         config.write_text(json.dumps({"scrape_configs": jobs}))
         command = [
