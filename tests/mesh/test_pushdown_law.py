@@ -37,7 +37,7 @@ from proa.testing.mixer import all_run, mixer_config, rule
 from tests.mesh.expression_scene import Answer, Proxy, Sent, proxy_of
 from tests.mesh.programs import why_no_envoy
 from tests.mesh.test_expression_law import REQUESTS, WORDS
-from tests.properties.expression.drawn import texts_of
+from tests.properties.expression.drawn import cel_texts_of, texts_of
 
 pytestmark = [pytest.mark.mesh, pytest.mark.skipif(bool(why_no_envoy()), reason=why_no_envoy())]
 
@@ -124,14 +124,17 @@ def objects(draw: st.DrawFn) -> tuple[Config, ...]:
         entry = f"v{draw(st.integers(0, 1))}.listentry.istio-system"
         nothing = kinds[handler] != "listchecker" and draw(st.booleans())
         policy = draw(POLICIES)
+        in_cel = draw(st.integers(0, 3)) == 0
+        texts = cel_texts_of(ValueType.BOOL, 2, NAMES) if in_cel else texts_of(ValueType.BOOL, 2, NAMES)
         found.append(
             rule(
                 f"r{number}",
                 f"h{handler}.{kinds[handler]}.istio-system",
                 "any.checknothing.istio-system" if nothing else entry,
-                match=draw(st.one_of(st.just(""), texts_of(ValueType.BOOL, 2, NAMES))),
+                match=draw(texts if in_cel else st.one_of(st.just(""), texts)),
                 namespace=draw(st.sampled_from(("istio-system", "default"))),
                 annotations={FAILURE_POLICY: policy} if policy else None,
+                kind="MixerRule" if in_cel else "rule",
             )
         )
     return tuple(found)
@@ -232,7 +235,7 @@ def said(answer: Answer) -> tuple[int, int, str]:
 )
 @given(st.data())
 def test_proxy_and_mixer_refuse_alike(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    cases = [case_of(data.draw(objects())) for _ in range(40)]
+    cases = [case_of(data.draw(objects())) for _ in range(25)]
     requests = data.draw(st.lists(REQUESTS, min_size=5, max_size=5))
     requests += [Sent(caller=who, path="/a", headers={"k": data.draw(WORDS)}) for who in (-1, 0, 1, 2, 3, 4)]
     chains = [denial_filters(case.decided.denials, OWN) for case in cases]
