@@ -10,7 +10,6 @@ from typing import Final, Protocol
 import msgspec
 from envoy.service.ratelimit.v3.rls_pb2 import RateLimitResponse
 
-from proa.core.auth.spiffe import workload_of_dns_name
 from proa.core.mixer.asked import Asked
 from proa.core.mixer.rate_limits.answers import Spent, answer
 from proa.core.mixer.rate_limits.domains import Domain, read_domain
@@ -18,7 +17,7 @@ from proa.core.mixer.rate_limits.reading import read_entries
 from proa.core.mixer.rate_limits.request_message import Descriptor, LimitRequest, Unreadable, read_request
 from proa.core.model.names import WorkloadId
 from proa.servers.grpc_edge import BadRequest, ByteStream, Service, service
-from proa.servers.mixer.checks import server_of
+from proa.servers.mixer.checks import caller_of, server_of
 
 SERVICE: Final = "envoy.service.ratelimit.v3.RateLimitService"
 MOST_DESCRIPTORS: Final = 16
@@ -84,7 +83,7 @@ def _expense(
         port=domain.port,
         quotas=domain.quotas,
         asked=asked,
-        caller=workload_of_dns_name(asked.workload, trust_domain),
+        caller=caller_of(asked, trust_domain),
         hits=min(hits, MOST_HITS),
         id=f"{name}/{number}" if name else "",
     )

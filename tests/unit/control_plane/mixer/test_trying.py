@@ -63,7 +63,12 @@ def test_a_refusal_is_told_with_all_that_led_to_it() -> None:
     )
     assert verdict.valid_ms == 7000
     assert {"request.method", "source.labels[version]"} <= set(verdict.references)
-    assert verdict.kept_by == ("the header :method", "the header content-type", "the caller's workload")
+    assert verdict.kept_by == (
+        "the header :method",
+        "the header content-type",
+        "the caller's SPIFFE id",
+        "the caller's workload",
+    )
     (call,) = verdict.calls
     assert (call.handler, call.instance, call.status) == (
         "no.denier.default",

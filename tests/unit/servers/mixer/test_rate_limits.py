@@ -67,7 +67,8 @@ def test_a_proxy_asks_for_its_own_port_and_quotas() -> None:
     told = {
         "i": "7",
         "m": "2026-11-23T03:44:40.97+00:00",
-        "w": "cart.v2.shop.workload.mesh.example",
+        "u": "spiffe://cluster.local/ns/shop/sa/cart",
+        "w": "cart.v2.shop.workload.cluster.local",
         "h:x": "1",
     }
     expenses, answered = ask(request_of(told))
@@ -75,9 +76,15 @@ def test_a_proxy_asks_for_its_own_port_and_quotas() -> None:
     assert (found.server, found.port, found.quotas, found.hits) == (WEB, 80, ("requests",), 1)
     assert found.id == "7@2026-11-23T03:44:40.97+00:00/0"
     assert found.asked.headers == {"x": "1"}
-    assert found.caller in (CART, None)
+    assert found.caller == CART
     assert isinstance(answered, RateLimitResponse)
     assert answered.overall_code == RateLimitResponse.OK
+
+
+def test_a_partner_s_workload_is_nobody_of_ours_whatever_its_name() -> None:
+    told = {"u": "spiffe://partner.example/ns/shop/sa/cart", "w": "cart.v2.shop.workload.cluster.local"}
+    (found,), _ = ask(request_of(told))
+    assert found.caller is None
 
 
 def test_what_exceeds_a_quota_is_over_the_limit_as_a_whole() -> None:

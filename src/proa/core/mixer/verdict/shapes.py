@@ -28,6 +28,8 @@ from proa.core.expression.tracing import Reference
 MOST_PARTS: Final = 16
 """A verdict that depends on more is not kept: its key costs more than it saves."""
 
+_WORKLOAD: Final = ("u", "w")
+"""A name is a workload's of the mesh only beside an id of the mesh: a partner's authority writes what names it likes."""
 _ALIKE: Final = ("destination.", "context.reporter.")
 _PARTS: Final = {
     "request.host": ("h::authority",),
@@ -38,16 +40,16 @@ _PARTS: Final = {
     "request.useragent": ("h:user-agent",),
     "source.principal": ("u",),
     "source.user": ("u",),
-    "source.uid": ("w",),
-    "source.name": ("w",),
-    "source.namespace": ("w",),
-    "source.owner": ("w",),
-    "source.labels": ("w",),
+    "source.uid": _WORKLOAD,
+    "source.name": _WORKLOAD,
+    "source.namespace": _WORKLOAD,
+    "source.owner": _WORKLOAD,
+    "source.labels": _WORKLOAD,
     "source.serviceAccount": ("u",),
-    "source.workload.uid": ("w",),
-    "source.workload.name": ("w",),
-    "source.workload.namespace": ("w",),
-    "source.ip": ("a",),
+    "source.workload.uid": _WORKLOAD,
+    "source.workload.name": _WORKLOAD,
+    "source.workload.namespace": _WORKLOAD,
+    "source.ip": ("a", *_WORKLOAD),
     "origin.ip": ("a",),
     "connection.mtls": ("t",),
     "connection.requested_server_name": ("s",),

@@ -68,7 +68,7 @@ def test_parts_are_what_dimensions_matches_and_clauses_read() -> None:
         *spec(clause="request.method"),
         counting('match(request.headers["cookie"], "user=*") == false'),
     )
-    assert found.parts == ("h::method", "h:cookie", "h:x-who", "i", "m", "w")
+    assert found.parts == ("h::method", "h:cookie", "h:x-who", "i", "m", "u", "w")
 
 
 def test_who_is_not_charged_need_not_ask() -> None:

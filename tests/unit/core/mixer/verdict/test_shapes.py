@@ -2,6 +2,7 @@ import pytest
 
 from proa.core.attributes.vocabulary import ATTRIBUTES
 from proa.core.expression.tracing import Reference
+from proa.core.mixer.verdict.keys import Facts, key_of
 from proa.core.mixer.verdict.shapes import MOST_PARTS, Shape, Unkept, part_in_words, shape_of
 
 
@@ -13,8 +14,20 @@ def of(*references: str) -> Shape | Unkept:
 
 def test_attributes_become_what_a_proxy_reads_each_once() -> None:
     references = ["source.labels[app]", "source.name", "request.headers[X-User]", "request.path"]
-    assert of(*references) == Shape(("h::path", "h:x-user", "w"))
+    assert of(*references) == Shape(("h::path", "h:x-user", "u", "w"))
     assert of("request.auth.principal") == Shape(("c:iss", "c:sub"))
+
+
+def test_a_workload_s_name_counts_beside_its_identity_alone() -> None:
+    """Else what was decided of ours would be kept for whoever a partner's authority calls like it."""
+    ours, theirs = (
+        Facts(identity=f"spiffe://{domain}/ns/shop/sa/web", workload="web.shop.workload.cluster.local")
+        for domain in ("cluster.local", "partner.example")
+    )
+    for reference in ("source.labels[app]", "source.name", "source.namespace", "source.ip"):
+        shape = of(reference)
+        assert isinstance(shape, Shape)
+        assert key_of(shape, ours) != key_of(shape, theirs)
 
 
 def test_what_is_the_same_for_all_that_a_proxy_asks_needs_no_part() -> None:
