@@ -29,7 +29,7 @@ MOST_PARTS: Final = 16
 """A verdict that depends on more is not kept: its key costs more than it saves."""
 
 _WORKLOAD: Final = ("u", "w")
-"""A name is a workload's of the mesh only beside an id of the mesh: a partner's authority writes what names it likes."""
+"""A name is a workload's of the mesh only beside an id of the mesh: a partner's authority writes what it likes."""
 _ALIKE: Final = ("destination.", "context.reporter.")
 _PARTS: Final = {
     "request.host": ("h::authority",),
