@@ -15,6 +15,8 @@ from proa.adapters.policy_catalog import installed
 from proa.core.config import read_batch
 from proa.core.config.mixer.catalogue import ENTRY_POINTS
 from proa.core.mixer.plan.compiling import compile_plan
+from tests.mesh.asking_rules import Caller
+from tests.mesh.harness import FOREVER, Mesh, app, why_no_envoy
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "mixer-adapter"
@@ -89,6 +91,26 @@ def test_its_own_tests_pass(place: Path) -> None:
     done = subprocess.run(command, cwd=EXAMPLE, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"1[0-9] passed", done.stdout), done.stdout
+
+
+@pytest.mark.mesh
+def test_in_a_mesh_it_decides_what_no_list_can(place: Path) -> None:
+    """`v2.10` is more than `v2.9`. The control plane finds the package where its Python does."""
+    if reason := why_no_envoy():
+        pytest.skip(reason)
+    rules = (EXAMPLE / "rules.yaml").read_text().replace('"ratings"', '"echo"')
+    environment = {"PYTHONPATH": os.pathsep.join((str(place), str(ROOT / "src")))}
+    with Mesh(env=environment) as mesh:
+        mesh.run("echo", app("echo"), port="8080:auto", wait=False)
+        for version in ("v2.8", "v2.10"):
+            mesh.run(version.replace(".", "-"), FOREVER, f"--label=version={version}", wait=False)
+        mesh.until_healthy("echo", "v2-8", "v2-10")
+        applied = mesh.apply(rules, check=False)
+        assert applied.returncode == 0, applied.stdout + applied.stderr
+        with Caller(mesh, "v2-8") as older, Caller(mesh, "v2-10") as newer:
+            said = "FAILED_PRECONDITION:recent.handler.default:version v2.8 is older than 2.9"
+            assert older.ask() == (400, said)
+            assert newer.status() == 200
 
 
 def test_the_page_tells_what_is_there() -> None:
