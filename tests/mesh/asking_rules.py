@@ -111,3 +111,35 @@ kind: listentry
 metadata: {{name: word}}
 spec: {{value: 'request.headers["x-word"] | "none"'}}
 {rules}"""
+
+
+def on_list(
+    words: Words,
+    policy: str = "closed",
+    *,
+    match: str = "",
+    blacklist: bool = False,
+    value: str = 'request.headers["x-word"] | "none"',
+    deadline: str = "500ms",
+) -> str:
+    """Who says a word that is not on the list is refused; a server's list is never known to the proxy."""
+    return f"""
+apiVersion: config.istio.io/v1alpha2
+kind: listchecker
+metadata: {{name: words, annotations: {{proa.dev/deadline: {deadline}}}}}
+spec: {{providerUrl: "{words.url}", blacklist: {str(blacklist).lower()}, refreshInterval: 60s, ttl: 120s}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: listentry
+metadata: {{name: word}}
+spec: {{value: '{value}'}}
+---
+apiVersion: config.istio.io/v1alpha2
+kind: rule
+metadata: {{name: words, annotations: {{proa.dev/failure-policy: {policy}}}}}
+spec:
+  match: '{match}'
+  actions:
+  - handler: words.listchecker
+    instances: [word.listentry]
+"""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.mesh.asking_rules import Caller, Words
+from tests.mesh.asking_rules import Caller, Words, on_list
 from tests.mesh.harness import FOREVER, Mesh
 
 pytestmark = pytest.mark.mesh
@@ -73,30 +73,6 @@ spec:
   actions:
   - handler: no
     instances: [any]
-"""
-
-
-def on_list(words: Words, policy: str = "closed", *, match: str = "", blacklist: bool = False) -> str:
-    """Who says a word that is not on the list is refused; a server's list is never known to the proxy."""
-    return f"""
-apiVersion: config.istio.io/v1alpha2
-kind: listchecker
-metadata: {{name: words}}
-spec: {{providerUrl: "{words.url}", blacklist: {str(blacklist).lower()}, refreshInterval: 60s, ttl: 120s}}
----
-apiVersion: config.istio.io/v1alpha2
-kind: listentry
-metadata: {{name: word}}
-spec: {{value: 'request.headers["x-word"] | "none"'}}
----
-apiVersion: config.istio.io/v1alpha2
-kind: rule
-metadata: {{name: words, annotations: {{proa.dev/failure-policy: {policy}}}}}
-spec:
-  match: '{match}'
-  actions:
-  - handler: words.listchecker
-    instances: [word.listentry]
 """
 
 

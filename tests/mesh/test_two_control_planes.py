@@ -21,6 +21,7 @@ from proa.core.auth.tokens import decode_token, encode_token
 from proa.node.join import JoinRefused, join
 from proa.testing.faults import killed, paused
 from tests.etcd_process import EtcdProcess, why_no_etcd
+from tests.mesh.asking_rules import Words, on_list
 from tests.mesh.harness import FOREVER, Completed, Mesh, app, curl_status, until, why_no_envoy
 from tests.mesh.load import ECHO, load_during
 from tests.mesh.outages import held_flags, metric
@@ -211,6 +212,29 @@ def test_one_of_them_counts_and_the_other_is_next(pair: Pair) -> None:
         assert set(found) <= {200, 429, 503}
         pair.start(owner)
         pair.settle()
+
+
+def test_checks_are_answered_while_one_is_killed(pair: Pair) -> None:
+    """Each request is asked about: no verdict is good for two."""
+
+    def fault() -> None:
+        for victim in (0, 1):
+            pair.kill(victim)
+            until(functools.partial(pair.is_known_at, pair.controls[1 - victim]), "all are at the other", 30)
+            pair.start(victim)
+            pair.settle()
+
+    with Words("bad") as words:
+        unique = 'request.headers["x-request-id"] | "none"'
+        # Longer than a busy machine takes for anything: what fails was not answered at all.
+        rule = on_list(words, blacklist=True, value=unique, deadline="30s")
+        with pair.controls[0].applied(rule):
+            result = load_during(pair.nodes[0], fault, around_s=1)
+            assert not result.failures, result.summary()
+            lived = [metric(each, "proa_mixer_checks_total{") for each in pair.controls]
+    print(f"{result.summary()}; checks counted by those that live now: {lived}")
+    assert all(lived), "both were asked after they came back"
+    pair.settle()
 
 
 def test_no_token_is_taken_twice(pair: Pair) -> None:

@@ -35,7 +35,11 @@ from proa.core.pilot.scope.telemetry import observed, observing_of, reported
 from proa.core.pilot.scope.views import endpoints_of, gateway_view, host_view
 from proa.core.pilot.translate.authorization.filters import build_authorization
 from proa.core.pilot.translate.clusters import build_cluster, build_inbound_cluster
-from proa.core.pilot.translate.filters.mixer.cluster import MixerClusterIntent, build_mixer_cluster
+from proa.core.pilot.translate.filters.mixer.cluster import (
+    MixerClusterIntent,
+    build_mixer_cluster,
+    build_mixer_endpoints,
+)
 from proa.core.pilot.translate.filters.mixer.place import build_mixer
 from proa.core.pilot.translate.filters.revocation import (
     build_revocation,
@@ -229,10 +233,13 @@ class WorkloadBundle:
             cluster = MixerClusterIntent(
                 servers=self.asking.servers, trust_domain=snapshot.settings.trust_domain
             )
-            yield self._memo.get(build_mixer_cluster, cluster)
             charged = (charge for needs in self.asking.needs.values() for charge in needs.charges)
-            if any(charge.bucket is None for charge in charged):
-                yield self._memo.get(build_mixer_cluster, msgspec.structs.replace(cluster, in_turn=True))
+            counts = any(charge.bucket is None for charge in charged)
+            in_turn = (msgspec.structs.replace(cluster, in_turn=True),) if counts else ()
+            for each in (cluster, *in_turn):
+                yield self._memo.get(build_mixer_cluster, each)
+                if each.is_told_apart:
+                    yield self._memo.get(build_mixer_endpoints, each)
 
     def _outbound(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, handling: Handling

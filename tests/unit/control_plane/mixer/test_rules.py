@@ -10,7 +10,8 @@ from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
 from proa.testing.builders import Mesh, removal, simple
 from proa.testing.mixer import all_run, mixer_config, rule
 
-CLUSTER, EXTENSION, LISTENER = ResourceType.CLUSTER, ResourceType.EXTENSION, ResourceType.LISTENER
+CLUSTER, ENDPOINT = ResourceType.CLUSTER, ResourceType.ENDPOINT
+EXTENSION, LISTENER = ResourceType.EXTENSION, ResourceType.LISTENER
 SERVER = WorkloadId("default", "web-v1")
 OTHER = WorkloadId("shop", "api-v1")
 SHARED = (
@@ -58,7 +59,7 @@ def test_a_rule_changes_the_place_and_brings_the_cluster_and_leaves_the_listener
     here = ask('destination.labels["version"] == "v1"')
     found = mesh.put(here)
     assert found.keys() == {SERVER}
-    assert (CLUSTER, MIXER_CLUSTER) in found[SERVER] <= {place, (CLUSTER, MIXER_CLUSTER)}
+    assert found[SERVER] == {place, (CLUSTER, MIXER_CLUSTER), (ENDPOINT, MIXER_CLUSTER)}
     assert mesh.put(gone=[here]) == found
 
 
@@ -90,7 +91,7 @@ def test_other_control_planes_are_told_to_those_who_ask() -> None:
     mesh.put(ask(""))
     mesh.told.clear()
     mesh.world.fold_in([Change(control_planes=("10.0.0.9:15012", "10.0.0.10:15012"))])
-    assert mesh.told == {SERVER: {(CLUSTER, MIXER_CLUSTER)}}
+    assert mesh.told == {SERVER: {(ENDPOINT, MIXER_CLUSTER)}}
 
 
 def test_a_workload_that_comes_later_has_what_rules_want_of_it() -> None:
@@ -159,7 +160,7 @@ def test_the_world_knows_places_and_parties() -> None:
 
 INBOUND, INTERNAL, EXPLICIT = f"inbound_{PORT}", f"0.0.0.0_{PORT}", "virtualOutbound"
 OUTBOUND = {(LISTENER, INTERNAL), (LISTENER, EXPLICIT)}
-COMES = (CLUSTER, MIXER_CLUSTER)
+COMES = {(CLUSTER, MIXER_CLUSTER), (ENDPOINT, MIXER_CLUSTER)}
 LINES = (
     mixer_config("stdio", "out", {}, "istio-system"),
     mixer_config("logentry", "line", {}, "istio-system"),
@@ -192,7 +193,7 @@ def test_both_ends_tell_for_a_rule_without_a_match() -> None:
     mesh = Reported()
     here = report("")
     found = mesh.put(here)
-    assert found == {SERVER: {COMES, (LISTENER, INBOUND), *OUTBOUND}}
+    assert found == {SERVER: {*COMES, (LISTENER, INBOUND), *OUTBOUND}}
     assert mesh.tells(SERVER) == {INBOUND, INTERNAL, EXPLICIT}
     assert mesh.tells(OTHER) == set()
     assert mesh.put(gone=[here]) == found
@@ -203,7 +204,7 @@ def test_rules_for_one_end_leave_the_other_as_it_is() -> None:
     mesh = Reported()
     inbound = report('context.reporter.kind == "inbound"', "istio-system", "in")
     for workload, names in mesh.put(inbound).items():
-        assert names == {COMES, (LISTENER, INBOUND)}
+        assert names == {*COMES, (LISTENER, INBOUND)}
         assert mesh.tells(workload) == {INBOUND}
     outbound = report('context.reporter.kind == "outbound"', "shop", "out")
     assert mesh.put(outbound) == {OTHER: OUTBOUND}

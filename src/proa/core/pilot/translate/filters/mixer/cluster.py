@@ -1,6 +1,8 @@
 """The way from a proxy to the control planes that answer for Mixer: straight, with the workload's own certificate.
 
-Only proxies of which a rule wants something have it.
+Only proxies of which a rule wants something have it. Where the control planes are comes as endpoints, so that calls
+under way outlast one that comes or goes; where some are known by names, which endpoints cannot be, it stands in the
+cluster.
 """
 
 from typing import Final
@@ -20,12 +22,13 @@ from envoy.extensions.retry.priority.previous_priorities.v3.previous_priorities_
 )
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
+from proa.core.attributes.addresses import parse_address
 from proa.core.auth.spiffe import control_plane_id
 from proa.core.model.digest import digest_of
 from proa.core.pilot.resource import Resource, ResourceType
 from proa.core.pilot.translate import tls
 from proa.core.pilot.translate.clusters import HTTP_OPTIONS
-from proa.core.pilot.translate.encode import build_resource, millis, pack, socket_address, uint32
+from proa.core.pilot.translate.encode import ADS, build_resource, millis, pack, socket_address, uint32
 
 MIXER_CLUSTER: Final = "proa_mixer"
 QUOTA_CLUSTER: Final = "proa_mixer_quotas"
@@ -35,9 +38,12 @@ MOST_CALLS: Final = 10_000
 """Under way from one proxy at once; more are failed calls, which count by their rules' policies."""
 PING_MS: Final = 5_000
 """A connection whose other end says nothing for so long is dead: of a machine that went away nobody tells."""
-PASSED_OVER_MS: Final = 2_000
-RETRIES: Final = 2
-"""Within the time that a call has."""
+PASSED_OVER_MS: Final = 500
+"""How long one that is away is not asked, and no longer however often: a try costs no more than another call, and when
+the others go it is the one that is left."""
+RETRIES: Final = 3
+"""Within the time that a call has. Each waits a little longer than the last: that a control plane is to be passed over
+is known to all of a proxy's workers some milliseconds after one of them found it."""
 
 
 _AWAY: Final = "connect-failure,refused-stream"
@@ -76,6 +82,11 @@ class MixerClusterIntent(msgspec.Struct, frozen=True, kw_only=True):
     def name(self) -> str:
         return QUOTA_CLUSTER if self.in_turn else MIXER_CLUSTER
 
+    @property
+    def is_told_apart(self) -> bool:
+        """Whether endpoints come by themselves: all are addresses."""
+        return all(parse_address(_host_and_port(each)[0]) is not None for each in self.servers)
+
 
 def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
     options = HttpProtocolOptions()
@@ -86,22 +97,14 @@ def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
     server = str(control_plane_id(intent.trust_domain))
     cluster = Cluster(
         name=intent.name,
-        type=Cluster.STRICT_DNS,
-        dns_lookup_family=Cluster.V4_PREFERRED,
-        respect_dns_ttl=True,
         connect_timeout=millis(CONNECT_TIMEOUT_MS),
-        load_assignment=ClusterLoadAssignment(
-            cluster_name=intent.name,
-            endpoints=[
-                LocalityLbEndpoints(priority=number, lb_endpoints=[_endpoint(each) for each in group])
-                for number, group in enumerate(_groups(intent))
-            ],
-        ),
         transport_socket=tls.client_mtls("", (server,), tls.ALPN_GRPC),
         circuit_breakers=CircuitBreakers(
             thresholds=[
                 CircuitBreakers.Thresholds(
-                    max_requests=uint32(MOST_CALLS), max_pending_requests=uint32(MOST_CALLS)
+                    max_requests=uint32(MOST_CALLS),
+                    max_pending_requests=uint32(MOST_CALLS),
+                    max_retries=uint32(MOST_CALLS),
                 )
             ]
         ),
@@ -111,13 +114,23 @@ def build_mixer_cluster(intent: MixerClusterIntent) -> Resource:
             consecutive_local_origin_failure=uint32(1),
             interval=millis(PASSED_OVER_MS),
             base_ejection_time=millis(PASSED_OVER_MS),
-            max_ejection_time=millis(10 * PASSED_OVER_MS),
+            max_ejection_time=millis(PASSED_OVER_MS),
             max_ejection_percent=uint32(100),
             enforcing_consecutive_5xx=uint32(0),
             enforcing_success_rate=uint32(0),
             enforcing_local_origin_success_rate=uint32(0),
         ),
     )
+    if intent.is_told_apart:
+        cluster.type = Cluster.EDS
+        cluster.eds_cluster_config.CopyFrom(
+            Cluster.EdsClusterConfig(eds_config=ADS, service_name=intent.name)
+        )
+    else:
+        cluster.type = Cluster.STRICT_DNS
+        cluster.dns_lookup_family = Cluster.V4_PREFERRED
+        cluster.respect_dns_ttl = True
+        cluster.load_assignment.CopyFrom(_assignment(intent))
     cluster.typed_extension_protocol_options[HTTP_OPTIONS].CopyFrom(pack(options))
     return build_resource(ResourceType.CLUSTER, intent.name, cluster)
 
@@ -129,6 +142,25 @@ def _groups(intent: MixerClusterIntent) -> list[list[str]]:
     return [[each] for each in sorted(intent.servers, key=lambda each: (digest_of(each), each))]
 
 
-def _endpoint(server: str) -> LbEndpoint:
+def build_mixer_endpoints(intent: MixerClusterIntent) -> Resource:
+    """Of a cluster whose endpoints are told apart."""
+    return build_resource(ResourceType.ENDPOINT, intent.name, _assignment(intent))
+
+
+def _assignment(intent: MixerClusterIntent) -> ClusterLoadAssignment:
+    return ClusterLoadAssignment(
+        cluster_name=intent.name,
+        endpoints=[
+            LocalityLbEndpoints(priority=number, lb_endpoints=[_endpoint(each) for each in group])
+            for number, group in enumerate(_groups(intent))
+        ],
+    )
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
     host, _, port = server.rpartition(":")
-    return LbEndpoint(endpoint=Endpoint(address=socket_address(host.strip("[]"), int(port))))
+    return host.strip("[]"), int(port)
+
+
+def _endpoint(server: str) -> LbEndpoint:
+    return LbEndpoint(endpoint=Endpoint(address=socket_address(*_host_and_port(server))))
