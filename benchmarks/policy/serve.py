@@ -24,6 +24,7 @@ from proa.core.model.settings import MeshSettings
 from proa.core.model.snapshot import Change
 from proa.core.pilot.registry.registration import contribution_of_registration
 from proa.ports.policy_adapter import PolicyAdapter, PolicyHandler
+from proa.runtime.garbage import spare_what_stays
 from proa.runtime.supervise import Supervisor
 from proa.servers.asgi import bind_tcp
 from proa.servers.grpc_edge import Credentials, serving_grpc
@@ -81,6 +82,7 @@ async def main(spec: Spec) -> None:
         socket = stack.enter_context(bind_tcp(host, int(port)))
         services = [checks_service(mixer, DEFAULT_TRUST_DOMAIN)]
         await stack.enter_async_context(serving_grpc(services, [socket], credentials, 0.2))
+        spare_what_stays()
         await asyncio.Event().wait()
 
 

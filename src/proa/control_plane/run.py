@@ -69,6 +69,7 @@ from proa.ports.authority_store import AuthorityStore
 from proa.ports.failures import StoreTemporary
 from proa.ports.key_store import KeyStore
 from proa.ports.upstream_authority import UpstreamAuthority
+from proa.runtime.garbage import spare_what_stays
 from proa.runtime.shutdown import shutdown_event
 from proa.runtime.supervise import Supervisor
 from proa.servers.admin.addresses import Addresses, write_addresses
@@ -295,6 +296,7 @@ async def run(options: ServeOptions) -> None:
             await token_keys.tried()
             tasks.keep("mixer", mixer.run())
             await mixer.settled()
+            spare_what_stays()
             tasks.keep("federation", federations.run())
             if sharing is not None and others is not None:
                 tasks.keep("others' leases", leases.follow(sharing.leases, registrations))
