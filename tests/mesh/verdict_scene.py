@@ -28,7 +28,10 @@ from proa.core.expression.tracing import Reference
 from proa.core.mixer.asked import Asked, read_check
 from proa.core.mixer.context import ON_FAILURE, read_context
 from proa.core.mixer.context import PORT as CONTEXT_PORT
-from proa.core.mixer.needs import Checked
+from proa.core.mixer.needs import Charged, Checked
+from proa.core.mixer.rate_limits.answers import answer as answer_charges
+from proa.core.mixer.rate_limits.reading import read_entries
+from proa.core.mixer.rate_limits.request_message import read_request
 from proa.core.mixer.reported import PEER_FORMAT, PEER_TAG
 from proa.core.mixer.verdict.keys import Facts, key_of
 from proa.core.mixer.verdict.script import Told, script
@@ -38,8 +41,9 @@ from proa.core.model.names import cluster_name
 from proa.core.pilot.translate.authorization.asking import ask_for_request
 from proa.core.pilot.translate.encode import pack
 from proa.core.pilot.translate.filters.mixer.checks import KEPT, ON_THE_WAY_MS, check_filters
-from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER
+from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER, QUOTA_CLUSTER
 from proa.core.pilot.translate.filters.mixer.place import mixer_name
+from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
 from proa.home import Home
 from proa.node.options import NodeOptions
 from proa.node.run import find_envoy
@@ -48,6 +52,7 @@ from proa.testing.authorization.arena import CALLERS, Identity, make_identities
 
 T = "type.googleapis.com/envoy.extensions."
 READY_S = 60.0
+RATE_LIMITS = "envoy.service.ratelimit.v3.RateLimitService"
 RULES = "rules"
 PORT = 8080
 PROVIDER = "provider"
@@ -75,6 +80,8 @@ class CountingMixer:
         self.by_policy: Counter[str] = Counter()
         """Calls; those of a program that a CUSTOM policy asks are under its name."""
         self.asked: list[Asked] = []
+        self.charged: list[tuple[Asked, str]] = []
+        """What was told for quotas, with what tells a request from others."""
         self.entries: list[HTTPAccessLogEntry] = []
         self._lock = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
@@ -84,6 +91,7 @@ class CountingMixer:
         logs = grpc.stream_unary_rpc_method_handler(
             self._log, StreamAccessLogsMessage.FromString, StreamAccessLogsResponse.SerializeToString
         )
+        charges = grpc.unary_unary_rpc_method_handler(self._charge)
         self._server.add_generic_rpc_handlers(
             (
                 grpc.method_handlers_generic_handler(
@@ -92,6 +100,7 @@ class CountingMixer:
                 grpc.method_handlers_generic_handler(
                     "envoy.service.accesslog.v3.AccessLogService", {"StreamAccessLogs": logs}
                 ),
+                grpc.method_handlers_generic_handler(RATE_LIMITS, {"ShouldRateLimit": charges}),
             )
         )
         self.port = self._server.add_insecure_port("127.0.0.1:0")
@@ -99,6 +108,11 @@ class CountingMixer:
 
     def stop(self) -> None:
         self._server.stop(None).wait()
+
+    def _charge(self, body: bytes, context: object) -> bytes:
+        """All are within their quotas."""
+        self.charged += [read_entries(each.entries) for each in read_request(body).descriptors]
+        return answer_charges(()).SerializeToString()
 
     def _log(self, messages: Iterator[StreamAccessLogsMessage], context: object) -> StreamAccessLogsResponse:
         try:
@@ -201,17 +215,18 @@ def scene(
     deadline_ms: int = 10_000,
     has_provider: bool = False,
     away: Sequence[int] = (),
+    charged: tuple[Charged, ...] = (),
 ) -> Iterator[Scene]:
     """`source` in place of the script; `has_provider`: a CUSTOM policy's program is asked before Mixer is; `away`:
     ports of other control planes, where nobody listens."""
     mixer = CountingMixer()
     identities, roots = make_identities(folder, CALLERS)
     source = source or script(policies, RULES, entries=entries)
-    filters = _filters(policies, source, deadline_ms)
+    filters = _filters(policies, source, deadline_ms, charged)
     if has_provider:
         provider = CheckProvider(name=PROVIDER, host=PROVIDER, port=1, is_grpc=True)
         filters.insert(1, _written(PROVIDER, ask_for_request(provider, "nobody")))
-    config = _bootstrap((*away, mixer.port), identities[0], roots, _manager(filters))
+    config = _bootstrap((*away, mixer.port), identities[0], roots, _manager(filters, is_routed=bool(charged)))
     (folder / "envoy.json").write_text(json.dumps(config))
     addresses = folder / "admin"
     argv = [
@@ -296,7 +311,7 @@ def _bootstrap(
             ],
             "clusters": [
                 _cluster(name, *mixer_ports)
-                for name in (MIXER_CLUSTER, cluster_name("outbound", 1, "", PROVIDER))
+                for name in (MIXER_CLUSTER, QUOTA_CLUSTER, cluster_name("outbound", 1, "", PROVIDER))
             ],
         },
     }
@@ -323,7 +338,9 @@ def _address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
 
 
-def _filters(policies: Sequence[FailurePolicy], source: str, deadline_ms: int) -> list[dict[str, Any]]:
+def _filters(
+    policies: Sequence[FailurePolicy], source: str, deadline_ms: int, charged: tuple[Charged, ...]
+) -> list[dict[str, Any]]:
     """As they stand in a sidecar: those that ask in one place."""
     checks = [
         Checked(policy=policy, rules=(), deadline_ms=deadline_ms - ON_THE_WAY_MS, digest=RULES)
@@ -332,6 +349,7 @@ def _filters(policies: Sequence[FailurePolicy], source: str, deadline_ms: int) -
     held = [MessageToDict(each) for each in check_filters(checks, PORT, has_peer=True)]
     assert [each["name"] for each in held] == [KEPT, *(f"proa.mixer.{policy}" for policy in policies)]
     held[0]["typedConfig"]["defaultSourceCode"] = {"inlineString": source}
+    held += [MessageToDict(each) for each in quota_filters(charged, PORT, has_peer=True)]
     place = {
         "@type": f"{T}filters.http.filter_chain.v3.FilterChainConfig",
         "default_filter_chain": {"filters": held},
@@ -350,7 +368,10 @@ def _written(name: str, config: Message) -> dict[str, Any]:
     return {"name": name, "typed_config": MessageToDict(pack(config))}
 
 
-def _manager(filters: list[dict[str, Any]]) -> dict[str, Any]:
+def _manager(filters: list[dict[str, Any]], *, is_routed: bool) -> dict[str, Any]:
+    """Nobody is charged for what a route answers itself. Where requests are to go somewhere they go to Mixer, which
+    does not know what to make of them."""
+    action = {"route": {"cluster": MIXER_CLUSTER}} if is_routed else {"direct_response": {"status": 200}}
     return {
         "name": "hcm",
         "typed_config": {
@@ -378,7 +399,7 @@ def _manager(filters: list[dict[str, Any]]) -> dict[str, Any]:
                     {
                         "name": "all",
                         "domains": ["*"],
-                        "routes": [{"match": {"prefix": "/"}, "direct_response": {"status": 200}}],
+                        "routes": [{"match": {"prefix": "/"}, **action}],
                     }
                 ]
             },
