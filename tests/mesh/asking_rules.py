@@ -120,9 +120,10 @@ def on_list(
     match: str = "",
     blacklist: bool = False,
     value: str = 'request.headers["x-word"] | "none"',
-    deadline: str = "500ms",
+    deadline: str = "30s",
 ) -> str:
-    """Who says a word that is not on the list is refused; a server's list is never known to the proxy."""
+    """Who says a word that is not on the list is refused; a server's list is never known to the proxy. The deadline is
+    longer than a busy machine takes for anything: what fails was not answered at all."""
     return f"""
 apiVersion: config.istio.io/v1alpha2
 kind: listchecker

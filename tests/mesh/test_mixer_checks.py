@@ -16,7 +16,7 @@ pytestmark = pytest.mark.mesh
 DENY = """
 apiVersion: config.istio.io/v1alpha2
 kind: denier
-metadata: {name: denyreviewsv3handler}
+metadata: {name: denyreviewsv3handler, annotations: {proa.dev/deadline: 30s}}
 spec:
   status: {code: 7, message: Not allowed}
 ---
@@ -44,7 +44,7 @@ spec:
 ---
 apiVersion: config.istio.io/v1alpha2
 kind: handler
-metadata: {name: no}
+metadata: {name: no, annotations: {proa.dev/deadline: 30s}}
 spec:
   compiledAdapter: denier
   params:

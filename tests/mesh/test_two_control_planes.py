@@ -226,8 +226,7 @@ def test_checks_are_answered_while_one_is_killed(pair: Pair) -> None:
 
     with Words("bad") as words:
         unique = 'request.headers["x-request-id"] | "none"'
-        # Longer than a busy machine takes for anything: what fails was not answered at all.
-        rule = on_list(words, blacklist=True, value=unique, deadline="30s")
+        rule = on_list(words, blacklist=True, value=unique)
         with pair.controls[0].applied(rule):
             result = load_during(pair.nodes[0], fault, around_s=1)
             assert not result.failures, result.summary()

@@ -135,7 +135,7 @@ def test_an_envoy_killed_while_the_control_plane_is_away_serves_again(host: Host
 NOT_ON_A_LIST: Final = """
 apiVersion: config.istio.io/v1alpha2
 kind: listchecker
-metadata: {{name: words}}
+metadata: {{name: words, annotations: {{proa.dev/deadline: 30s}}}}
 spec: {{providerUrl: "http://127.0.0.1:1/words", overrides: [known, new], refreshInterval: 600s, ttl: 600s}}
 ---
 apiVersion: config.istio.io/v1alpha2
