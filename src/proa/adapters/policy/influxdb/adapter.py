@@ -9,9 +9,8 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
@@ -24,6 +23,9 @@ from proa.ports.failures import HandlerPermanent, HandlerTemporary
 from proa.ports.policy_adapter import PolicyHandler
 from proa.runtime.backoff import Backoff
 from proa.runtime.delivery import Delivery, Pace, delivering
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEADLINE_S: Final = 10.0
 _INTERVAL_MS: Final = 1000
@@ -60,6 +62,8 @@ class InfluxdbAdapter:
         assert isinstance(parameters, Influxdb)
         points = Points(parameters, time.time_ns, self._most_series)
         tally = _Tally(handler.name, self._values)
+        import aiohttp  # when it is needed: it takes longer to load than all else that reads files
+
         timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
         async with aiohttp.ClientSession(trust_env=False, timeout=timeout) as web:
             delivery = Delivery(
@@ -100,7 +104,7 @@ class _Tally:
 
 
 class _Server:
-    def __init__(self, parameters: Influxdb, web: aiohttp.ClientSession, tally: _Tally) -> None:
+    def __init__(self, parameters: Influxdb, web: "aiohttp.ClientSession", tally: _Tally) -> None:
         self._web, self._tally = web, tally
         base = parameters.url.rstrip("/")
         self._headers = {"content-type": "text/plain; charset=utf-8"}
@@ -120,6 +124,8 @@ class _Server:
                 self._headers["authorization"] = _basic(parameters.user, parameters.password)
 
     async def write(self, batch: Batch) -> None:
+        import aiohttp
+
         try:
             status, text = await self._post(batch.body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 import msgspec
 from immutables import Map
 
@@ -31,6 +30,8 @@ class ListCheckerAdapter:
         if not parameters.provider_url:
             yield _Handler(parameters, overrides, None)
             return
+        import aiohttp  # when it is needed: it takes longer to load than all else that reads files
+
         async with aiohttp.ClientSession(trust_env=False) as http, Supervisor() as tasks:
             fetched = FetchedList(handler.name, parameters, lambda: fetch_list(http, parameters.provider_url))
             tasks.keep(f"list of {handler.name}", fetched.follow())

@@ -11,14 +11,15 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
-
-import aiohttp
 
 from proa.core.config.mixer.parameters import ListChecker
 from proa.core.mixer.lists import BadList, Entries, read_list
 from proa.runtime.backoff import Backoff
+
+if TYPE_CHECKING:
+    import aiohttp
 
 MAX_BYTES: Final = 1 << 20
 PATIENCE_S: Final = 10.0
@@ -32,7 +33,7 @@ _FINE: Final = 200
 log = logging.getLogger("proa.adapters.listchecker")
 
 
-async def fetch_list(http: aiohttp.ClientSession, url: str) -> str:
+async def fetch_list(http: "aiohttp.ClientSession", url: str) -> str:
     """Raises BadList, or what the network says."""
     async with http.get(url, allow_redirects=False) as response:
         if response.status != _FINE:
@@ -101,6 +102,8 @@ class FetchedList:
 
     async def refresh(self) -> bool:
         """One fetch. What it fails by is kept for whoever asks, and logged once until one succeeds."""
+        import aiohttp
+
         try:
             async with asyncio.timeout(PATIENCE_S):
                 text = await self._fetch()

@@ -9,13 +9,12 @@ import random
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from proa.adapters.policy.otlp.batches import MOST_WAITING, Batch, Waiting
-from proa.adapters.policy.otlp.collectors import Collector, collector
 from proa.adapters.policy.otlp.totals import MOST_SERIES
 from proa.core.config.mixer.catalogue import BUILT_IN, AdapterKind
 from proa.core.config.mixer.own_parameters import Otlp
@@ -25,6 +24,9 @@ from proa.ports.failures import HandlerTemporary
 from proa.ports.policy_adapter import PolicyHandler
 from proa.runtime.backoff import Backoff
 from proa.runtime.delivery import Delivery, Pace, delivering
+
+if TYPE_CHECKING:
+    from proa.adapters.policy.otlp.collectors import Collector
 
 _INTERVAL_MS: Final = 1000
 _RETRY_MS: Final = 300_000
@@ -53,6 +55,9 @@ class OtlpAdapter:
     async def open(self, handler: HandlerPlan) -> AsyncIterator[PolicyHandler]:
         """The collector is called when there is something to send: one that is away keeps no handler from coming into
         force. At the end what is there is sent, for five seconds at most."""
+        # When it is needed: both clients take longer to load than all else that reads files.
+        from proa.adapters.policy.otlp.collectors import collector
+
         parameters = handler.parameters
         assert isinstance(parameters, Otlp)
         waiting = Waiting(parameters, time.time_ns, self._most_waiting, self._most_series)
@@ -74,7 +79,7 @@ class OtlpAdapter:
 
 
 class _Sender:
-    def __init__(self, handler: str, found: Collector, waiting: Waiting, instances: Counter) -> None:
+    def __init__(self, handler: str, found: "Collector", waiting: Waiting, instances: Counter) -> None:
         self._handler, self._collector, self._waiting = handler, found, waiting
         self._instances = instances
         self._is_away = False

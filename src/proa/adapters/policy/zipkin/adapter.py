@@ -7,9 +7,8 @@ import logging
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import aiohttp
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 
@@ -22,6 +21,9 @@ from proa.ports.failures import HandlerPermanent, HandlerTemporary
 from proa.ports.policy_adapter import PolicyHandler
 from proa.runtime.backoff import Backoff
 from proa.runtime.delivery import Delivery, Pace, delivering
+
+if TYPE_CHECKING:
+    import aiohttp
 
 DEADLINE_S: Final = 10.0
 _INTERVAL_MS: Final = 1000
@@ -58,6 +60,8 @@ class ZipkinAdapter:
         parameters = handler.parameters
         assert isinstance(parameters, Zipkin)
         waiting, tally = Waiting(parameters, self._most), _Tally(handler.name, self._spans)
+        import aiohttp  # when it is needed: it takes longer to load than all else that reads files
+
         timeout = aiohttp.ClientTimeout(total=DEADLINE_S)
         async with aiohttp.ClientSession(trust_env=False, timeout=timeout) as web:
             delivery = Delivery(
@@ -98,11 +102,13 @@ class _Tally:
 
 
 class _Collector:
-    def __init__(self, parameters: Zipkin, web: aiohttp.ClientSession, tally: _Tally) -> None:
+    def __init__(self, parameters: Zipkin, web: "aiohttp.ClientSession", tally: _Tally) -> None:
         self._url, self._web, self._tally = parameters.url, web, tally
         self._headers = {**parameters.headers, "content-type": "application/json"}
 
     async def post(self, batch: Batch) -> None:
+        import aiohttp
+
         try:
             async with self._web.post(
                 self._url, data=batch.body, headers=self._headers, allow_redirects=False
