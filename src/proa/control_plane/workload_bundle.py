@@ -88,6 +88,7 @@ class WorkloadBundle:
         self.patched: PatchedView | None = None
         # What Mixer's rules want of its proxy; most are wanted nothing of.
         self.asking = Asking()
+        self._found: Asking | None = None
         self._memo = memo
 
     def update(
@@ -104,7 +105,8 @@ class WorkloadBundle:
         built: list[Resource] = []
         self.asking = Asking()
         if self.workload is not None:
-            self.asking = self._asking(snapshot, index, self.workload, rules, callers)
+            found, self._found = self._found, None
+            self.asking = found or self._asking(snapshot, index, self.workload, rules, callers)
             snapshot, notes = self._observed(snapshot, index, self.workload)
             handling = snapshot.settings.handling
             if self.workload.kind == "proxyless":
@@ -150,9 +152,13 @@ class WorkloadBundle:
     def needs_differ(
         self, snapshot: MeshSnapshot, index: RuleIndex, rules: InForce, callers: Callers
     ) -> bool:
-        """Whether Mixer's rules want something else of this proxy, or whom it asks is somewhere else."""
-        workload = self.workload
-        return workload is not None and self.asking != self._asking(snapshot, index, workload, rules, callers)
+        """Whether Mixer's rules want something else of this proxy, or whom it asks is somewhere else. Then an update
+        has to follow at once, which need not find it out again."""
+        if self.workload is None:
+            return False
+        found = self._asking(snapshot, index, self.workload, rules, callers)
+        self._found = found if found != self.asking else None
+        return self._found is not None
 
     def _asking(
         self, snapshot: MeshSnapshot, index: RuleIndex, workload: Workload, rules: InForce, callers: Callers

@@ -52,12 +52,12 @@ def asking_of(
             decided = decide_checks(rules.plan, place, callers, has_peer=has_peer)
             denials[port, has_peer] = decided.denials
             asked |= decided.asked
-            if found := needs_of(rules, place, asked=asked):
-                needs[port] = found
+        requests = served.port.protocol not in ("TCP", "TLS")
+        if requests and (found := needs_of(rules, place, asked=asked)):
+            needs[served.port.service_port] = found
         # A port of requests has a chain for the program's own TLS, which is a stream.
         if checks := stream_checks_of(rules, place):
             streams[served.port.service_port] = checks
-        requests = served.port.protocol not in ("TCP", "TLS")
         if reporting := reporting_at(rules, place, requests=requests):
             told[served.port.service_port] = reporting
     return Asking(

@@ -35,6 +35,8 @@ STREAMS: Final = ("tcp",)
 
 _SPANS: Final = "tracespan"
 _OF_PLACES: Final = ("destination.", "context.reporter.")
+_ABSENT: Final = API_NAMES | {name for name in STANDARD.types if name.startswith(_OF_PLACES)}
+"""What is known to be absent at a server's place that does not say it."""
 _NAMESPACES: Final = ("destination.namespace", "source.namespace", "context.reporter.kind")
 
 
@@ -141,7 +143,9 @@ def rules_met(
     plan: DispatchPlan, place: Place, variety: Variety, protocols: tuple[str, ...] = REQUESTS
 ) -> Iterator[Met]:
     """Those that can match at a place, in the order in which they count."""
-    told = frozenset[str]() if variety == "generator" else told_by(plan)
+    if variety not in plan.varieties:
+        return
+    told = frozenset[str]() if variety == "generator" else plan.told
     facts = _facts(place, told)
     known = terms_of({name: value for name, value in facts.items() if value is not None})
     for namespace in _namespaces(plan, place, told):
@@ -165,20 +169,13 @@ def rules_met(
                 yield Met(rule=rule, match=None if is_always else match)
 
 
-def told_by(plan: DispatchPlan) -> frozenset[str]:
-    """What generators may say in place of what is known."""
-    return frozenset(name for instance in plan.instances.values() for name, _ in instance.bindings)
-
-
 def _facts(place: Place, told: frozenset[str]) -> Facts:
     """What the server's side is, and is not: all names of a place that have no value there are known to be absent. Of
     a client only what its place says is known: it calls whom it likes."""
-    absent: Iterable[str] = ()
-    if not _is_client(place):
-        apis = API_NAMES - place.apis.names
-        absent = (name for name in STANDARD.types if name.startswith(_OF_PLACES) or name in apis)
-    facts: dict[str, Value | None] = {name: None for name in absent if name not in told}
-    facts.update((name, value) for name, value in place.attributes.items() if name not in told)
+    facts: dict[str, Value | None] = {} if _is_client(place) else dict.fromkeys(_ABSENT - place.apis.names)
+    facts.update(place.attributes)
+    for name in told:
+        facts.pop(name, None)
     return facts
 
 
@@ -287,7 +284,7 @@ def _charges(
         for charge in (charge for rule in rules.charges.specs[ref].rules for charge in rule.quotas):
             specs.setdefault(charge.quota.lower(), {})[ref] = None
     met = tuple(rules_met(rules.plan, place, "quota", protocols)) if specs else ()
-    facts = _facts(place, told_by(rules.plan))
+    facts = _facts(place, rules.plan.told)
     first_ms = _longest_ms(rules.plan, learning, "generator")
     for quota, those in sorted(specs.items()):
         sending = tuple(each for each in met if _sends(rules.plan, each.rule, quota))

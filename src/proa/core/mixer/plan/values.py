@@ -3,6 +3,7 @@
 Plans are values: equal objects make equal plans, in whatever order they come.
 """
 
+from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -67,13 +68,23 @@ class RulePlan(msgspec.Struct, frozen=True, kw_only=True):
         return self.policy or DEFAULT_POLICIES[variety]
 
 
-class DispatchPlan(msgspec.Struct, frozen=True, kw_only=True):
+class DispatchPlan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """`rules` by namespace; those of `root` are for all."""
 
     root: str
     rules: Map[str, "Rules"]
     handlers: Map[str, HandlerPlan]
     instances: Map[str, InstancePlan]
+
+    @cached_property
+    def varieties(self) -> frozenset[Variety]:
+        """Of all that rules ask for."""
+        return frozenset(variety for rules in self.rules.values() for variety in rules.index)
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """What generators may say in place of what is known."""
+        return frozenset(name for instance in self.instances.values() for name, _ in instance.bindings)
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from proa.core.expression.envoy_pieces import NoForm
 from proa.core.expression.folding import Facts
 from proa.core.expression.typed import Typed, reads_of
 from proa.core.mixer.asked import OF_REQUESTS, Place
-from proa.core.mixer.needs import Met, rules_met, told_by
+from proa.core.mixer.needs import Met, rules_met
 from proa.core.mixer.plan.index import Demand, demanded
 from proa.core.mixer.plan.values import Action, DispatchPlan
 from proa.core.mixer.pushdown.callers import SOURCE, Callers
@@ -57,7 +57,7 @@ WITHOUT_PEER: Final[Facts] = Map({"source.principal": None, "source.user": None,
 def decide_checks(plan: DispatchPlan, place: Place, callers: Callers, *, has_peer: bool = True) -> Decided:
     """Without `has_peer` everybody who calls is a stranger."""
     met = tuple(rules_met(plan, place, "check"))
-    told = told_by(plan)
+    told = plan.told
     denials: list[Denial] = []
     ran: list[Ran] = []
     before: list[_Before] = []
