@@ -20,6 +20,8 @@ from tests.redis_process import RedisProcess, why_no_redis
 pytestmark = pytest.mark.mesh
 
 TASK = Path(__file__).parent / "rules_of_2018" / "mixer-rule-productpage-ratelimit.yaml"
+PATIENT = {"proa.dev/deadline": "30s"}
+"""A machine that stands still for half a second would else let the first request pass, which counts are about."""
 PAGES = ("quota-page-1", "quota-page-2")
 OTHER = "quota-caller"
 
@@ -105,7 +107,7 @@ def quota(
         spec["redisServerUrl"] = limit.pop("redisServerUrl")
     objects = [
         ("quota", "visits", {"dimensions": dimensions}, None),
-        (adapter, "limits", spec, on_handler),
+        (adapter, "limits", spec, PATIENT | dict(on_handler or {})),
         (
             "rule",
             "count-visits",

@@ -54,7 +54,7 @@ metadata: {name: calls}
 ---
 apiVersion: config.istio.io/v1alpha2
 kind: memquota
-metadata: {name: limits}
+metadata: {name: limits, annotations: {proa.dev/deadline: 10s}}
 spec: {quotas: [{name: calls.quota.default, maxAmount: 4, validDuration: 600s}]}
 ---
 apiVersion: config.istio.io/v1alpha2
