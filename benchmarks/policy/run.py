@@ -12,6 +12,7 @@ import msgspec
 from benchmarks.cpu import CpuMeter
 from benchmarks.figures import Condition, Figure, Goal, percentile, rounds
 from benchmarks.policy.kept import measure_kept
+from benchmarks.policy.reports import measure_reports
 from benchmarks.policy.scene import SERVER, Asked, Asking, questions
 from benchmarks.policy.sides import READY_S, SYSTEMS, Side, System, start_side
 from benchmarks.workshop import Workshop, until
@@ -44,7 +45,7 @@ async def measure_policy(shop: Workshop, full: bool) -> Sequence[Figure]:
             await _ask(shop, side, asking)
         figures += await _measure(shop, sides, asking, pairs, rules)
         await shop.end_all()
-    return [*figures, *await measure_kept(shop, full)]
+    return [*figures, *await measure_reports(shop, full), *await measure_kept(shop, full)]
 
 
 async def _measure(

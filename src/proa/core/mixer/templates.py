@@ -5,6 +5,7 @@ The templates themselves are configuration: `core.config.mixer.templates`.
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 import msgspec
@@ -17,6 +18,8 @@ from proa.core.expression.tracing import Reference
 from proa.core.mixer.formulas import Formula
 
 Field: TypeAlias = "Value | Map[str, Field]"
+Known: TypeAlias = dict[object, "Field"]
+"""Of one bag: values by the identities of their formulas, and maps of them."""
 _Building: TypeAlias = "Value | dict[str, _Building]"
 
 
@@ -68,7 +71,7 @@ def number_of(value: object) -> float:
         return math.nan
 
 
-class InstancePlan(msgspec.Struct, frozen=True, kw_only=True):
+class InstancePlan(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """How an instance is made. `fields` are paths below the instance with the formula of each, in order."""
 
     name: str
@@ -95,13 +98,16 @@ class Built(msgspec.Struct, frozen=True, kw_only=True):
     references: tuple[Reference, ...]
 
 
-def build(plan: InstancePlan, bag: Bag, *, traced: bool = True) -> Built:
-    """Of an instance that cannot be made, the references are those of what was read until then. Without `traced` there
-    are none."""
+def build(plan: InstancePlan, bag: Bag, *, known: Known | None = None) -> Built:
+    """Of an instance that cannot be made, the references are those of what was read until then. With `known` there are
+    none, and what other instances of the same bag said is not reckoned again: for reports, whose instances often have
+    the same dimensions."""
+    if known is not None:
+        return _untraced(plan, bag, known)
     fields: dict[str, _Building] = {}
     seen: dict[Reference, None] = {}
     for path, formula in plan.fields:
-        found = formula.trace(bag) if traced else formula.evaluate(bag)
+        found = formula.trace(bag)
         seen.update(dict.fromkeys(found.references))
         if found.error is not None or found.value is None:
             failure = not_told(plan, path, str(found.error))
@@ -109,6 +115,64 @@ def build(plan: InstancePlan, bag: Bag, *, traced: bool = True) -> Built:
         _put(fields, path, found.value)
     instance = Instance(name=plan.name, template=plan.template, fields=_frozen(fields))
     return Built(instance=instance, failure="", references=tuple(seen))
+
+
+def _untraced(plan: InstancePlan, bag: Bag, known: Known) -> Built:
+    layout = _layout(plan)
+    fields: dict[str, Field] = {}
+    for name, formula in layout.single:
+        value = known.get(id(formula))
+        if value is None:
+            found = formula.evaluate(bag)
+            if found.error is not None or found.value is None:
+                return Built(instance=None, failure=not_told(plan, (name,), str(found.error)), references=())
+            value = known[id(formula)] = _kept(found.value)
+        fields[name] = value
+    for name, group, members in layout.groups:
+        told = known.get(group)
+        if told is None:
+            values: dict[str, Field] = {}
+            for member, formula in members:
+                found = formula.evaluate(bag)
+                if found.error is not None or found.value is None:
+                    failure = not_told(plan, (name, member), str(found.error))
+                    return Built(instance=None, failure=failure, references=())
+                values[member] = _kept(found.value)
+            told = known[group] = Map(values)
+        fields[name] = told
+    return Built(
+        instance=Instance(name=plan.name, template=plan.template, fields=Map(fields)),
+        failure="",
+        references=(),
+    )
+
+
+def _kept(value: Value) -> Value:
+    return Map(value) if isinstance(value, dict) else value
+
+
+class _Layout(msgspec.Struct, frozen=True):
+    """An instance's fields: those that are one value, and maps of them, each with what tells equal maps."""
+
+    single: tuple[tuple[str, Formula], ...]
+    groups: tuple[tuple[str, tuple[tuple[str, int], ...], tuple[tuple[str, Formula], ...]], ...]
+
+
+@lru_cache(maxsize=4096)
+def _layout(plan: InstancePlan) -> _Layout:
+    """Of templates of reports, which are never deeper."""
+    groups: dict[str, list[tuple[str, Formula]]] = {}
+    for path, formula in plan.fields:
+        if len(path) > 1:
+            name, member = path
+            groups.setdefault(name, []).append((member, formula))
+    return _Layout(
+        single=tuple((path[0], formula) for path, formula in plan.fields if len(path) == 1),
+        groups=tuple(
+            (name, tuple((member, id(formula)) for member, formula in members), tuple(members))
+            for name, members in groups.items()
+        ),
+    )
 
 
 def not_told(plan: InstancePlan, path: tuple[str, ...], error: str) -> str:

@@ -6,7 +6,7 @@ from immutables import Map
 from proa.core.attributes.value_types import Span, Timestamp, Value, ValueType
 from proa.core.attributes.vocabulary import STANDARD
 from proa.core.mixer.formulas import Formula, Formulas
-from proa.core.mixer.templates import Instance, InstancePlan, build, flat_text, number_of, text_of
+from proa.core.mixer.templates import Instance, InstancePlan, Known, build, flat_text, number_of, text_of
 
 
 def plan(**fields: str) -> InstancePlan:
@@ -39,7 +39,6 @@ def test_fields_are_nested_as_the_template_says() -> None:
         ),
     )
     assert made.instance.short_name == "a"
-    assert build(plan(), {}, traced=False).references == ()
     assert [str(each) for each in made.references] == ["source.user", "source.labels", "source.labels[app]"]
 
 
@@ -87,3 +86,37 @@ def test_what_is_no_number(value: Value | None) -> None:
 def test_a_map_is_one_text() -> None:
     assert flat_text(Map(b="2", a="1")) == '{"a":"1","b":"2"}'
     assert (flat_text("x"), flat_text(200), flat_text(b"")) == ("x", "200", "")
+
+
+def test_what_instances_of_one_request_say_alike_is_reckoned_once() -> None:
+    """And is the same as with references."""
+    formulas = Formulas(STANDARD)
+
+    def metric(name: str, value: str) -> InstancePlan:
+        texts = {
+            ("value",): value,
+            ("dimensions", "who"): "source.user",
+            ("dimensions", "all"): "request.headers",
+        }
+        fields = []
+        for path, text in texts.items():
+            formula = formulas.get(text, None)
+            assert isinstance(formula, Formula)
+            fields.append((path, formula))
+        return InstancePlan(name=name, template="metric", variety="report", fields=tuple(fields))
+
+    asked: list[str] = []
+
+    class Counted(dict[str, Value]):
+        def get(self, name: str, default: object = None, /) -> Value | None:  # type: ignore[override]
+            asked.append(name)
+            return super().get(name)
+
+    bag = Counted({"source.user": "ann", "request.headers": {"a": "b"}, "request.size": 3})
+    known: Known = {}
+    plans = [metric("one", "1"), metric("two", "request.size"), metric("three", "request.size")]
+    made = [build(each, bag, known=known) for each in plans]
+    assert sorted(asked) == ["request.headers", "request.size", "source.user"]
+    assert [each.instance for each in made] == [build(each, bag).instance for each in plans]
+    failed = build(metric("four", "response.size"), bag, known=known)
+    assert (failed.instance, failed.failure) == (None, build(metric("four", "response.size"), bag).failure)

@@ -21,7 +21,7 @@ from proa.core.mixer.formulas import Layered
 from proa.core.mixer.plan.index import terms_of
 from proa.core.mixer.plan.values import Call, DispatchPlan, RulePlan
 from proa.core.mixer.plan.verdict import INTERNAL, Failure, united
-from proa.core.mixer.templates import Instance, build
+from proa.core.mixer.templates import Instance, Known, build
 
 Learned = Map[str, Value]
 NOTHING: Learned = Map()
@@ -118,6 +118,7 @@ def _dispatch(
     references: list[Iterable[Reference]] = [seen]
     calls: list[Prepared] = []
     unmatched: list[tuple[RulePlan, str]] = []
+    made: Known | None = None if traced else {}
     for rule in met:
         if policy is not None and rule.policy_for(variety) != policy:
             continue
@@ -128,7 +129,7 @@ def _dispatch(
                 unmatched.append((rule, str(found.error)))
             if found.value is not True:
                 continue
-        for each, read in _prepared(plan, rule, known, variety, quota, traced):
+        for each, read in _prepared(plan, rule, known, variety, quota, made):
             calls.append(each)
             references.append(read)
     of_request = (each for some in references for each in some if each.name not in learned)
@@ -140,7 +141,12 @@ def _dispatch(
 
 
 def _prepared(
-    plan: DispatchPlan, rule: RulePlan, known: Bag, variety: Variety, quota: str | None, traced: bool
+    plan: DispatchPlan,
+    rule: RulePlan,
+    known: Bag,
+    variety: Variety,
+    quota: str | None,
+    made: Known | None,
 ) -> Iterator[tuple[Prepared, tuple[Reference, ...]]]:
     for action in rule.actions:
         instance = plan.instances[action.instance]
@@ -148,7 +154,7 @@ def _prepared(
             continue
         is_dry = rule.is_dry or plan.handlers[action.handler].is_dry
         call = Call(rule=rule.ref, action=action, policy=rule.policy_for(variety), is_dry=is_dry)
-        built = build(instance, known, traced=traced)
+        built = build(instance, known, known=made)
         failure = None if built.instance else Failure(reason=built.failure, code=INTERNAL)
         yield Prepared(call=call, instance=built.instance, failure=failure), built.references
 
