@@ -281,6 +281,8 @@ def test_a_handler_whose_parameters_change_loses_no_report(reporting: Mesh, tmp_
                 reporting.apply(forms[(number + 1) % 2])
             load.until(20)
         assert set(load.statuses) == {200}
+        dropped = reporting.stats("reporter", "access_logs.*dropped")
+        assert dropped == {"access_logs.grpc_access_log.logs_dropped": 0}, "the proxy counts what it drops"
         until(lambda: len(lines_of(file)) >= 2 * len(load.statuses), "all are reported")
         kinds = Counter(line["kind"] for line in lines_of(file))
         assert kinds == {"inbound": len(load.statuses), "outbound": len(load.statuses)}
