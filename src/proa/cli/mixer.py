@@ -11,6 +11,7 @@ import click
 from proa.cli.mixer_check import command as check
 from proa.cli.mixer_explain import command as explain
 from proa.cli.mixer_quota import command as quota
+from proa.cli.mixer_report import command as report
 from proa.cli.output import Format, output_option, print_problems, print_value
 from proa.cli.surroundings import Failure
 
@@ -29,6 +30,7 @@ def command() -> None:
 command.add_command(check)
 command.add_command(explain)
 command.add_command(quota)
+command.add_command(report)
 
 
 @command.command("eval", short_help="Evaluate an expression over attributes.")

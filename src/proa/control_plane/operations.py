@@ -22,8 +22,10 @@ from proa.control_plane.federation import Federations
 from proa.control_plane.mixer.explaining import UnknownRule, explain_rules_of
 from proa.control_plane.mixer.mixer import Mixer
 from proa.control_plane.mixer.quotas import Quotas
+from proa.control_plane.mixer.reports import Reports
 from proa.control_plane.mixer.trying import CannotBeTried, try_check
 from proa.control_plane.mixer.trying_quotas import try_quotas
+from proa.control_plane.mixer.trying_reports import try_report
 from proa.control_plane.peers import OtherControlPlanes
 from proa.control_plane.proxies import Proxies as ProxyStreams
 from proa.control_plane.proxies import ProxyStream
@@ -67,7 +69,7 @@ from proa.servers.admin.authority import (
     RevokeRequest,
     RotateRequest,
 )
-from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, ReportTried, ReportTry, RulesQuestion
 from proa.servers.admin.operations import (
     Certificates,
     CertificateStatus,
@@ -117,6 +119,7 @@ class Operations(ConfigurationOperations):
         federations: Federations,
         mixer: Mixer,
         quotas: Quotas,
+        reports: Reports,
         others: OtherControlPlanes | None = None,
     ) -> None:
         """`servers` are the xDS addresses of all control planes; `others` are those besides this one."""
@@ -128,7 +131,7 @@ class Operations(ConfigurationOperations):
         self._audit = audit
         self._addresses = addresses
         self._federations = federations
-        self._mixer, self._quotas = mixer, quotas
+        self._mixer, self._quotas, self._reports = mixer, quotas, reports
         self._unready = unready
         self._started = clock()
         self._servers = servers
@@ -330,6 +333,13 @@ class Operations(ConfigurationOperations):
     async def quotas(self, wanted: CheckTry) -> QuotasTried:
         try:
             return await try_quotas(self._world, self._quotas, wanted, self._clock)
+        except CannotBeTried as error:
+            raise Refused(str(error)) from None
+
+    async def reports(self, wanted: ReportTry, *, sends: bool = False) -> ReportTried:
+        sink = self._reports if sends else None
+        try:
+            return await try_report(self._world, self._mixer, wanted, self._clock, sink)
         except CannotBeTried as error:
             raise Refused(str(error)) from None
 

@@ -244,6 +244,7 @@ async def run(options: ServeOptions) -> None:
             federations=federations,
             mixer=mixer,
             quotas=quotas,
+            reports=reports,
             others=others,
         )
         registry = build_registry(

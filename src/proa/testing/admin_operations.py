@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import msgspec
+
 from proa.core.auth.revocation import Revocation, Target
 from proa.core.config.problem import Problem
 from proa.core.mixer.pushdown.explaining import ExplainedRules
@@ -29,7 +31,14 @@ from proa.servers.admin.authority import (
     SignerStatus,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
+from proa.servers.admin.mixer import (
+    CheckTried,
+    CheckTry,
+    QuotasTried,
+    ReportTried,
+    ReportTry,
+    RulesQuestion,
+)
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -97,6 +106,7 @@ class FixedOperations:
     report: PeerReport | None = None
     tried: CheckTried | None = None
     tried_quotas: QuotasTried | None = None
+    tried_reports: ReportTried | None = None
     explained: ExplainedRules | None = None
     service_statuses: tuple[ServiceStatus, ...] = ()
     certificate_statuses: tuple[CertificateStatus, ...] = ()
@@ -195,6 +205,12 @@ class FixedOperations:
         if self.tried_quotas is None:
             raise Refused(f"{wanted.server} is no workload of the mesh")
         return self.tried_quotas
+
+    async def reports(self, wanted: ReportTry, *, sends: bool = False) -> ReportTried:
+        self.asked.append(wanted)
+        if self.tried_reports is None:
+            raise Refused(f"{wanted.request.server} is no workload of the mesh")
+        return msgspec.structs.replace(self.tried_reports, sent=sends)
 
     async def services(self) -> Services:
         return Services(services=self.service_statuses)

@@ -63,6 +63,7 @@ def asked(control_plane: ControlPlane, configuration: Configuration | None = Non
         federations=NOBODY,
         mixer=cast(Any, NoRules()),
         quotas=NOBODY,
+        reports=NOBODY,
     )
 
 

@@ -27,7 +27,7 @@ from proa.ports.failures import StorePermanent, StoreTemporary
 from proa.servers.admin import wire
 from proa.servers.admin.authority import AUDIT_LIMIT, PlugRequest, RevokeRequest, RotateRequest
 from proa.servers.admin.history import DEFAULT_LIMIT, MAX_LIMIT, BackupRequest, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTry, RulesQuestion
+from proa.servers.admin.mixer import CheckTry, ReportTry, RulesQuestion
 from proa.servers.admin.operations import (
     AdminOperations,
     ApplyRequest,
@@ -153,10 +153,18 @@ def _changing_routes(operations: AdminOperations) -> tuple[tuple[str, str, Handl
     async def quotas(request: Request) -> Response:
         return _reply(await operations.quotas(await _read(request, CheckTry)))
 
+    async def report(request: Request) -> Response:
+        return _reply(await operations.reports(await _read(request, ReportTry)))
+
+    async def send(request: Request) -> Response:
+        return _reply(await operations.reports(await _read(request, ReportTry), sends=True))
+
     return (
         ("POST", "/v1/explain", explain),
         ("POST", "/v1/mixer/check", check),
         ("POST", "/v1/mixer/quota", quotas),
+        ("POST", "/v1/mixer/report", report),
+        ("POST", "/v1/mixer/send", send),
         ("POST", "/v1/mixer/explain", explain_rules),
         ("POST", "/v1/peers", peers),
         ("POST", "/v1/apply", apply),

@@ -31,7 +31,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, ReportTried, ReportTry, RulesQuestion
 from proa.servers.admin.operations import (
     ApplyOutcome,
     ApplyRequest,
@@ -143,6 +143,10 @@ class AdminClient:
 
     def check(self, wanted: CheckTry) -> CheckTried:
         return wire.decode(self._call("POST", "/v1/mixer/check", wire.encode(wanted))[1], CheckTried)
+
+    def reports(self, wanted: ReportTry, *, sends: bool = False) -> ReportTried:
+        path = "/v1/mixer/send" if sends else "/v1/mixer/report"
+        return wire.decode(self._call("POST", path, wire.encode(wanted))[1], ReportTried)
 
     def peers(self, question: PeerQuestion) -> PeerReport:
         return wire.decode(self._call("POST", "/v1/peers", wire.encode(question))[1], PeerReport)

@@ -24,6 +24,40 @@ class CheckTry(msgspec.Struct, frozen=True, kw_only=True):
     claims: Map[str, str] = Map()
 
 
+class ReportTry(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request that nobody sends ended. Sizes in bytes, of bodies."""
+
+    request: CheckTry
+    code: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+    duration_ms: int = 0
+    request_size: int = 0
+    response_size: int = 0
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One instance for one handler, as the proxy of one side causes it. `fields` by their dotted names, as texts.
+    `failure`: it cannot be made, and why."""
+
+    side: Literal["client", "server"]
+    rule: ObjectRef
+    handler: str
+    instance: str
+    fields: Map[str, str] = Map()
+    failure: str = ""
+
+
+class ReportTried(msgspec.Struct, frozen=True, kw_only=True):
+    """`unmatched`: rules whose match could not be evaluated, and why. `sent`: the handlers were told."""
+
+    server: WorkloadId
+    port: int
+    told: tuple[Told, ...] = ()
+    unmatched: tuple[tuple[ObjectRef, str], ...] = ()
+    sent: bool = False
+    remarks: tuple[str, ...] = ()
+
+
 class RulesQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """Where a rule runs, by `name` or `namespace/name`; "": all of them."""
 

@@ -38,7 +38,7 @@ from proa.servers.admin.authority import (
     RotateRequest,
 )
 from proa.servers.admin.history import BackupRequest, History, HistoryQuery, RollbackRequest
-from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, RulesQuestion
+from proa.servers.admin.mixer import CheckTried, CheckTry, QuotasTried, ReportTried, ReportTry, RulesQuestion
 
 
 class OperationFailed(Exception):
@@ -349,6 +349,10 @@ class AdminOperations(Protocol):
     async def quotas(self, wanted: CheckTry) -> QuotasTried:
         """What a request that nobody sends would be charged, and what is left; charges nothing. Raises Refused as
         `check` does."""
+
+    async def reports(self, wanted: ReportTry, *, sends: bool = False) -> ReportTried:
+        """What rules would tell which handlers of a request that nobody sends; `sends`: they are told. Raises Refused
+        as `check` does."""
 
     async def services(self) -> Services:
         """By hostname."""

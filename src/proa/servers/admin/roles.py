@@ -26,7 +26,15 @@ from proa.servers.grpc_edge import Judge, PeerRefused, read_peer
 
 READS: Final = frozenset(("GET", "HEAD"))
 READING_POSTS: Final = frozenset(
-    ("/v1/diff", "/v1/explain", "/v1/peers", "/v1/mixer/check", "/v1/mixer/explain", "/v1/mixer/quota")
+    (
+        "/v1/diff",
+        "/v1/explain",
+        "/v1/peers",
+        "/v1/mixer/check",
+        "/v1/mixer/explain",
+        "/v1/mixer/quota",
+        "/v1/mixer/report",
+    )
 )
 """Questions that have a body."""
 CERTIFYING: Final = "/v1/operators"
