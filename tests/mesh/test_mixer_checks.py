@@ -91,6 +91,10 @@ def asked(mesh: Mesh, policy: str = "closed") -> int:
     return sum(mesh.stats("echo", rf"ext_authz\.mixer_{policy}\.(ok|denied|error)$").values())
 
 
+KNOWN = "envoy_http_ext_authz_mixer_closed_disabled_total"
+"""Envoy's count of requests for which its filter did not ask: the script knew them."""
+
+
 def test_the_task_of_2018_that_denies_by_labels(scene: Mesh) -> None:
     with Caller(scene, "caller") as caller, Caller(scene, "v3") as other:
         assert (caller.status(), other.status()) == (200, 200)
@@ -113,10 +117,11 @@ def test_the_task_of_2018_that_denies_by_labels(scene: Mesh) -> None:
 def test_what_the_control_plane_is_asked_for_is_kept_until_rules_change(scene: Mesh) -> None:
     with Words("one", "two") as words, Caller(scene, "caller") as caller:
         with scene.applied(on_list(words)):
-            before = asked(scene)
+            before, known = asked(scene), scene.metric(KNOWN)
             found = [caller.status(x_word=word) for word in ("one", "three") * 10]
             assert found == [200, 404] * 10
             assert 2 <= asked(scene) - before < 20, "once for each word and worker"
+            assert 0 < scene.metric(KNOWN) - known < 10, "those that were let pass without a call"
             scene.apply(on_list(words, blacklist=True))
             assert [caller.status(x_word=word) for word in ("one", "three")] != found[:2], "at once"
             scene.apply(on_list(words, match='request.headers["x-word"] == "three"'))

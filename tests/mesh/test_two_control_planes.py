@@ -214,6 +214,7 @@ def test_one_of_them_counts_and_the_other_is_next(pair: Pair) -> None:
         pair.settle()
 
 
+@pytest.mark.endurance
 def test_checks_are_answered_while_one_is_killed(pair: Pair) -> None:
     """Each request is asked about: no verdict is good for two."""
 

@@ -40,7 +40,7 @@ from proa.core.model.check_providers import CheckProvider
 from proa.core.model.names import cluster_name
 from proa.core.pilot.translate.authorization.asking import ask_for_request
 from proa.core.pilot.translate.encode import pack
-from proa.core.pilot.translate.filters.mixer.checks import KEPT, ON_THE_WAY_MS, check_filters
+from proa.core.pilot.translate.filters.mixer.checks import KEPT, check_filters
 from proa.core.pilot.translate.filters.mixer.cluster import MIXER_CLUSTER, QUOTA_CLUSTER
 from proa.core.pilot.translate.filters.mixer.place import mixer_name
 from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
@@ -342,10 +342,7 @@ def _filters(
     policies: Sequence[FailurePolicy], source: str, deadline_ms: int, charged: tuple[Charged, ...]
 ) -> list[dict[str, Any]]:
     """As they stand in a sidecar: those that ask in one place."""
-    checks = [
-        Checked(policy=policy, rules=(), deadline_ms=deadline_ms - ON_THE_WAY_MS, digest=RULES)
-        for policy in policies
-    ]
+    checks = [Checked(policy=policy, rules=(), deadline_ms=deadline_ms, digest=RULES) for policy in policies]
     held = [MessageToDict(each) for each in check_filters(checks, PORT, has_peer=True)]
     assert [each["name"] for each in held] == [KEPT, *(f"proa.mixer.{policy}" for policy in policies)]
     held[0]["typedConfig"]["defaultSourceCode"] = {"inlineString": source}

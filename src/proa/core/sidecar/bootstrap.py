@@ -69,7 +69,7 @@ _SUFFIXES: Final = (".update_rejected", ".update_success", ".update_failure", ".
 _TAGS: Final = (
     ("cluster_name", r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"),
     ("tcp_prefix", r"^tcp\.((.*?)\.)\w+?$"),
-    ("http_conn_manager_prefix", r"^http\.((.*?)\.)\w+?$"),
+    ("http_conn_manager_prefix", r"^http\.((\w+)\.)"),
     ("listener_address", r"^listener\.(((?:[_.[:digit:]]*|[_\[\]aAbBcCdDeEfF[:digit:]]*))\.)"),
     ("response_code", r"_rq(_(\d{3}))$"),
     ("response_code_class", r"_rq(_(\dxx))$"),

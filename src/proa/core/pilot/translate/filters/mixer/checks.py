@@ -1,9 +1,8 @@
 """The filters that have Mixer asked whether a request may go on: in front the script of kept verdicts, then one call
 for the rules that fail closed and one for those that fail open, each only where there is such a rule.
 
-A call is given as long as the slowest handler of its rules, and what the way takes. Mixer answers within that and
-decides itself what a failed handler comes to; only when it is not there, or late, the filter decides, by the same
-policy.
+A call takes no longer, way and all, than the slowest handler of its rules may. Mixer decides itself what a failed
+handler comes to; when it is not there, or late with its answer, the filter decides, by the same policy.
 """
 
 from collections.abc import Sequence
@@ -28,8 +27,6 @@ from proa.core.pilot.translate.encode import millis, pack
 from proa.core.pilot.translate.filters.mixer.cluster import mixer_calls
 from proa.core.pilot.translate.filters.names import JWT
 
-ON_THE_WAY_MS: Final = 250
-"""Beyond the deadlines of handlers: so that it is Mixer who says that one of them was late."""
 KEPT: Final = "proa.mixer.kept"
 
 
@@ -86,7 +83,7 @@ def stream_check_filters(checks: Sequence[Checked], port: int, *, has_peer: bool
 def _mixer(checked: Checked, port: int, *, has_peer: bool) -> GrpcService:
     context = written_context(port, checked.policy, has_peer=has_peer)
     calls = mixer_calls(repeatable=True)
-    calls.timeout.CopyFrom(millis(checked.deadline_ms + ON_THE_WAY_MS))
+    calls.timeout.CopyFrom(millis(checked.deadline_ms))
     calls.initial_metadata.extend(HeaderValue(key=key, value=value) for key, value in context)
     return calls
 

@@ -24,8 +24,6 @@ from proa.core.mixer.rate_limits.domains import domain_text
 from proa.core.pilot.translate.encode import millis, pack, uint32
 from proa.core.pilot.translate.filters.mixer.cluster import mixer_calls
 
-SLACK_MS: Final = 100
-"""For the way to the control plane and back, beside what handlers may take."""
 STAT_PREFIX: Final = "proa_mixer"
 _CERTIFICATE: Final = frozenset(("u", "w"))
 _ALL: Final = RuntimeFractionalPercent(
@@ -60,7 +58,7 @@ def _called(charges: list[Charged], port: int, is_closed: bool, *, has_peer: boo
         domain=domain_text(port, (each.quota for each in charges)),
         rate_limits=[rate_limit(_parts(charges, has_peer=has_peer), asked)],
         # One quota is charged after the other.
-        timeout=millis(sum(each.deadline_ms for each in charges) + SLACK_MS),
+        timeout=millis(sum(each.deadline_ms for each in charges)),
         failure_mode_deny=is_closed,
         status_on_error=HttpStatus(code=ServiceUnavailable),
         rate_limited_as_resource_exhausted=True,

@@ -9,7 +9,6 @@ from envoy.extensions.filters.network.ext_authz.v3.ext_authz_pb2 import ExtAuthz
 from proa.core.mixer.needs import Checked
 from proa.core.pilot.simulate.resources import unpack
 from proa.core.pilot.translate.filters.mixer.checks import (
-    ON_THE_WAY_MS,
     check_filters,
     stream_check_filters,
 )
@@ -41,9 +40,9 @@ def test_each_policy_is_asked_for_and_fails_in_its_own_way() -> None:
         assert each.include_peer_certificate
 
 
-def test_a_call_has_what_its_slowest_handler_may_take_and_the_way() -> None:
+def test_a_call_has_what_its_slowest_handler_may_take() -> None:
     (opens,) = asking((OPEN,))
-    assert opens.grpc_service.timeout.ToMilliseconds() == 2250
+    assert opens.grpc_service.timeout.ToMilliseconds() == 2000
 
 
 def test_where_mesh_tls_does_not_end_no_certificate_is_told() -> None:
@@ -70,7 +69,7 @@ def test_connections_are_asked_about_each_time() -> None:
     assert (closed.failure_mode_allow, opened.failure_mode_allow) == (False, True)
     assert closed.include_peer_certificate
     assert closed.include_tls_session
-    assert closed.grpc_service.timeout.ToMilliseconds() == CLOSED.deadline_ms + ON_THE_WAY_MS
+    assert closed.grpc_service.timeout.ToMilliseconds() == CLOSED.deadline_ms
     said = {each.key: each.value for each in opened.grpc_service.initial_metadata}
     assert said == {"proa-port": "3306", "proa-on-failure": "open"}
     (stranger,) = stream_check_filters((CLOSED,), 3306, has_peer=False)

@@ -8,7 +8,7 @@ from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.mixer.needs import Charged
 from proa.core.mixer.rate_limits.told import Bucket
 from proa.core.model.names import ObjectRef
-from proa.core.pilot.translate.filters.mixer.quotas import SLACK_MS, quota_filters
+from proa.core.pilot.translate.filters.mixer.quotas import quota_filters
 
 
 def charged(
@@ -58,7 +58,7 @@ def test_quotas_that_refuse_when_nobody_answers_go_first_and_apart() -> None:
 
 def test_nobody_waits_longer_than_the_handlers_may_take() -> None:
     (config,) = calls(charged("a", deadline_ms=200), charged("b", deadline_ms=300))
-    assert config.timeout.ToMilliseconds() == 500 + SLACK_MS
+    assert config.timeout.ToMilliseconds() == 500
 
 
 def test_all_that_one_of_them_needs_is_told_once() -> None:
