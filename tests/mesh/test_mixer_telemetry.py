@@ -4,7 +4,6 @@ Connections between proxies that stood when the first rule came tell of nothing,
 call when the rules are there.
 """
 
-import http.client
 import json
 import socket
 import urllib.request
@@ -19,6 +18,7 @@ from tests.docs.test_examples import ROOT, examples_in
 from tests.influxdb_process import USER, InfluxdbProcess, why_no_influxdb
 from tests.mesh.harness import FOREVER, Mesh, app, until
 from tests.mesh.load import ECHO, Load
+from tests.mesh.whole_requests import send_whole
 
 pytestmark = pytest.mark.mesh
 
@@ -78,11 +78,9 @@ def until_counted(mesh: Mesh, wanted: float, name: str, **labels: str) -> None:
 def ask(mesh: Mesh, count: int, path: str = "/reply?name=x-a&value=b&status=418") -> None:
     """On one connection."""
     proxy = urlsplit(mesh.proxy("metered"))
-    line = http.client.HTTPConnection(str(proxy.hostname), proxy.port, timeout=30)
-    for _ in range(count):
-        line.request("POST", f"{ECHO}{path}", body=b"0123456789")
-        line.getresponse().read()
-    line.close()
+    with socket.create_connection((str(proxy.hostname), proxy.port or 0), timeout=30) as line:
+        for _ in range(count):
+            send_whole(line, "POST", f"{ECHO}{path}", body=b"0123456789")
 
 
 def test_the_telemetry_of_2018_is_on_mixers_page(mesh: Mesh) -> None:

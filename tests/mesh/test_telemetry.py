@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from proa.core.sidecar.standard_metrics import SECONDS
 from tests.mesh.harness import FOREVER, Mesh, Program, app, until
 from tests.mesh.spans import Span, Zipkin, hops, report, spans
+from tests.mesh.whole_requests import send_whole
 from tests.unit.core.config.test_cel import FINE
 
 pytestmark = pytest.mark.mesh
@@ -65,12 +66,8 @@ def metered(shared_mesh: Mesh) -> Iterator[Mesh]:
 def ask(mesh: Mesh, method: str, url: str, headers: Mapping[str, str] = {}, body: bytes = b"") -> int:
     """The status of a request through the sidecar of `metered`."""
     proxy = urlsplit(mesh.proxy("metered"))
-    line = http.client.HTTPConnection(str(proxy.hostname), proxy.port, timeout=30)
-    with contextlib.closing(line):
-        line.request(method, url, body=body, headers={**headers, "host": urlsplit(url).netloc})
-        answer = line.getresponse()
-        answer.read()
-        return answer.status
+    with socket.create_connection((str(proxy.hostname), proxy.port or 0), timeout=30) as line:
+        return send_whole(line, method, url, headers, body)
 
 
 def counted(mesh: Mesh, name: str, wanted: float, **labels: str) -> None:
