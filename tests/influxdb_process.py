@@ -1,4 +1,4 @@
-"""Real InfluxDBs (1.x) for tests: on loopback, at a free port, with a folder of their own.
+"""Real InfluxDBs (1.x) for tests.
 
 with InfluxdbProcess("mesh") as influxdb:
     influxdb.url, influxdb.query("SELECT sum(count) FROM requests")
@@ -6,23 +6,17 @@ with InfluxdbProcess("mesh") as influxdb:
 """
 
 import base64
-import contextlib
 import json
 import os
 import shutil
-import subprocess
-import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Self
 
-from tests.ports import held_ports
+from tests.server_process import ServerProcess
 
-READY_S: Final = 60.0
 USER: Final = ("mixer", "let me in")
 
 
@@ -31,77 +25,50 @@ def why_no_influxdb() -> str:
     return "" if shutil.which("influxd") else "needs the command influxd (Debian: influxdb)"
 
 
-class InfluxdbProcess:
-    """One InfluxDB with a database, which wants USER's name and password."""
+class InfluxdbProcess(ServerProcess):
+    """One InfluxDB with a database, which wants USER's name and password. What it acknowledged outlives it."""
+
+    NAME, PORTS = "influxdb", 2
 
     def __init__(self, database: str) -> None:
         self._database = database
-        self._top = Path(tempfile.mkdtemp(prefix="influxdb-", dir="/tmp"))
-        self._held = contextlib.ExitStack()
-        self._port, self._other_port = self._held.enter_context(held_ports(2))
-        self._popen: subprocess.Popen[bytes] | None = None
+        super().__init__()
 
-    def __enter__(self) -> "InfluxdbProcess":
+    def __enter__(self) -> Self:
+        super().__enter__()
         try:
-            self.start()
             user, password = USER
             self._ask(f"CREATE USER \"{user}\" WITH PASSWORD '{password}' WITH ALL PRIVILEGES")
             self._ask(f'CREATE DATABASE "{self._database}"')
         except BaseException:
-            self._end()
+            self.__exit__(None, None, None)
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._end()
-
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self.authority}"
 
-    @property
-    def log(self) -> str:
-        return (self._top / "log").read_text(errors="replace")
-
-    def start(self) -> None:
-        """Returns when it answers."""
-        environment = {
+    def environment(self) -> Mapping[str, str]:
+        return {
             **os.environ,
             "INFLUXDB_REPORTING_DISABLED": "true",
-            "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{self._other_port}",
-            "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{self._port}",
+            "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{self.ports[1]}",
+            "INFLUXDB_HTTP_BIND_ADDRESS": self.authority,
             "INFLUXDB_HTTP_AUTH_ENABLED": "true",
-            "INFLUXDB_META_DIR": str(self._top / "meta"),
-            "INFLUXDB_DATA_DIR": str(self._top / "data"),
-            "INFLUXDB_DATA_WAL_DIR": str(self._top / "wal"),
+            "INFLUXDB_META_DIR": str(self.top / "meta"),
+            "INFLUXDB_DATA_DIR": str(self.top / "data"),
+            "INFLUXDB_DATA_WAL_DIR": str(self.top / "wal"),
             "INFLUXDB_MONITOR_STORE_ENABLED": "false",
         }
-        (self._top / "none.conf").touch()
-        command = ["influxd", "run", "-config", str(self._top / "none.conf")]
-        with (self._top / "log").open("ab") as log:
-            self._popen = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-            )
-        deadline = time.monotonic() + READY_S
-        while not self._answers():
-            assert self._popen.poll() is None, f"influxd ended:\n{self.log}"
-            assert time.monotonic() < deadline, f"influxd does not answer:\n{self.log}"
-            time.sleep(0.05)
 
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/ping", timeout=10):
-                return True
-        except OSError:
-            return False
+    def command(self) -> Sequence[str]:
+        (self.top / "none.conf").touch()
+        return ["influxd", "run", "-config", str(self.top / "none.conf")]
 
-    def kill(self) -> None:
-        """kill -9: what was not on disk is lost, which is nothing that was acknowledged."""
-        assert self._popen is not None
-        self._popen.kill()
-        self._popen.wait()
+    def answers(self) -> bool:
+        with urllib.request.urlopen(f"{self.url}/ping", timeout=10):
+            return True
 
     def query(self, query: str) -> list[dict[str, object]]:
         """The rows, by their columns and tags."""
@@ -126,9 +93,3 @@ class InfluxdbProcess:
         (result,) = answer["results"]
         assert "error" not in result, f"{query}: {result}"
         return dict(result)
-
-    def _end(self) -> None:
-        if self._popen is not None and self._popen.poll() is None:
-            self.kill()
-        self._held.close()
-        shutil.rmtree(self._top, ignore_errors=True)

@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Final, Self
@@ -46,6 +46,10 @@ class ServerProcess(ABC):
     @abstractmethod
     def answers(self) -> bool:
         """Asked until it does; may raise OSError."""
+
+    def environment(self) -> Mapping[str, str] | None:
+        """None: the tests' own."""
+        return None
 
     def __enter__(self) -> Self:
         try:
@@ -75,7 +79,13 @@ class ServerProcess(ABC):
     def start(self) -> None:
         """Returns when it answers."""
         with (self.top / "log").open("ab") as log:
-            self._popen = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._popen = subprocess.Popen(
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment(),
+            )
         deadline = time.monotonic() + READY_S
         while not self._answers():
             assert self._popen.poll() is None, f"{self.NAME} ended:\n{self.log}"
