@@ -30,6 +30,14 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     retry_for: float
     closing: float = CLOSING_S
 
+    @classmethod
+    def of_ms(cls, interval: int | None, retry_for: int | None, *, usually: int) -> "Pace":
+        """Of an operator's milliseconds. An interval of none or zero is a second; `retry_for` is `usually` where he
+        says nothing, and zero is not to try again."""
+        return cls(
+            interval=(interval or 1000) / 1000, retry_for=(usually if retry_for is None else retry_for) / 1000
+        )
+
 
 class Delivery(Generic[T]):
     """`collect` gives what has come since it was asked last, in batches. `send` raises HandlerTemporary when the same

@@ -143,3 +143,8 @@ def test_what_hangs_at_the_end_is_given_up(first: bool) -> None:
     post = asyncio.run(body())
     assert [batch for batch, _ in post.given_up] == [(1, 2), (3,)]
     assert "0.01 s of the end" in post.given_up[0][1]
+
+
+def test_an_operators_milliseconds() -> None:
+    assert Pace.of_ms(None, None, usually=60_000) == Pace(interval=1.0, retry_for=60.0)
+    assert Pace.of_ms(250, 0, usually=60_000) == Pace(interval=0.25, retry_for=0.0), "not tried again"

@@ -40,7 +40,7 @@ class Standing:
     def __init__(self, plan: DispatchPlan, handlers: Mapping[str, Running]) -> None:
         self.plan = plan
         self.handlers = handlers
-        self.learns = any("generator" in rules.index for rules in plan.rules.values())
+        self.learns = "generator" in plan.varieties
         """Whether there are generators at all."""
         self._holds = 0
 

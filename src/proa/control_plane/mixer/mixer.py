@@ -17,7 +17,7 @@ from proa.control_plane.mixer.handlers import Handlers, Standing
 from proa.core.attributes.value_types import Bag
 from proa.core.config.mixer.annotations import FailurePolicy
 from proa.core.expression.tracing import Reference
-from proa.core.mixer.asked import Party, Place, RequestBag
+from proa.core.mixer.asked import Party, Place, RequestBag, named
 from proa.core.mixer.context import ON_FAILURE
 from proa.core.mixer.needs import checks_digest
 from proa.core.mixer.plan.dispatch import NOTHING, Learned, Prepared, checks, generators, learn
@@ -156,7 +156,7 @@ class Mixer:
         if workload is None:
             return None, True
         party = self._surroundings.party(workload)
-        return party or Party(name=workload.name, namespace=workload.namespace), party is not None
+        return party or named(workload), party is not None
 
 
 async def decide(standing: Standing, bag: RequestBag, policy: FailurePolicy | None) -> Decided:

@@ -9,7 +9,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from proa.control_plane.mixer.handlers import Handlers, Standing
 from proa.control_plane.mixer.mixer import at_once, learn_of
-from proa.core.mixer.asked import Party, Place, RequestBag
+from proa.core.mixer.asked import Party, Place, RequestBag, named
 from proa.core.mixer.plan.dispatch import Prepared, charges
 from proa.core.mixer.plan.service_charges import ServiceCharges, owed_for
 from proa.core.mixer.plan.verdict import Charged, combine_charges
@@ -76,10 +76,9 @@ class Quotas:
         return tuple(found)
 
     def _caller(self, workload: WorkloadId | None) -> Party | None:
-        """One that has just come, or has just gone, is what its certificate says."""
         if workload is None:
             return None
-        return self._surroundings.party(workload) or Party(name=workload.name, namespace=workload.namespace)
+        return self._surroundings.party(workload) or named(workload)
 
 
 def ending_of(spent: Spent) -> Ending:

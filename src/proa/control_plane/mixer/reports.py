@@ -21,9 +21,8 @@ from proa.control_plane.mixer.running import Running
 from proa.core.attributes.value_types import Bag, Value
 from proa.core.auth.spiffe import workload_of_dns_name
 from proa.core.mixer.api_specs import NO_APIS, Apis
-from proa.core.mixer.asked import Asked, Party, Place
+from proa.core.mixer.asked import Asked, Party, Place, named
 from proa.core.mixer.plan.dispatch import NOTHING, Dispatched, reports
-from proa.core.mixer.plan.values import DispatchPlan
 from proa.core.mixer.reported import Called, Ended, ReportBag, client_facts, server_facts
 from proa.core.mixer.reporting.backlog import Counts
 from proa.core.mixer.reporting.connections import Carried, Connections
@@ -131,10 +130,9 @@ class Reports:
     async def _dispatch(self, bags: Iterable[Bag]) -> None:
         with self._handlers.held() as standing:
             batches: dict[str, list[Instance]] = {}
-            learns = _learns(standing.plan)
             for number, bag in enumerate(bags, 1):
                 try:
-                    learned = (await learn_of(standing, bag)).learned if learns else NOTHING
+                    learned = (await learn_of(standing, bag)).learned if standing.learns else NOTHING
                     self._collect(reports(standing.plan, bag, learned), batches)
                 except Exception:  # a mistake of ours about one entry is none about the others
                     log.exception("a report could not be read")
@@ -168,10 +166,6 @@ class Reports:
                 name = running.plan.name
                 self._past[name] = self._past.get(name, Counts()) + queue.counts
                 del self._queues[running]
-
-
-def _learns(plan: DispatchPlan) -> bool:
-    return any("generator" in rules.index for rules in plan.rules.values())
 
 
 class Hearing:
@@ -244,7 +238,7 @@ class Hearing:
         server = self._workload(called.identity, called.workload)
         host, port = _called(called.cluster)
         place = around.place(server, port) if server else None
-        own = self._own or _named(self._teller.workload)
+        own = self._own or named(self._teller.workload)
         facts = client_facts(
             own, self._teller.identity, place or self._party(server), called, around.called(host)
         )
@@ -261,16 +255,12 @@ class Hearing:
         """One that has just gone, or has just come, is what its certificate says."""
         if workload is None:
             return None
-        return self._reports.surroundings.party(workload) or _named(workload)
-
-
-def _named(workload: WorkloadId) -> Party:
-    return Party(name=workload.name, namespace=workload.namespace)
+        return self._reports.surroundings.party(workload) or named(workload)
 
 
 def _nowhere(workload: WorkloadId) -> Place:
     """A port of a workload that nobody knows any more."""
-    found = _named(workload).attributes("destination")
+    found = named(workload).attributes("destination")
     uid = found["destination.uid"]
     reporter: dict[str, Value] = {"context.reporter.kind": "inbound", "context.reporter.uid": uid}
     return Place(attributes=Map({**found, **reporter}))

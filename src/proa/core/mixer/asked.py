@@ -19,6 +19,7 @@ from proa.core.attributes.value_types import StringMap, Timestamp, Value
 from proa.core.expression.tracing import Reference
 from proa.core.mixer.api_specs import API_KEY, NO_APIS, Apis, grounded
 from proa.core.mixer.verdict.keys import Facts
+from proa.core.model.names import WorkloadId
 
 JWT: Final = "envoy.filters.http.jwt_authn"
 _GRPC: Final = frozenset({"application/grpc", "application/grpc+proto", "application/grpc+json"})
@@ -54,6 +55,11 @@ class Party(msgspec.Struct, frozen=True, kw_only=True):
         if address is not None:
             found["ip"] = address
         return {f"{side}.{name}": value for name, value in found.items()}
+
+
+def named(workload: WorkloadId) -> Party:
+    """One that has just come, or has just gone: it is what its certificate says."""
+    return Party(name=workload.name, namespace=workload.namespace)
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,6 @@ from proa.runtime.delivery import Delivery, Pace, delivering
 if TYPE_CHECKING:
     from proa.adapters.policy.otlp.collectors import Collector
 
-_INTERVAL_MS: Final = 1000
 _RETRY_MS: Final = 300_000
 _LONGEST_RETRY_S: Final = 15.0
 
@@ -67,10 +66,7 @@ class OtlpAdapter:
                 waiting.drain,
                 sender.send,
                 sender.given_up,
-                Pace(
-                    interval=(parameters.flush_interval or _INTERVAL_MS) / 1000,
-                    retry_for=(_RETRY_MS if parameters.retry_for is None else parameters.retry_for) / 1000,
-                ),
+                Pace.of_ms(parameters.flush_interval, parameters.retry_for, usually=_RETRY_MS),
                 Backoff(random.random, shortest=0.2, longest=_LONGEST_RETRY_S),
             )
             sender.delivery = delivery

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 DEADLINE_S: Final = 10.0
-_INTERVAL_MS: Final = 1000
 _RETRY_MS: Final = 60_000
 _LONGEST_RETRY_S: Final = 10.0
 _ANSWER: Final = 300
@@ -68,10 +67,7 @@ class ZipkinAdapter:
                 waiting.drain,
                 _Collector(parameters, web, tally).post,
                 tally.given_up,
-                Pace(
-                    interval=(parameters.flush_interval or _INTERVAL_MS) / 1000,
-                    retry_for=(_RETRY_MS if parameters.retry_for is None else parameters.retry_for) / 1000,
-                ),
+                Pace.of_ms(parameters.flush_interval, parameters.retry_for, usually=_RETRY_MS),
                 Backoff(random.random, shortest=0.2, longest=_LONGEST_RETRY_S),
             )
             async with delivering(delivery):
